@@ -1,0 +1,215 @@
+"""Augmentation: the same road from another camera, in another light.
+
+Geometry is one warp, so that nothing is resampled twice; colour is one look-up table a channel, so that it costs next to
+nothing. What is drawn on top (shadow, glare, drops, headlights) is what the training drives have too little of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from lanes.transform import FrameTransform
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One training example.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 BGR.
+        target: (H, W) uint8, 255 = lane paint.
+        weight: (H, W) uint8, 0 = not known, 255 = known for sure.
+    """
+
+    pixels: Picture
+    target: Picture
+    weight: Picture
+
+
+def random_view(sample: Sample, transform: FrameTransform, width: int, height: int, rng: Generator) -> Sample:
+    """A `width` x `height` crop of the sample as the model would see it from a camera a little different.
+
+    The frame is placed as `transform` places it, then scaled by 0.75 to 1.6, stretched, turned by a few degrees, sheared into a
+    mild perspective and mirrored half the time. Two crops of three are centred near paint.
+    """
+    frame_height, frame_width = sample.target.shape
+    to_model = np.vstack([transform.fit(frame_width, frame_height).matrix, (0, 0, 1)])
+    scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
+    stretch = float(np.exp(rng.normal(0, 0.10)))
+    angle = np.deg2rad(rng.normal(0, 2.0))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
+    zoom = np.eye(3)
+    zoom[:2, :2] = linear
+    tilt = np.eye(3)
+    tilt[2, 1] = rng.normal(0, 0.08) / transform.height
+    tilt[2, 0] = rng.normal(0, 0.04) / transform.width
+    centred = np.array([[1, 0, -transform.width / 2], [0, 1, -transform.height / 2], [0, 0, 1.0]])
+    matrix = zoom @ tilt @ centred @ to_model
+
+    corners = np.array([(0, 0, 1), (frame_width, 0, 1), (0, frame_height, 1), (frame_width, frame_height, 1)]).T
+    points = matrix @ np.column_stack([corners, (*_focus(sample, rng), 1.0)])
+    points = points[:2] / points[2]
+    wanted = points[:, -1] - rng.uniform(0.15, 0.85, 2) * (width, height)
+    shift = np.eye(3)
+    shift[:2, 2] = [
+        -_inside(wanted[axis], points[axis, :-1].min(), points[axis, :-1].max(), side) for axis, side in enumerate((width, height))
+    ]
+    matrix = shift @ matrix
+
+    size = (width, height)
+    pixels = cv2.warpPerspective(sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
+    target = cv2.warpPerspective(sample.target, matrix, size, flags=cv2.INTER_LINEAR)
+    weight = cv2.warpPerspective(sample.weight, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
+    return Sample(pixels.astype(np.uint8, copy=False), np.where(target > 127, 255, 0).astype(np.uint8), weight.astype(np.uint8, copy=False))
+
+
+def _inside(start: float, low: float, high: float, length: int) -> float:
+    """The start nearest to the wanted one of a stretch that lies within [low, high], or is centred on it where it is too long."""
+    return (low + high - length) / 2 if high - low < length else float(np.clip(start, low, high - length))
+
+
+def _focus(sample: Sample, rng: Generator) -> tuple[float, float]:
+    """A point of the frame, in its pixels, to centre a crop on: near paint two times of three, else anywhere in the lower part."""
+    height, width = sample.target.shape
+    if rng.random() < 0.67:
+        rows, columns = np.nonzero(sample.target)
+        if len(rows):
+            pick = int(rng.integers(len(rows)))
+            return float(columns[pick]), float(rows[pick])
+    return float(rng.uniform(0.2, 0.8) * width), float(rng.uniform(0.35, 0.8) * height)
+
+
+def random_light(pixels: Picture, rng: Generator) -> Picture:
+    """The same view (H, W, 3, uint8 BGR) in another light, through another lens and camera. Returns a new array."""
+    pixels = _tone(pixels, rng)
+    for chance, effect in (
+        (0.30, _shadow),
+        (0.12, _night),
+        (0.12, _veil),
+        (0.08, _glare),
+        (0.08, _drops),
+        (0.06, _auto_contrast),
+        (0.20, _blur),
+        (0.30, _noise),
+        (0.20, _compression),
+    ):
+        if rng.random() < chance:
+            pixels = effect(pixels, rng)
+    return pixels
+
+
+def _tone(pixels: Picture, rng: Generator) -> Picture:
+    """Exposure, contrast, gamma, white balance and saturation."""
+    levels = np.arange(256, dtype=np.float32) / 255
+    gamma = np.exp(rng.normal(0, 0.25))
+    contrast = np.exp(rng.normal(0, 0.2))
+    brightness = rng.normal(0, 0.08)
+    cast = np.exp(rng.normal(0, 0.06, 3))
+    curves = ((levels[:, None] ** gamma - 0.5) * contrast + 0.5 + brightness) * cast
+    table = np.clip(curves * 255, 0, 255).astype(np.uint8)[None]
+    toned = cv2.LUT(pixels, table)
+    saturation = float(np.clip(rng.normal(1, 0.3), 0, 1.8))
+    grey = cv2.cvtColor(cv2.cvtColor(toned, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return cv2.addWeighted(toned, saturation, grey, 1 - saturation, 0).astype(np.uint8, copy=False)
+
+
+def _shadow(pixels: Picture, rng: Generator) -> Picture:
+    """Hard or soft shadows: a few quadrilaterals, as of a bridge, a tree or a lorry."""
+    height, width = pixels.shape[:2]
+    shade = np.zeros((height // 4 + 1, width // 4 + 1), np.uint8)
+    for _ in range(int(rng.integers(1, 9))):
+        centre = rng.uniform((0, 0), (shade.shape[1], shade.shape[0]))
+        size = rng.uniform(0.03, 0.5, 2) * shade.shape[1]
+        corners = centre + rng.uniform(-1, 1, (4, 2)) * size
+        cv2.fillConvexPoly(shade, cv2.convexHull(corners.astype(np.int32)), 255)
+    if rng.random() < 0.7:
+        shade = cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
+    depth = rng.uniform(0.25, 0.75)
+    return _scale_by(pixels, 1 - depth * cv2.resize(shade, (width, height)).astype(np.float32) / 255)
+
+
+def _night(pixels: Picture, rng: Generator) -> Picture:
+    """Darkness with the light of our own lamps on the road, and a camera that amplifies."""
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    pool = np.exp(-(((x / width - rng.uniform(0.4, 0.6)) / rng.uniform(0.2, 0.5)) ** 2) - ((y / height - rng.uniform(0.6, 0.95)) / rng.uniform(0.2, 0.4)) ** 2)
+    light = rng.uniform(0.08, 0.35) + rng.uniform(0.15, 0.6) * pool
+    return _noise(_scale_by(pixels, light), rng)
+
+
+def _veil(pixels: Picture, rng: Generator) -> Picture:
+    """Fog, spray or a dirty windscreen: contrast lost to a grey veil, more so far away."""
+    height = pixels.shape[0]
+    density = np.linspace(rng.uniform(0.3, 0.8), rng.uniform(0.0, 0.4), height, dtype=np.float32)[:, None, None]
+    veil = rng.uniform(90, 235)
+    return (pixels * (1 - density) + veil * density).astype(np.uint8)
+
+
+def _glare(pixels: Picture, rng: Generator) -> Picture:
+    """A low sun or an oncoming lamp: light added around one point."""
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    distance = np.hypot(x - rng.uniform(0, width), y - rng.uniform(0, 0.8 * height))
+    light = rng.uniform(60, 220) * np.exp(-distance / (width * rng.uniform(0.05, 0.4)))
+    return np.clip(pixels + light[..., None], 0, 255).astype(np.uint8)
+
+
+def _drops(pixels: Picture, rng: Generator) -> Picture:
+    """Drops on the windscreen: discs through which the road is blurred."""
+    height, width = pixels.shape[:2]
+    where = np.zeros((height, width), np.uint8)
+    for _ in range(int(rng.integers(10, 80))):
+        cv2.circle(where, (int(rng.integers(width)), int(rng.integers(height))), int(rng.integers(2, 10)), 255, -1)
+    blurred = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(3, 8))
+    return np.where(where[..., None] > 0, blurred, pixels).astype(np.uint8)
+
+
+def _auto_contrast(pixels: Picture, rng: Generator) -> Picture:
+    """Histogram equalisation of the brightness, as some archives were given."""
+    luma = cv2.cvtColor(pixels, cv2.COLOR_BGR2YCrCb)
+    luma[..., 0] = cv2.addWeighted(luma[..., 0], 0.4, cv2.equalizeHist(luma[..., 0]), 0.6, 0)
+    return cv2.cvtColor(luma, cv2.COLOR_YCrCb2BGR).astype(np.uint8, copy=False)
+
+
+def _blur(pixels: Picture, rng: Generator) -> Picture:
+    """A soft lens, or motion along one direction."""
+    if rng.random() < 0.5:
+        return cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.4, 1.6)).astype(np.uint8, copy=False)
+    length = int(rng.integers(3, 8))
+    kernel = np.zeros((length, length), np.float32)
+    angle = rng.uniform(0, np.pi)
+    middle = (length - 1) / 2
+    reach = middle * np.array([np.cos(angle), np.sin(angle)])
+    start, end = np.round(middle - reach).astype(int), np.round(middle + reach).astype(int)
+    cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
+    return cv2.filter2D(pixels, -1, kernel / kernel.sum()).astype(np.uint8, copy=False)
+
+
+def _noise(pixels: Picture, rng: Generator) -> Picture:
+    """Sensor noise, grainy or smooth."""
+    height, width = pixels.shape[:2]
+    grain = int(rng.integers(1, 3))
+    noise = rng.standard_normal((height // grain + 1, width // grain + 1, 3), np.float32) * rng.uniform(2, 14)
+    if grain > 1:
+        noise = cv2.resize(noise, (width, height)).astype(np.float32, copy=False)
+    return np.clip(pixels + noise[:height, :width], 0, 255).astype(np.uint8)
+
+
+def _compression(pixels: Picture, rng: Generator) -> Picture:
+    """The blocks of a cheap recorder."""
+    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 75))])
+    return cv2.imdecode(code, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+
+
+def _scale_by(pixels: Picture, factor: NDArray[np.float32]) -> Picture:
+    """Every channel times an (H, W) factor of 0 to 1."""
+    return (pixels * factor[..., None]).astype(np.uint8)

@@ -1,0 +1,116 @@
+"""Training and validation examples as PyTorch data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+from lanes.data.augment import Sample, random_light, random_view
+from lanes.data.labels import supervise
+from lanes.data.lanedata import LabelledFrame
+from lanes.renderer import RoadRenderer, Scene
+from lanes.transform import FrameTransform
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of RGB in 0 to 1 by which inputs are normalised: ImageNet's, as nearly every network uses."""
+
+SYNTHETIC = "synthetic"
+"""The name under which the renderer stands among the sources of a mix."""
+
+
+def load_samples(frames: Sequence[LabelledFrame], longest_side: int = 960) -> list[Sample]:
+    """Reads frames with what their labels teach, none wider or higher than `longest_side`."""
+    samples = []
+    for frame in frames:
+        pixels, mask, ignore = frame.read()
+        target, weight = supervise(pixels, mask, ignore, frame.definition)
+        shrink = longest_side / max(target.shape)
+        if shrink < 1:
+            pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+            size = (pixels.shape[1], pixels.shape[0])
+            target = np.where(cv2.resize(target, size, interpolation=cv2.INTER_AREA) > 127, 255, 0).astype(np.uint8)
+            weight = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+        samples.append(Sample(pixels, target, weight))
+    return samples
+
+
+def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
+    """A random rendered road at the model's size, labelled exactly; arrows, words and stop lines are left open."""
+    rendering = RoadRenderer(Scene.random(rng), transform.width, transform.height).render(float(rng.uniform(0, 20)))
+    weight = np.where(rendering.other_paint > 0, 0, 255).astype(np.uint8)
+    return Sample(rendering.pixels, rendering.paint, weight)
+
+
+def to_tensors(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """A sample as the network takes it: pixels (3, H, W) float32 normalised RGB, target and weight (1, H, W) float32, 0 to 1."""
+    rgb = torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1])).permute(2, 0, 1).float() / 255
+    pixels = (rgb - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
+    return pixels, torch.from_numpy(sample.target)[None].float() / 255, torch.from_numpy(sample.weight)[None].float() / 255
+
+
+class TrainingStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+    """An endless stream of augmented crops, drawn from the sources in the proportions of `mix`.
+
+    Args:
+        samples: what there is of each source.
+        mix: share of each source, in any unit; `synthetic` is the renderer.
+        transform: how the model sees a whole frame.
+        crop: (width, height) of the examples.
+        seed: each worker, and each resumed run (which passes another seed), draws its own sequence.
+    """
+
+    def __init__(
+        self, samples: Mapping[str, Sequence[Sample]], mix: Mapping[str, float], transform: FrameTransform, crop: tuple[int, int], seed: int
+    ) -> None:
+        self.samples = samples
+        self.names = list(mix)
+        self.shares = np.array([mix[name] for name in self.names]) / sum(mix.values())
+        self.transform = transform
+        self.crop = crop
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield to_tensors(self.draw(rng))
+
+    def draw(self, rng: Generator) -> Sample:
+        """One augmented crop."""
+        name = self.names[int(rng.choice(len(self.names), p=self.shares))]
+        if name == SYNTHETIC:
+            sample = render_sample(self.transform, rng)
+        else:
+            sample = self.samples[name][int(rng.integers(len(self.samples[name])))]
+        view = random_view(sample, self.transform, *self.crop, rng)
+        return Sample(random_light(view.pixels, rng), view.target, view.weight)
+
+
+class WholeFrames(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Frames as the model sees them, without augmentation, for validation."""
+
+    def __init__(self, samples: Sequence[Sample], transform: FrameTransform) -> None:
+        self.samples = samples
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        sample = self.samples[index]
+        height, width = sample.target.shape
+        place = self.transform.fit(width, height)
+        matrix, size = place.matrix, (self.transform.width, self.transform.height)
+        pixels = cv2.warpAffine(sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
+        target = cv2.warpAffine(sample.target, matrix, size, flags=cv2.INTER_LINEAR)
+        weight = cv2.warpAffine(sample.weight, matrix, size, flags=cv2.INTER_NEAREST)
+        return to_tensors(
+            Sample(pixels.astype(np.uint8, copy=False), np.where(target > 127, 255, 0).astype(np.uint8), weight.astype(np.uint8, copy=False))
+        )

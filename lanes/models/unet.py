@@ -1,0 +1,113 @@
+"""U-Net: an encoder-decoder with skip connections (Ronneberger, Fischer and Brox 2015, https://arxiv.org/abs/1505.04597).
+
+What differs from the paper, and why:
+
+- padded convolutions, so that the mask has the size of the input;
+- batch normalisation after every convolution, folded into it at export, so free at run time;
+- bilinear up-sampling followed by the block's convolution: no checkerboard, and fewer operations than a transposed one;
+- optionally a *strided stem*: the first convolution already halves the resolution and the head predicts four sub-pixels
+  (Shi et al. 2016, https://arxiv.org/abs/1609.05158). Maps of full resolution with few channels cost far more time than
+  their operation count says, and this network then has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ConvBlock(nn.Sequential):
+    """`convolutions` times: 3x3 convolution, batch norm, ReLU. (N, inputs, H, W) -> (N, outputs, H, W)."""
+
+    def __init__(self, inputs: int, outputs: int, convolutions: int = 2) -> None:
+        layers: list[nn.Module] = []
+        for index in range(convolutions):
+            layers += [
+                nn.Conv2d(inputs if index == 0 else outputs, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers)
+
+
+class UNet(nn.Module):
+    """A U-Net that maps normalised RGB pictures to one logit a pixel.
+
+    Args:
+        widths: channels at each resolution, finest first; its length less one is the depth (how often the maps are halved).
+            `UNet.of(width=16, depth=4)` gives the usual doubling.
+        convolutions: 3x3 convolutions in a block of the encoder.
+        decoder_convolutions: the same in the decoder; one is enough where time counts.
+        stem_stride: 1 for the paper's full-resolution first level, 2 for the strided stem.
+        outputs: maps predicted, one for lane paint.
+
+    Shape:
+        (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128, 256),
+        *,
+        convolutions: int = 2,
+        decoder_convolutions: int = 2,
+        stem_stride: int = 1,
+        outputs: int = 1,
+    ) -> None:
+        super().__init__()
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(f"widths must name at least two levels of one channel or more, not {tuple(widths)}")
+        if stem_stride not in (1, 2):
+            raise ValueError(f"stem_stride must be 1 or 2, not {stem_stride}")
+        self.config = {
+            "widths": list(widths),
+            "convolutions": convolutions,
+            "decoder_convolutions": decoder_convolutions,
+            "stem_stride": stem_stride,
+            "outputs": outputs,
+        }
+        self.divisor = stem_stride * 2 ** (len(widths) - 1)
+        kernel = 3 if stem_stride == 1 else 5
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, widths[0], kernel, stride=stem_stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        )
+        self.first = ConvBlock(widths[0], widths[0], convolutions - 1)
+        self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in zip(widths, widths[1:], strict=False))
+        self.decoders = nn.ModuleList(
+            ConvBlock(deep + skip, skip, decoder_convolutions) for skip, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
+        )
+        self.head = nn.Conv2d(widths[0], outputs * stem_stride**2, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey picture.
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias, -4.0)
+
+    @classmethod
+    def of(cls, width: int = 16, depth: int = 4) -> UNet:
+        """The plain U-Net: `width` channels at full resolution, doubled at each of `depth` halvings."""
+        return cls([width * 2**level for level in range(depth + 1)])
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        if height % self.divisor or width % self.divisor:
+            fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
+            raise ValueError(f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}")
+        maps = self.first(self.stem(pictures))
+        skips = []
+        for encoder in self.encoders:
+            skips.append(maps)
+            maps = encoder(functional.max_pool2d(maps, 2))
+        for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
+            maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
+            maps = decoder(torch.cat([maps, skip], dim=1))
+        logits: Tensor = self.head(maps)
+        stride = self.config["stem_stride"]
+        return functional.pixel_shuffle(logits, stride) if stride > 1 else logits
