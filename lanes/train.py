@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from lanes.data.augment import Sample
 from lanes.data.dataset import SYNTHETIC, TrainingStream, WholeFrames, load_samples
-from lanes.data.lanedata import list_frames
+from lanes.data.lanedata import LICENCES, list_frames
 from lanes.errors import RequestError
 from lanes.models import NETWORKS
 from lanes.models.unet import UNet
@@ -63,6 +63,7 @@ class LaneTraining(lightning.LightningModule):
         self.steps = steps
         self.sources = sources
         self.counts: dict[str, Tensor] = defaultdict(lambda: torch.zeros(3))
+        self.losses: list[float] = []
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         pixels, target, weight = batch
@@ -77,13 +78,15 @@ class LaneTraining(lightning.LightningModule):
         true = (target > 0.5) & (weight > 0)
         counts = torch.stack([(said & true).sum(), said.sum(), true.sum()]).cpu().float()
         self.counts[self.sources[dataloader_idx]] += counts
-        self.log("val_loss", lane_loss(logits, target, weight), add_dataloader_idx=False, batch_size=len(pixels))
+        self.losses.append(float(lane_loss(logits, target, weight)))
 
     def on_validation_epoch_end(self) -> None:
         ious = {name: float(both / (said + true - both).clamp(min=1)) for name, (both, said, true) in self.counts.items()}
         self.log_dict({f"val_iou/{name}": iou for name, iou in ious.items()})
         self.log("val_iou", sum(ious.values()) / max(1, len(ious)), prog_bar=True)
+        self.log("val_loss", sum(self.losses) / max(1, len(self.losses)))
         self.counts.clear()
+        self.losses.clear()
 
     def configure_optimizers(self) -> Any:
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -140,7 +143,16 @@ def train(args: argparse.Namespace) -> Path:
     )
     trainer.fit(module, loader, val_loaders, ckpt_path=resume)
     checkpoint: Path = args.out / f"{args.network}.pt"
-    torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "transform": transform.to_dict()}, checkpoint)
+    metadata = {
+        "name": args.network,
+        "transform": transform.to_dict(),
+        "threshold": 0.5,
+        "classes": ["lane"],
+        "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
+        "training_data": list(mix),
+        "licences": [LICENCES[source] for source in by_source],
+    }
+    torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "metadata": metadata}, checkpoint)
     return checkpoint
 
 

@@ -29,6 +29,15 @@ DEFINITIONS = {
     "curvelanes_mini": LabelDefinition.ALL_CONTINUOUS,
 }
 
+LICENCES = {
+    "camvid": "CamVid: research use",
+    "roboflow_ego": "Roboflow lane-detection-segmentation: CC BY 4.0 as its uploader states",
+    "udacity_ego": "Udacity Advanced Lane Finding: MIT",
+    "ceymo_lines": "CeyMo frames, labelled as Roboflow road-mark: CC BY 4.0 as its uploader states",
+    "curvelanes_mini": "CurveLanes: research use",
+}
+"""What the makers of each source allow; it goes into the metadata of every model trained on it."""
+
 UNCERTAIN_IDS = {"camvid": (11, 30), "ceymo_lines": (2,)}
 """Classes that the mask decides one way and a lane mask might decide the other: non-driving markings and void, arrows."""
 

@@ -1,0 +1,204 @@
+"""Writes a trained network as a model file: `python -m engines.export CHECKPOINT --out FILE`.
+
+A checkpoint is a PyTorch file that holds a dictionary: `network`, the constructor arguments of lanes.models.unet.UNet;
+`state_dict`, its weights; `metadata`, the fields of engines.model_file.ModelMetadata but `network` and `precision`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import pickle
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
+from engines.torch_engine import IMAGE_MEAN, IMAGE_STD, LaneModel
+from lanes.errors import RequestError, RunError
+from lanes.models.unet import UNet
+
+OPSET = 17
+IR_VERSION = 8
+"""Operator set and file format that TensorRT 8.6 to 11, OpenVINO and ONNX Runtime all read."""
+
+TOLERANCE = 2
+"""Steps of 255 by which the exported graph may differ from the network: rounding, and folded weights."""
+
+Pictures = NDArray[np.uint8]
+
+
+def export_onnx(
+    network: nn.Module, metadata: ModelMetadata, path: Path, *, static_batch: int | None = None, frames: Pictures | None = None
+) -> ModelFile:
+    """Writes `network` as an fp32 model file and proves that it calculates the same.
+
+    Args:
+        network: maps normalised RGB (N, 3, H, W) float32 to logits (N, 1, H, W).
+        metadata: stored in the file, its precision set to fp32.
+        path: where to; written at once when all checks have passed, replacing what is there.
+        static_batch: fixes the batch; default any number of pictures.
+        frames: (N, H, W, 3) uint8 BGR, what the file is held against the network on; default made-up pictures.
+
+    Raises:
+        RequestError: the network does not fit the metadata's input size, or `path` cannot be written.
+        RunError: the file does not pass the checks.
+    """
+    if frames is None:
+        frames = _made_up_frames(metadata)
+    expected = _probability(network, frames)
+    height, width = metadata.transform.height, metadata.transform.width
+    example = torch.zeros((static_batch or 2, height, width, 3), dtype=torch.uint8)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            LaneModel(network).eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["frames"],
+            output_names=["probability"],
+            dynamic_shapes=None if static_batch else ({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    _clean(proto)
+    proto.ir_version = IR_VERSION
+    proto.graph.name = metadata.name
+    onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision="fp32").to_json()})
+    _check(proto, frames, expected, static_batch)
+    _write_atomically(path, proto.SerializeToString())
+    return ModelFile.load(path)
+
+
+def _made_up_frames(metadata: ModelMetadata) -> Pictures:
+    """Noise, a gradient, and the two ends of the scale."""
+    height, width = metadata.transform.height, metadata.transform.width
+    frames = np.zeros((4, height, width, 3), np.uint8)
+    frames[0] = np.random.default_rng(0).integers(0, 256, frames[0].shape)
+    frames[1] = np.linspace(0, 255, width)[None, :, None]
+    frames[2] = 255
+    return frames
+
+
+def _probability(network: nn.Module, frames: Pictures) -> NDArray[np.float32]:
+    """What the network says about frames, normalised as in training: (N, H, W) float32, 0 to 255."""
+    rgb = torch.from_numpy(frames[..., ::-1].copy()).permute(0, 3, 1, 2).float() / 255
+    normalised = (rgb - torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGE_STD).view(1, 3, 1, 1)
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            logits = network(normalised)
+    except ValueError as error:  # a size that the network cannot take
+        raise RequestError(f"the network does not fit the input size in its metadata: {error}") from None
+    finally:
+        network.train(was_training)
+    if not bool(torch.isfinite(logits).all()):
+        raise RunError("the network gives NaN or infinity: its weights are damaged, or its training diverged")
+    probability: NDArray[np.float32] = (255 * torch.sigmoid(logits))[:, 0].numpy()
+    return probability
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter talks on three channels: of each step, and of the conversion from its own opset 18, which `_check` looks after."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _clean(proto: onnx.ModelProto) -> None:
+    """Takes out the exporter's traces: source lines and paths of the machine that exported, a third of the entries in the file."""
+    del proto.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    for entry in [*proto.graph.node, *proto.graph.initializer, *proto.graph.value_info, *proto.graph.input, *proto.graph.output]:
+        entry.doc_string = ""
+        del entry.metadata_props[:]
+
+
+def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], static_batch: int | None) -> None:
+    onnx.checker.check_model(proto, full_check=True)
+    opsets = {entry.domain: entry.version for entry in proto.opset_import}
+    if opsets != {"": OPSET}:
+        raise RunError(f"the exporter wrote operator sets {opsets}, not {OPSET} alone: install the versions that lanestream[train] names")
+    for weight in proto.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if not np.isfinite(values).all():
+            raise RunError(f"the weights {weight.name} hold NaN or infinity: the training diverged")
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    step = static_batch or len(frames)
+    for start in range(0, len(frames) - step + 1, step):
+        (given,) = session.run(None, {"frames": frames[start : start + step]})
+        worst = float(np.abs(given - expected[start : start + step]).max())
+        if worst > TOLERANCE:
+            raise RunError(f"the exported graph differs from the network by up to {worst:.0f} of 255: nothing was written")
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RequestError(f"cannot write {path}: {error.strerror}") from None
+
+
+def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
+    """The network and metadata of a checkpoint. Raises RequestError when it is none."""
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        network = UNet(**checkpoint["network"])
+        network.load_state_dict(checkpoint["state_dict"])
+        metadata = ModelMetadata.from_dict(checkpoint["metadata"] | {"network": network.config, "precision": "fp32"})
+    except OSError as error:
+        raise RequestError(f"cannot read the checkpoint {path}: {error.strerror}") from None
+    except KeyError as missing:
+        raise RequestError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
+    except (pickle.UnpicklingError, EOFError, TypeError, ValueError, RuntimeError) as error:
+        raise RequestError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
+    return network, metadata
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m engines.export", description="Writes a trained network as a model file (ONNX).")
+    parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
+    parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")
+    args = parser.parse_args(arguments)
+    try:
+        file = export_onnx(*load_checkpoint(args.checkpoint), args.out, static_batch=args.batch)
+    except RequestError as error:
+        print(f"engines.export: {error}", file=sys.stderr)
+        return 2
+    except RunError as error:
+        print(f"engines.export: {error}", file=sys.stderr)
+        return 1
+    print(f"{file.path}  {file.path.stat().st_size / 1e6:.1f} MB  sha256 {file.sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""From what a user writes after `--source` to the sources that it means."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from glob import glob, has_magic
+from pathlib import Path
+
+from lanes.capture.images import ImageFiles
+from lanes.capture.live import Paced
+from lanes.capture.source import Source
+from lanes.capture.video import VideoFile
+from lanes.errors import RequestError
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".h264", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Sources:
+    """What a request names: one source, or several videos. Iterating opens each when its turn comes; close each before the next.
+
+    Of several videos, one that cannot be opened is named in a warning and passed over.
+
+    Iterating raises:
+        RequestError: the only source cannot be opened, or none of several.
+    """
+
+    def __init__(self, openers: Sequence[Callable[[], Source]]) -> None:
+        self._openers = openers
+
+    def __len__(self) -> int:
+        return len(self._openers)
+
+    def __iter__(self) -> Iterator[Source]:
+        opened = 0
+        failure: RequestError | None = None
+        for opener in self._openers:
+            try:
+                source = opener()
+            except RequestError as error:
+                failure = error
+                if len(self) > 1:
+                    _log.warning("%s; passed over", error)
+                continue
+            opened += 1
+            yield source
+        if failure is not None and not opened:
+            raise failure
+
+
+def open_source(text: str, *, live: bool = False) -> Source:
+    """The one source that `text` names; see `open_sources`.
+
+    Raises:
+        RequestError: it cannot be used, or names several videos.
+    """
+    sources = open_sources(text, live=live)
+    if len(sources) > 1:
+        raise RequestError(f"{text}: {len(sources)} videos, where one is wanted; give one of them")
+    return next(iter(sources))
+
+
+def open_sources(text: str, *, live: bool = False) -> Sources:
+    """Find out what `text` means: a video file; a folder or glob of images (one source) or of videos (one each); `0`, `/dev/video0`;
+    `csi://0`; `rtsp://`, `rtmp://`, `http://`, `https://`; `synthetic://`.
+
+    Args:
+        text: as the user wrote it.
+        live: treat files as if they were live (`Paced`).
+
+    Raises:
+        RequestError: it means nothing, there is nothing there, or it mixes images and videos.
+    """
+    openers = _openers(text.strip())
+    return Sources([partial(_paced, opener) for opener in openers] if live else openers)
+
+
+def _paced(opener: Callable[[], Source]) -> Source:
+    source = opener()
+    return source if source.info.live else Paced(source)
+
+
+def _openers(text: str) -> list[Callable[[], Source]]:
+    if not text:
+        raise RequestError("--source is empty; give a video file, a folder, a camera or an address")
+    if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
+        return [partial(_open_camera, text)]
+    if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
+        return [partial(_open_address, match[1].lower(), text)]
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _of_files(sorted(path.iterdir(), key=_natural), path.resolve().name or "root", f"{path}: the folder")
+    if has_magic(text) and not path.exists():
+        found = glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return _of_files(sorted(map(Path, found), key=_natural), _fixed_part(path), f"{text}: the pattern")
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        return [partial(ImageFiles, [path], path.stem)]
+    return [partial(VideoFile, path)]
+
+
+def _of_files(files: Sequence[Path], name: str, what: str) -> list[Callable[[], Source]]:
+    files = [file for file in files if file.is_file() and not file.name.startswith(".")]
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    if images and videos:
+        both = f"images ({images[0].name}) and videos ({videos[0].name})"
+        raise RequestError(f"{what} gives both {both}; narrow it with a pattern such as *{images[0].suffix}")
+    if images:
+        return [partial(ImageFiles, images, name)]
+    if videos:
+        return [partial(VideoFile, video) for video in videos]
+    raise RequestError(f"{what} gives no images and no videos (sub-folders are not searched); give one that does")
+
+
+def _open_camera(text: str) -> Source:
+    from lanes.capture.camera import open_camera
+
+    return open_camera(text)
+
+
+def _open_address(scheme: str, text: str) -> Source:
+    if scheme == "synthetic":
+        from lanes.capture.synthetic import SyntheticRoad  # the renderer is not needed otherwise
+
+        return SyntheticRoad(text)
+    if scheme == "csi":
+        from lanes.capture.camera import open_csi
+
+        return open_csi(text)
+    from lanes.capture.stream import NetworkStream, public_address
+
+    if scheme in ("http", "https", "rtmp", "rtsp"):
+        return NetworkStream(text)
+    raise RequestError(
+        f"{public_address(text)}: {scheme}:// is not understood; give rtsp://, rtmp://, http(s)://, csi://, synthetic:// or a file"
+    )
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, int | str]], str]:
+    """Sort key in which frame2 comes before frame10."""
+    pieces = re.split(r"(\d+)", str(path).casefold())
+    return [(0, int(piece)) if piece.isdecimal() else (1, piece) for piece in pieces if piece], str(path)
+
+
+def _fixed_part(pattern: Path) -> str:
+    """The innermost folder of a glob that is no pattern itself."""
+    fixed = next(parent for parent in pattern.parents if not has_magic(str(parent)))
+    return fixed.resolve().name or "images"

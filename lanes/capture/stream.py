@@ -1,0 +1,90 @@
+"""NetworkStream: RTSP, RTMP and HTTP through PyAV (FFmpeg)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import av
+
+from lanes.capture.decoder import Decoder
+from lanes.capture.live import LiveSource
+from lanes.capture.source import SourceInfo
+from lanes.errors import RequestError, RunError
+from lanes.frame import Frame
+
+TIMEOUT = 10.0
+"""Seconds for a server to answer, and for the next data to come."""
+
+# UDP, the default, loses packets on a busy network and shows it as smeared pictures.
+_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}}
+
+
+class NetworkStream(LiveSource):
+    """A network camera or server. Frames that are not taken in time are dropped; a recording served over HTTP comes at its own pace.
+
+    Args:
+        address: `rtsp://`, `rtmp://`, `http://` or `https://`. User names, passwords and query strings never leave it.
+
+    Raises:
+        RequestError: no answer, no permission, or no video there.
+    """
+
+    patience = 2 * TIMEOUT
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._name = public_address(address)
+        try:
+            self._container = av.open(
+                address, timeout=TIMEOUT, options=_OPTIONS.get(urlsplit(address).scheme, {}), metadata_errors="replace"
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise RequestError(
+                f"{self._name}: cannot be opened ({error.strerror}); check the address, the network and the password"
+            ) from error
+        try:
+            self._decoder = Decoder(self._container, self._name)
+        except BaseException as error:
+            self._container.close()
+            if isinstance(error, av.FFmpegError):
+                raise RequestError(f"{self._name}: sends no video ({error.strerror}); check the address") from error
+            raise
+        decoder = self._decoder
+        self._recording = self._container.duration is not None
+        self.info = SourceInfo(
+            name=self._name,
+            kind="stream",
+            width=decoder.width,
+            height=decoder.height,
+            frame_rate=decoder.frame_rate,
+            frames=None,
+            live=True,
+            time_base=decoder.time_base,
+            start=decoder.first_time,
+            colour=decoder.colour,
+            pixel_aspect=decoder.pixel_aspect,
+        )
+
+    @property
+    def corrupt(self) -> int:  # type: ignore[override]
+        """Frames that could not be decoded so far, and were passed over."""
+        return self._decoder.corrupt
+
+    def _produce(self) -> Iterator[Frame]:
+        try:
+            for index, (pixels, time) in enumerate(self._decoder):
+                if self._closing.is_set() or (self._recording and not self.wait_until_due(time)):
+                    return
+                yield Frame(pixels, index, time, self._name, f"{index:06d}")
+        except av.FFmpegError as error:
+            raise RunError(f"{self._name}: the connection was lost ({error.strerror}); what came before is kept") from error
+
+    def _release(self) -> None:
+        self._container.close()
+
+
+def public_address(address: str) -> str:
+    """The address without user name, password, query and fragment: those carry secrets."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,87 @@
+"""SyntheticRoad: the road renderer as a source, `synthetic://`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+
+from lanes.capture.source import Source, SourceInfo
+from lanes.errors import RequestError
+from lanes.frame import Frame
+from lanes.renderer import RoadRenderer, Scene
+
+# Key: (default, least, most).
+_OPTIONS: dict[str, tuple[Fraction, Fraction | int, Fraction | int]] = {
+    "width": (Fraction(1280), 16, 8192),
+    "height": (Fraction(720), 16, 8192),
+    "fps": (Fraction(30), Fraction(1, 10), 1000),
+    "seconds": (Fraction(10), Fraction(1, 1000), 86_400),
+    "seed": (Fraction(0), 0, 2**32 - 1),
+}
+_WHOLE = {"width", "height", "seed"}
+
+
+class SyntheticRoad(Source):
+    """A rendered drive. The same address gives the same pixels.
+
+    Args:
+        address: `synthetic://`, `synthetic://demo` or `synthetic://random`, with `?width=1280&height=720&fps=30&seconds=10&seed=0`
+            or some of these. `demo` is one handsome drive; `random` draws the road, the light and the camera by the seed.
+
+    Raises:
+        RequestError: another scene, an unknown option, or a value out of its range.
+    """
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        kind = parts.netloc or "demo"
+        if kind not in ("demo", "random") or parts.path.strip("/"):
+            raise RequestError(f"{address}: there is no such scene; give synthetic://demo or synthetic://random")
+        options = _options(address, parts.query)
+        width, height, seed = (int(options[key]) for key in ("width", "height", "seed"))
+        self._rate = options["fps"]
+        self._count = max(1, round(options["seconds"] * self._rate))
+        scene = replace(Scene.demo(), seed=seed) if kind == "demo" else Scene.random(np.random.default_rng(seed))
+        self._renderer = RoadRenderer(scene, width, height)
+        self._closed = False
+        self.info = SourceInfo(
+            name=f"synthetic_{kind}",
+            kind="synthetic",
+            width=width,
+            height=height,
+            frame_rate=self._rate,
+            frames=self._count,
+            time_base=1 / self._rate,
+            end=self._count / self._rate,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self._count):
+            if self._closed:
+                return
+            time = index / self._rate
+            yield Frame(self._renderer.render(float(time)).pixels, index, time, self.info.name, f"{index:06d}")
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def _options(address: str, query: str) -> dict[str, Fraction]:
+    options = {key: default for key, (default, _, _) in _OPTIONS.items()}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key not in _OPTIONS:
+            raise RequestError(f"{address}: unknown option {key}; there are {', '.join(_OPTIONS)}")
+        _, least, most = _OPTIONS[key]
+        try:
+            value = Fraction(text)
+        except (ValueError, ZeroDivisionError):
+            value = None
+        if value is None or not least <= value <= most or (key in _WHOLE and value.denominator != 1):
+            number = "a whole number" if key in _WHOLE else "a number"
+            raise RequestError(f"{address}: {key}={text} will not do; give {number} from {least} to {most}")
+        options[key] = value
+    return options

@@ -1,0 +1,415 @@
+"""Lane curves from a mask: strokes of paint, joined through their gaps, one curve a lane boundary.
+
+The way from mask to curves, all on a grid of at most 320 cells a side so that the cost hardly depends on the frame's size:
+
+1. every row's runs of paint, followed upward from row to row, give *strokes*: one dash, or one solid line;
+2. blobs, arrows and stop lines are no strokes: a stroke is much longer than it is thick, and about equally thick all along;
+3. strokes that continue each other are joined into *lines*, whatever the gap looks like in perspective;
+4. lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane line;
+5. a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient.
+
+Everything here looks at one mask alone. Nothing is remembered from frame to frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+GRID = 320
+"""Cells along the longer side of the grid that strokes are followed on."""
+
+COVERED = 48
+"""A cell counts as paint from this share of 255 on: a line one pixel wide in cells of four pixels still does."""
+
+MAX_STROKES = 40
+"""Strokes looked at in one mask, longest first: bounds the time that a mask of noise takes."""
+
+FLATTEST = 6.0
+"""Cells along the row for each row upward: what lies flatter is a stop line, or six camera heights off to the side."""
+
+FAR = 0.25
+"""How far above a line's highest paint the pole of its curve lies, in spans of the line (found best on real bends)."""
+
+LEAST_CONFIDENCE = 0.25
+LEAST_OUTER_CONFIDENCE = 0.45
+"""Lines with less are left out, those beyond the ego lane sooner: a calm picture is worth more than a far-off fragment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One boundary of a lane, as a curve on the road.
+
+    Attributes:
+        position: -1 the ego lane's left boundary, 1 its right, -2, 2 the next ones outward; never 0.
+        points: (N, 2) float32, N >= 2, source-frame pixels (x, y), pixel centres at whole numbers, from the bottom of the
+            frame upward, inside the frame.
+        confidence: 0 to 1: how much paint speaks for the curve, and how well it lies on it.
+        id: stays with a lane over time. Derived from the position alone for now, so that it is the same in every frame:
+            1, 2, 3, 4 for positions -1, 1, -2, 2 and so on.
+    """
+
+    position: int
+    points: NDArray[np.float32]
+    confidence: float
+    id: int
+
+
+class _Line:
+    """Centres of paint along one line, in cells of the grid: one for each row with paint, from the bottom up (y falls)."""
+
+    def __init__(self, y: Floats, x: Floats, thickness: float) -> None:
+        self.y, self.x, self.thickness = y, x, thickness
+        self.low, self.high = float(y[0]), float(y[-1])
+        self.span = self.low - self.high + 1.0
+        self.length = len(y) * math.hypot(1.0, float(x[-1] - x[0]) / max(self.span - 1.0, 1.0))
+        """Painted length, cells."""
+        self.coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+        """Of the fitted x = a + bt + ct^2 + d / (t + FAR), where t is 0 at the highest paint and 1 one row below the lowest."""
+        self.error = 0.0
+        """Root mean square distance of the paint from the fit along the row, cells."""
+
+
+def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
+    """Find the lane boundaries in a mask of lane paint.
+
+    Args:
+        mask: (H, W) uint8, 0 or 255, paint stroke by stroke, at the frame's size. Any size from one pixel up.
+
+    Returns:
+        Lanes from left to right (positions rise). Empty where no paint looks like a lane line, as in an empty or a full mask.
+    """
+    height, width = mask.shape
+    scale = max(1.0, max(height, width) / GRID)
+    columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
+    grid = mask if scale == 1.0 else cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
+    lines = _join(_strokes(np.asarray(grid, dtype=np.uint8)), rows)
+    lines = [line for line in lines if line.length >= max(3.0, 0.05 * rows, 1.6 * line.thickness)]
+    for line in lines:
+        _fit(line)
+    lines = [line for line in lines if _confidence(line, rows) >= LEAST_CONFIDENCE]
+    if not lines:
+        return []
+    vanishing = _vanishing_point(lines, columns, rows)
+    lines = [line for line in lines if _points_at(line, vanishing)]
+    lines = _without_crossings(_merged(lines, vanishing), rows - 0.5)
+    return _lanes(lines, vanishing, columns, rows, (width, height))
+
+
+# --- strokes ---------------------------------------------------------------------------------------------------------
+
+
+def _strokes(grid: NDArray[np.uint8]) -> list[_Line]:
+    """Follow runs of paint from row to row. A stroke ends where runs split or meet, so each has one run a row."""
+    painted = np.flatnonzero(grid >= COVERED)
+    if not len(painted) or len(painted) > grid.size // 3:
+        return []
+    y, x = np.divmod(painted, grid.shape[1])
+    weight = grid.ravel()[painted].astype(np.float64)
+    first = np.flatnonzero(np.r_[True, (np.diff(y) != 0) | (np.diff(x) != 1)])
+    last = np.r_[first[1:], len(y)] - 1
+    mass = np.add.reduceat(weight, first)
+    centre = np.add.reduceat(weight * x, first) / mass
+    row, left, right = y[first], x[first], x[last]
+
+    # Runs in reading order, with keys that rise from row to row: those of the row above that touch run i are above[i]:end[i].
+    stride = grid.shape[1] + 4
+    above = np.searchsorted(row * stride + right, (row - 1) * stride + left - 1)
+    end = np.searchsorted(row * stride + left, (row - 1) * stride + right + 1, side="right")
+    parents = np.maximum(end - above, 0)
+    children = np.zeros(len(row) + 1, np.int64)
+    np.add.at(children, above[parents > 0], 1)
+    np.add.at(children, end[parents > 0] - 1, 1)
+    children[above[parents == 1]] -= 1
+    follows = (parents == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
+
+    chains: list[list[int]] = []
+    chain_of: list[int] = []
+    for index, (goes_on, parent) in enumerate(zip(follows.tolist(), above.tolist(), strict=True)):
+        if goes_on:
+            chain = chain_of[parent]
+            chains[chain].append(index)
+        else:
+            chain = len(chains)
+            chains.append([index])
+        chain_of.append(chain)
+
+    chains.sort(key=len, reverse=True)
+    strokes = []
+    for indices in chains[:MAX_STROKES]:
+        runs = np.array(indices[::-1])
+        if len(runs) > 1 and not _ends_in_arrow_head(runs[-1], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
+            stroke = _stroke(row[runs].astype(np.float64), centre[runs], mass[runs] / 255.0)
+            if stroke is not None:
+                strokes.append(stroke)
+    return strokes
+
+
+def _ends_in_arrow_head(top: int, over: slice, centre: Floats, mass: Floats) -> bool:
+    """Whether the runs `over` a stroke's top one make it the shaft of an arrow: centred on it and two to eight times as wide.
+
+    A lane line may well end at a stop line, but that is wider still, or lies to one side.
+    """
+    width = float(mass[over].sum())
+    if not 2.2 * mass[top] < width < 8.0 * mass[top]:
+        return False
+    middle = float(mass[over] @ centre[over]) / width
+    return abs(middle - float(centre[top])) < 0.2 * width / 255.0
+
+
+def _stroke(y: Floats, x: Floats, widths: Floats) -> _Line | None:
+    """A line of one stroke, unless it is a blob or an arrow. `widths` are along the row, cells."""
+    rise = len(y)
+    reach = min(3, (rise - 1) // 2)
+    turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
+    across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
+    stroke = _Line(y, x, float(np.sort(across)[len(across) // 2]))
+    if stroke.thickness > 1.2 * stroke.length:
+        return None
+    # In perspective paint grows thinner upward; where an arrow's head begins it widens at once, and to both sides.
+    # (The first rows are left out: the cut end of a dash that lies aslant widens too.)
+    below, here, shift = np.maximum.accumulate(widths)[3:-2], widths[5:], np.abs(x[5:] - x[3:-2])
+    is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
+    is_flat = abs(float(x[-1] - x[0])) > FLATTEST * rise
+    return None if is_arrow or is_flat else stroke
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+def _ends(stroke: _Line) -> tuple[float, float, float, float]:
+    """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
+    found = []
+    for rows in (slice(None, 16), slice(-16, None)):
+        y, x = stroke.y[rows], stroke.x[rows]
+        dy = y - y.mean()
+        slope = float(dy @ x / (dy @ dy))
+        anchor = stroke.low if rows.start is None else stroke.high
+        found += [float(x.mean()) + slope * (anchor - float(y.mean())), slope]
+    return found[0], found[1], found[2], found[3]
+
+
+def _join(strokes: list[_Line], rows: int) -> list[_Line]:
+    """Join strokes that continue each other. A pair fits where each, prolonged through the gap, meets the other."""
+    if not strokes:
+        return []
+    low, high = np.array([s.low for s in strokes]), np.array([s.high for s in strokes])
+    size = np.array([s.length for s in strokes])
+    x_low, slope_low, x_high, slope_high = np.array([_ends(s) for s in strokes]).T
+
+    gap = high[:, None] - low[None, :]  # from the top of the lower stroke (rows) up to the bottom of the upper one (columns)
+    step = x_low[None, :] - x_high[:, None]
+    distance = np.hypot(gap, step)
+    # Offsets across the line, not along the row: a flat line moves far along a row for a small turn.
+    miss_low = np.abs(step + slope_high[:, None] * gap) / np.hypot(1.0, slope_high)[:, None]
+    miss_high = np.abs(step + slope_low[None, :] * gap) / np.hypot(1.0, slope_low)[None, :]
+    # What a stroke says of its direction is worth as much as it is long.
+    allowed_low = 1.5 + distance * (0.10 + 0.8 / size[:, None])
+    allowed_high = 1.5 + distance * (0.10 + 0.8 / size[None, :])
+    cost = miss_low / allowed_low + miss_high / allowed_high + distance / (0.5 * rows)
+    reach = 3.0 * np.maximum(size[:, None], size[None, :]) + 0.04 * rows
+    possible = (gap > 0) & (miss_low < allowed_low) & (miss_high < allowed_high) & (distance < np.minimum(reach, 0.45 * rows))
+    lower, upper = np.nonzero(possible)
+
+    above: dict[int, int] = {}
+    below: dict[int, int] = {}
+    for pair in np.argsort(cost[lower, upper], kind="stable").tolist():
+        a, b = int(lower[pair]), int(upper[pair])
+        if a not in above and b not in below:
+            above[a], below[b] = b, a
+    lines = []
+    for index in range(len(strokes)):
+        if index in below:
+            continue
+        parts = [index]
+        while parts[-1] in above:
+            parts.append(above[parts[-1]])
+        lines.append(_chained([strokes[part] for part in parts]))
+    return lines
+
+
+def _chained(parts: list[_Line]) -> _Line:
+    """One line of several, those of a double line averaged where they lie side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    y, x = np.concatenate([p.y for p in parts]), np.concatenate([p.x for p in parts])
+    rows, index, count = np.unique(y, return_inverse=True, return_counts=True)
+    mean = np.bincount(index, x) / count
+    return _Line(rows[::-1], mean[::-1], max(part.thickness for part in parts))
+
+
+# --- curves ----------------------------------------------------------------------------------------------------------
+
+
+def _at(line: _Line, y: Floats) -> Floats:
+    """x of the fitted curve at y; beyond its paint the curve goes on straight, for the fit says nothing there."""
+    a, b, c, d = line.coefficients
+    inside = np.minimum(np.maximum(y, line.high), line.low)
+    t = (inside - line.high) / line.span
+    pole = 1.0 / (t + FAR)
+    x: Floats = a + t * (b + t * c) + d * pole + (y - inside) * (b + 2.0 * t * c - d * pole * pole) / line.span
+    return x
+
+
+def _heading(line: _Line) -> tuple[float, float, float]:
+    """(x, y, slope dx/dy) near the lower end: in a bend only what is near points to where the road is heading at the car."""
+    _, b, c, d = line.coefficients
+    t = 0.8
+    y = line.high + t * line.span
+    return float(_at(line, np.array(y))), y, (b + 2.0 * t * c - d / (t + FAR) ** 2) / line.span
+
+
+def _fit(line: _Line) -> None:
+    """Fit the simplest curve that explains the paint to half a cell; outliers lose their weight.
+
+    In perspective a bend of constant curvature is a hyperbola whose pole is the horizon; on a hill or in a bend that tightens
+    a parabola comes nearer. The two together follow both.
+    """
+    t = (line.y - line.high) / line.span
+    candidates = np.stack([np.ones_like(t), t, t * t, 1.0 / (t + FAR)])
+    line.error = math.inf
+    for terms in range(2, 5):
+        basis = candidates[:terms]
+        weighted = basis
+        for _ in range(3):
+            solution = np.linalg.solve(weighted @ basis.T + 1e-6 * np.eye(terms), weighted @ line.x)
+            residual = np.abs(solution @ basis - line.x)
+            if float(residual.max()) < 1.5:
+                break
+            weighted = basis / (1.0 + residual**2)
+        bounded = np.minimum(residual, 4.0)
+        error = math.sqrt(float(bounded @ bounded) / len(t))
+        if error < 0.7 * line.error:
+            line.error = error
+            line.coefficients = (*solution.tolist(), *[0.0] * (4 - terms))
+        # A few dashes do not tell a bend from a counter-bend: the pole is for lines that are mostly paint.
+        if error < 0.5 or len(t) < 8 * terms or (terms == 3 and len(t) < 0.6 * line.span):
+            break
+
+
+def _vanishing_point(lines: list[_Line], columns: int, rows: int) -> tuple[float, float]:
+    """Where the lines' lower ends, prolonged, come nearest to meeting; robust least squares, grid cells."""
+    top = min(line.high for line in lines)
+    x, y, slope = np.array([_heading(line) for line in lines]).T
+    length = np.array([line.length for line in lines])
+    # |x_i + slope_i (Y - y_i) - X| / |(1, slope_i)| is the distance of (X, Y) from line i. A weak pull to the middle of the
+    # frame, just above the highest paint, decides where there is one line alone or all are parallel.
+    norm = np.hypot(1.0, slope)
+    left = np.stack([1.0 / norm, -slope / norm], axis=1)
+    right = (x - slope * y) / norm
+    prior = np.array([columns / 2.0, top - 0.03 * rows])
+    point = prior
+    weights = length.copy()
+    for _ in range(5):
+        weighted = left * weights[:, None]
+        pull = np.diag([0.002, 0.02]) * float(length.sum())
+        point = np.linalg.solve(weighted.T @ left + pull, weighted.T @ right + pull @ prior)
+        weights = length / (1.0 + ((left @ point - right) / (0.03 * columns)) ** 2)
+    return float(point[0]), min(float(point[1]), top)
+
+
+def _points_at(line: _Line, vanishing: tuple[float, float]) -> bool:
+    """Whether the line's lower end points at the vanishing point, to within 15 degrees (a short line's own error besides)."""
+    x, y, slope = _heading(line)
+    wanted = math.atan2(vanishing[0] - x, y - vanishing[1] + 1e-9)
+    return abs(wanted - math.atan(-slope)) < math.radians(15.0) + 1.0 / line.length
+
+
+def _spread(one: _Line, other: _Line, vanishing: tuple[float, float]) -> tuple[float, float]:
+    """Least and greatest signed distance between two lines where both have paint (or nearest to that), in heights of the camera.
+
+    On a flat road, a distance in pixels divided by the rows below the horizon is the distance on the road in camera heights.
+    """
+    low, high = min(one.low, other.low), max(one.high, other.high)
+    y = np.linspace(low, high, 8) if low > high else np.array([(low + high) / 2.0])
+    distance = (_at(other, y) - _at(one, y)) / np.maximum(y - vanishing[1], 2.0)
+    return float(distance.min()), float(distance.max())
+
+
+def _merged(lines: list[_Line], vanishing: tuple[float, float]) -> list[_Line]:
+    """Make double lines, and parts of a line that were not joined, into one. Strongest first."""
+    kept: list[_Line] = []
+    for line in sorted(lines, key=lambda line: -line.length):
+        for index, other in enumerate(kept):
+            least, greatest = _spread(other, line, vanishing)
+            # Half a camera height is some 0.7 m: double lines are closer, lanes never are.
+            if max(abs(least), abs(greatest)) < 0.5:
+                kept[index] = _chained([other, line])
+                _fit(kept[index])
+                break
+        else:
+            kept.append(line)
+    return kept
+
+
+def _without_crossings(lines: list[_Line], bottom: float) -> list[_Line]:
+    """Drop what crosses a stronger line on the way down to the frame's bottom: of two lane lines that cross, one is none."""
+    kept: list[_Line] = []
+    for line in sorted(lines, key=lambda line: -line.length):
+        sides = [_side(line, other, bottom) for other in kept]
+        # Two lines that meet far ahead may seem to cross there by a cell.
+        if all(least > -1.5 or greatest < 1.5 for least, greatest in sides):
+            kept.append(line)
+    return kept
+
+
+def _side(line: _Line, other: _Line, bottom: float) -> tuple[float, float]:
+    y = np.linspace(max(line.high, other.high), bottom, 12)
+    distance = _at(line, y) - _at(other, y)
+    return float(distance.min()), float(distance.max())
+
+
+# --- lanes -----------------------------------------------------------------------------------------------------------
+
+
+def _lanes(lines: list[_Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:
+    """Give the lines their positions, and the ego lane's two boundaries the stretch down to the car."""
+    bottom = rows - 0.5
+    middle = (columns - 1) / 2.0
+    feet = sorted((float(_at(line, np.array(bottom))), index) for index, line in enumerate(lines))
+    sides = {-1: [index for x, index in reversed(feet) if x < middle], 1: [index for x, index in feet if x >= middle]}
+    road = _road_bottom(lines, columns, rows)
+    lanes = []
+    for side, outward in sides.items():
+        shown = [lines[i] for n, i in enumerate(outward) if n == 0 or _confidence(lines[i], rows) >= LEAST_OUTER_CONFIDENCE]
+        for rank, line in enumerate(shown, start=1):
+            # Dashes of 3 m with gaps of 9 m leave up to 12 m before the first whole dash, three times what the frame's edge leaves.
+            reach = vanishing[1] + 3.2 * (line.low - vanishing[1])
+            low = max(line.low, road) if rank == 1 and reach >= road else line.low
+            points = _sampled(line, low + 0.5, (columns, rows), size)
+            if len(points) >= 2:
+                lanes.append(Lane(side * rank, points, _confidence(line, rows), 2 * rank - (side < 0)))
+    return sorted(lanes, key=lambda lane: lane.position)
+
+
+def _road_bottom(lines: list[_Line], columns: int, rows: int) -> float:
+    """Where the road ends in the picture: where long strokes stop short of the frame's edge, at the bonnet; else the frame's bottom."""
+    ends = []
+    for line in lines:
+        unbroken = line.y[: rows // 6]
+        if len(unbroken) == rows // 6 and unbroken[0] - unbroken[-1] < len(unbroken) and 4 < line.x[0] < columns - 5:
+            ends.append(line.low)
+    return max(ends, default=rows - 1.0)
+
+
+def _sampled(line: _Line, low: float, grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Points of the curve in source pixels, a pixel's centre at a whole number, those outside the frame left out."""
+    high = line.high - 0.5
+    # Closer together at the top, where a bend turns fastest.
+    y = high + (low - high) * np.linspace(1.0, 0.0, max(2, round((low - high) / 3.0))) ** 2
+    points = np.stack([(_at(line, y) + 0.5) * (size[0] / grid[0]) - 0.5, (y + 0.5) * (size[1] / grid[1]) - 0.5], axis=1)
+    inside = ((points >= 0) & (points <= np.array(size) - 1)).all(axis=1)
+    return points[inside].astype(np.float32)
+
+
+def _confidence(line: _Line, rows: int) -> float:
+    """Paint speaks for a curve by its length (a fifth of the frame's height convinces), its share of the span, and its fit."""
+    length = min(1.0, line.length / (0.2 * rows))
+    share = min(1.0, 2.0 * len(line.y) / line.span)
+    return round(length * share / (1.0 + 0.3 * line.error**2), 3)

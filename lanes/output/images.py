@@ -1,0 +1,59 @@
+"""ImagesSink: the overlay pictures of an image source, one PNG each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.errors import RunError
+from lanes.output.sink import Result, Sink
+from lanes.output.target import check_folder, make_folder, remove_empty
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> None:
+    """Write an image under a temporary name and rename it, so that whoever watches the folder sees whole files only.
+
+    Args:
+        path: ends in `.png`.
+        pixels: (H, W) grey or (H, W, 3) BGR, uint8.
+        options: OpenCV's `IMWRITE_PNG_*` pairs.
+
+    Raises:
+        RunError: the disk is full, or the folder is gone.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        _, png = cv2.imencode(".png", pixels, options)
+        part.write_bytes(png.data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written ({error.strerror}); the images before it are kept") from error
+
+
+class ImagesSink(Sink):
+    """Writes `Result.frame.pixels` as `<stem>.png` into a folder.
+
+    Args:
+        folder: made if missing.
+        inputs: files that must not be written over.
+        overwrite: replace images of the same names.
+    """
+
+    # Photographs hardly gain from more than the fastest level.
+    _OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+    def __init__(self, folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
+        check_folder(folder, inputs, overwrite)
+        self._folder = folder
+        self._made = make_folder(folder)
+
+    def write(self, result: Result) -> None:
+        write_png(self._folder / f"{result.frame.stem}.png", result.frame.pixels, self._OPTIONS)
+
+    def close(self) -> None:
+        remove_empty(self._made)

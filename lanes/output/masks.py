@@ -1,0 +1,35 @@
+"""MasksSink: the lane masks, one 8-bit PNG each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from lanes.output.images import write_png
+from lanes.output.sink import Result, Sink
+from lanes.output.target import check_folder, make_folder, remove_empty
+
+
+class MasksSink(Sink):
+    """Writes `Result.mask`, 0 or 255 at the source frame's size, as `<stem>.png` into a folder.
+
+    Args:
+        folder: made if missing.
+        inputs: files that must not be written over.
+        overwrite: replace masks of the same names.
+    """
+
+    _OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+
+    def __init__(self, folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
+        check_folder(folder, inputs, overwrite)
+        self._folder = folder
+        self._made = make_folder(folder)
+
+    def write(self, result: Result) -> None:
+        write_png(self._folder / f"{result.frame.stem}.png", result.mask, self._OPTIONS)
+
+    def close(self) -> None:
+        remove_empty(self._made)

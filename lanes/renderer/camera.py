@@ -1,0 +1,83 @@
+"""Camera: a pinhole camera above a road, and the way between road and pixels.
+
+Frames (after ISO 8855): X forward, Y left, Z up, in metres, with the origin on the ground below the camera when `lateral` is 0.
+Pixels: u to the right, v down, the centre of the top left pixel at (0, 0). Angles in radians, positive as the right-hand rule has
+them: yaw to the left, pitch with the nose down, roll with the right side down, applied in that order (intrinsic z-y-x).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import cos, sin
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without lens distortion.
+
+    Attributes:
+        width, height: of the picture, pixels.
+        focal: focal length, pixels.
+        mount_height: of the optical centre above the ground, metres.
+        pitch, roll, yaw: radians, see the module's docstring.
+        lateral: Y of the optical centre, metres.
+    """
+
+    width: int
+    height: int
+    focal: float
+    mount_height: float = 1.4
+    pitch: float = 0.0
+    roll: float = 0.0
+    yaw: float = 0.0
+    lateral: float = 0.0
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(u, v) of the principal point: the middle of the picture."""
+        return (self.width - 1) / 2, (self.height - 1) / 2
+
+    @cached_property
+    def rotation(self) -> NDArray[np.float64]:
+        """(3, 3): directions in the camera's own forward-left-up axes -> directions in the road frame."""
+        cy, sy, cp, sp, cr, sr = (f(a) for a in (self.yaw, self.pitch, self.roll) for f in (cos, sin))
+        yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+        pitch = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+        roll = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+        matrix: NDArray[np.float64] = yaw @ pitch @ roll
+        return matrix
+
+    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(..., 3) metres -> (..., 2) pixels (u, v); NaN for what is not in front of the camera."""
+        seen = (np.asarray(points, np.float64) - (0, self.lateral, self.mount_height)) @ self.rotation
+        depth = np.where(seen[..., 0] > 1e-6, seen[..., 0], np.nan)
+        scaled = self.focal * seen[..., 1:] / depth[..., None]
+        pixels: NDArray[np.float64] = np.asarray(self.centre) - scaled
+        return pixels
+
+    def rays(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """(..., 2) pixels -> (..., 3) directions in the road frame, of any length."""
+        across = (np.asarray(self.centre) - np.asarray(pixels, np.float64)) / self.focal
+        forward = np.ones((*across.shape[:-1], 1))
+        directions: NDArray[np.float64] = np.concatenate([forward, across], axis=-1) @ self.rotation.T
+        return directions
+
+    def to_ground(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """(..., 2) pixels -> (..., 2) metres (X, Y) where the ray meets the flat ground; NaN at and above the horizon."""
+        rays = self.rays(pixels)
+        reach = np.where(rays[..., 2] < -1e-9, -self.mount_height / np.minimum(rays[..., 2], -1e-9), np.nan)
+        ground: NDArray[np.float64] = rays[..., :2] * reach[..., None] + (0, self.lateral)
+        return ground
+
+    def horizon(self) -> tuple[float, float]:
+        """Rows where a flat world's horizon meets the first and the last column."""
+        rotation = self.rotation
+        ends = (self.centre[0] - np.array([0, self.width - 1])) / self.focal
+        # dz = R20 + R21 * left + R22 * up is 0 on the horizon.
+        up = -(rotation[2, 0] + rotation[2, 1] * ends) / rotation[2, 2]
+        rows = self.centre[1] - self.focal * up
+        return float(rows[0]), float(rows[1])

@@ -1,0 +1,152 @@
+"""Between the world and the file: windscreen, bonnet, lens, sensor, compression, burnt-in text."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.renderer.scene import Scene
+from lanes.renderer.textures import NOISE_SIZE, NOISE_SPREAD, cloud_window, sensor_noise
+
+BYTE = NDArray[np.uint8]
+
+
+class Optics:
+    """A scene's lens for pictures of one size: what does not change from frame to frame is worked out here."""
+
+    def __init__(self, scene: Scene, width: int, height: int, rng: np.random.Generator) -> None:
+        self.scene, self.lens, self.size = scene, scene.lens, (width, height)
+        self.bonnet = self._bonnet(rng) if self.lens.bonnet else None
+        self.table = self._tone()
+        self.veil = self._veil(rng)
+        self.falloff = self._falloff() if self.lens.vignette > 0.02 else None
+        self.drops = [(rng.random(), rng.random(), rng.uniform(0.004, 0.02)) for _ in range(scene.weather.drops)]
+
+    def _falloff(self) -> BYTE:
+        """(H, W, 3): light left of 255 towards the corners."""
+        width, height = self.size
+        columns = np.linspace(-1, 1, width, dtype=np.float32)[None]
+        rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * np.float32(height / width)
+        share = 1 - np.float32(self.lens.vignette) * (columns**2 + rows**2) / np.float32(1 + (height / width) ** 2)
+        plane = (share * 255).astype(np.uint8)
+        return np.asarray(cv2.merge([plane] * 3), np.uint8)
+
+    def _tone(self) -> BYTE:
+        """(1, 256, 3) lookup: exposure, contrast and colour balance."""
+        level = np.linspace(0, 1, 256)[:, None]
+        value = level * self.lens.exposure * np.asarray(self.lens.balance)
+        value = 0.5 + (value - 0.5) * self.lens.contrast
+        table: BYTE = (np.clip(value, 0, 1) * 255).round().astype(np.uint8)[None]
+        return table
+
+    def _bonnet(self, rng: np.random.Generator) -> tuple[BYTE, BYTE]:
+        """(picture, mask) of the car's own bonnet or dashboard."""
+        width, height = self.size
+        columns = np.linspace(-1, 1, 33)
+        skew, bow = rng.uniform(-0.1, 0.1), rng.uniform(0.1, 0.8)
+        edge = height * (1 - self.lens.bonnet * (1 - bow * columns**2 + skew * columns))
+        outline = np.stack([np.linspace(-1, width, 33), edge], axis=-1)
+        outline = np.concatenate([outline, [(width, height + 1), (-1, height + 1)]])
+        mask = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255.0, cv2.LINE_AA, 4)
+        # Paintwork mirrors the sky: brighter towards the far edge, with a streak or two.
+        slope = np.clip((np.arange(height)[:, None] - edge.min()) / max(1.0, height - edge.min()), 0, 1)
+        gloss = 0.5 * (1 - slope) ** 2 * rng.uniform(0, 1) * self.scene.light.ambient
+        colour = np.asarray(self.lens.bonnet_colour) * max(0.15, self.scene.light.ambient)
+        body = colour + gloss[:, :, None] * np.asarray(self.scene.sky.horizon)
+        picture = np.repeat(np.clip(body * 255, 0, 255).astype(np.uint8), width, axis=1)
+        for _ in range(int(rng.integers(0, 3))):
+            bump = np.round((outline[:33] + (0, rng.uniform(0.1, 0.6) * self.lens.bonnet * height)) * 16).astype(np.int32)
+            shade = float(rng.uniform(0, 90) * max(0.2, self.scene.light.ambient))
+            cv2.polylines(picture, [bump], False, (shade, shade, shade), int(rng.integers(1, 3)), cv2.LINE_AA, 4)
+        return picture, mask
+
+    def _veil(self, rng: np.random.Generator) -> BYTE | None:
+        """What the windscreen adds: smears in the light, the dashboard's reflection."""
+        lens = self.lens
+        if not lens.reflection and not lens.dirt:
+            return None
+        width, height = self.size
+        veil = np.zeros((48, 80), np.float32)
+        if lens.reflection:
+            shapes = np.zeros((48, 80), np.uint8)
+            for _ in range(int(rng.integers(1, 5))):
+                corner = rng.integers((0, 16), (80, 48))
+                cv2.rectangle(shapes, corner.tolist(), (corner + rng.integers((3, 1), (50, 14))).tolist(), float(rng.uniform(60, 255)), -1)
+            veil += lens.reflection * cv2.GaussianBlur(shapes, (0, 0), 0.8)
+        if lens.dirt:
+            smears = cloud_window(rng, 48, 80, 1.0).astype(np.float32)
+            veil += lens.dirt * np.clip(smears - 120, 0, None)
+        tinted = cv2.resize(veil, (width, height))[:, :, None] * (np.asarray(self.scene.sky.horizon, np.float32) * np.float32(self.scene.light.ambient))
+        haze: BYTE = np.clip(tinted, 0, 255).astype(np.uint8)
+        return haze
+
+    def expose(self, picture: BYTE, covered: BYTE, time_s: float) -> BYTE:
+        """The picture as the camera's file has it. Draws the bonnet and the burnt-in text into `covered` too."""
+        width, height = self.size
+        lens = self.lens
+        if self.veil is not None:
+            picture = cv2.add(picture, self.veil)
+        for x, y, radius in self.drops:
+            self._drop(picture, x, y, radius)
+        if self.bonnet is not None:
+            cv2.copyTo(self.bonnet[0], self.bonnet[1], picture)
+            np.maximum(covered, self.bonnet[1], out=covered)
+        sigma = lens.blur * width / 1000
+        if sigma > 0.15:
+            picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+        if lens.sharpen:
+            picture = cv2.addWeighted(picture, 1 + lens.sharpen, cv2.GaussianBlur(picture, (0, 0), 1.2), -lens.sharpen, 0)
+        picture = cv2.LUT(picture, self.table)
+        if lens.saturation != 1:
+            grey = np.array([[0.114, 0.587, 0.299]] * 3) * (1 - lens.saturation)
+            picture = cv2.transform(picture, grey + np.eye(3) * lens.saturation)
+        picture = self._sense(picture, time_s)
+        if lens.text:
+            self._write(picture, covered)
+        if lens.jpeg:
+            coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])[1]
+            picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return picture
+
+    def _sense(self, picture: BYTE, time_s: float) -> BYTE:
+        """Vignette and noise."""
+        if self.falloff is not None:
+            picture = cv2.multiply(picture, self.falloff, scale=1 / 255)
+        if self.lens.noise:
+            gain = self.lens.noise / NOISE_SPREAD
+            picture = cv2.addWeighted(picture, 1, self._noise(time_s), gain, -128 * gain)
+        return picture
+
+    def _noise(self, time_s: float) -> BYTE:
+        """A stretch of noise of the picture's size, another one for each moment."""
+        width, height = self.size
+        noise, needed = sensor_noise().reshape(-1), width * height * 3
+        start = (self.scene.seed * 7919 + round(time_s * 1e6) * 104729) % max(1, len(noise) - needed + 1)
+        return (np.resize(noise, needed) if needed > len(noise) else noise[start : start + needed]).reshape(height, width, 3)
+
+    def _drop(self, picture: BYTE, x: float, y: float, radius: float) -> None:
+        """A rain drop: a small upside-down, blurred picture of what is behind it."""
+        width, height = self.size
+        size = max(1, round(radius * width))
+        column, row = int(x * width), int(y * height)
+        part = picture[max(0, row - size) : row + size, max(0, column - size) : column + size]
+        if part.size == 0:
+            return
+        flipped = cv2.blur(np.ascontiguousarray(part[::-1]), (3, 3))
+        mask = np.zeros(part.shape[:2], np.uint8)
+        cv2.ellipse(mask, (part.shape[1] // 2, part.shape[0] // 2), (part.shape[1] // 2, part.shape[0] // 2), 0, 0, 360, 255.0, -1)
+        cv2.copyTo(flipped, mask, part)
+
+    def _write(self, picture: BYTE, covered: BYTE) -> None:
+        """Date, time, speed, as dashcams burn them in."""
+        width, height = self.size
+        scale = height / 700
+        (text_width, text_height), _ = cv2.getTextSize(self.lens.text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        x = (width - text_width - 8) if self.scene.seed % 2 else 8
+        y = text_height + 6 if self.lens.text_at_top else height - 8
+        thickness = max(1, round(scale * 2))
+        blue, green, red = (255 * c for c in self.lens.text_colour)
+        for canvas, colour in ((picture, (blue, green, red)), (covered, (255.0, 0.0, 0.0))):
+            cv2.putText(canvas, self.lens.text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)

@@ -1,0 +1,90 @@
+"""Lane lines as soft coverage: how much of each pixel's ground is paint, worked out rather than sampled, so that far dashes fade and do not flicker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.renderer.road import FLOAT, GroundView
+from lanes.renderer.scene import Line, Scene
+
+SLIMMEST = 0.3
+"""A line narrower than this share of a pixel is too thin to be labelled."""
+FAINTEST = 0.3
+"""Paint less opaque than this is too worn to be labelled."""
+
+
+@dataclass
+class Stroke:
+    """A line's pixels, for those that it touches.
+
+    Attributes:
+        index: (n,) into the flattened ground view. cover: (n,) float32, share of the pixel that is this paint.
+        core: (n,) bool, the pixels that are this stroke by position; worn: (n,) bool, those of them that are hardly painted any more.
+        colour: BGR.
+    """
+
+    index: NDArray[np.int64]
+    cover: FLOAT
+    core: NDArray[np.bool_]
+    worn: NDArray[np.bool_]
+    colour: tuple[float, float, float]
+
+
+def _parts(line: Line) -> list[tuple[float, float, float]]:
+    """(offset to the left, dash, gap) of each of a line's strokes; gap 0 is solid."""
+    solid, dashed, half = (1.0, 0.0), (line.dash, line.gap), line.spacing / 2
+    return {
+        "none": [],
+        "solid": [(0.0, *solid)],
+        "dashed": [(0.0, *dashed)],
+        "double": [(half, *solid), (-half, *solid)],
+        "solid_dashed": [(half, *solid), (-half, *dashed)],
+        "dashed_solid": [(half, *dashed), (-half, *solid)],
+        "double_dashed": [(half, *dashed), (-half, *dashed)],
+        "dots": [(0.0, *dashed)],
+    }[line.kind]
+
+
+def _pulse_train(s: FLOAT, span: FLOAT, dash: float, gap: float) -> FLOAT:
+    """Share of [s - span / 2, s + span / 2] that dashes cover, when one begins at 0."""
+    period = np.float32(dash + gap)
+
+    def painted(upto: FLOAT) -> FLOAT:
+        turns = np.floor(upto / period)
+        total: FLOAT = turns * np.float32(dash) + np.minimum(upto - turns * period, np.float32(dash))
+        return total
+
+    half = span * np.float32(0.5)
+    share: FLOAT = (painted(s + half) - painted(s - half)) / span
+    return share
+
+
+def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> list[Stroke]:
+    """Every stroke of every line. `wear` is the ground's noise, 0 to 1, (rows, width)."""
+    y, across, along, s = (array.reshape(-1) for array in (view.y, view.across, view.along, view.s))
+    noise = wear.reshape(-1)
+    found = []
+    for line, boundary in zip(scene.lines, scene.boundaries, strict=True):
+        for offset, dash, gap in _parts(line):
+            reach = np.abs(y - np.float32(boundary + offset))
+            reach -= across * np.float32(0.5)
+            index = np.flatnonzero(reach < line.width / 2)
+            if not len(index):
+                continue
+            pixel, depth = across[index], along[index]
+            inside = np.float32(line.width / 2) - reach[index]
+            cover = np.minimum(inside / pixel, np.minimum(1, line.width / pixel))
+            core = (inside >= np.minimum(pixel * np.float32(0.5), np.float32(line.width / 2))) & (line.width >= SLIMMEST * pixel)
+            if gap:
+                period = dash + gap
+                share = _pulse_train(s[index] + np.float32((travelled - line.phase) % period), depth, dash, gap)
+                cover *= share
+                core &= share >= 0.5
+            # From afar the holes in worn paint blend into a paler line.
+            softness = np.float32(0.3) + depth * np.float32(1.5)
+            opacity = np.clip((noise[index] - np.float32(line.wear * 1.1 - 0.05)) / softness + np.float32(0.5), 0, 1) if line.wear else np.ones_like(cover)
+            found.append(Stroke(index, cover * opacity, core, core & (opacity < FAINTEST), line.colour))
+    return found

@@ -1,0 +1,135 @@
+"""The road ahead of the camera: its course and profile as tables of distance, and what ground each pixel sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lanes.renderer.camera import Camera
+from lanes.renderer.scene import Course
+
+REACH = 500.0
+"""How far the road is followed, metres."""
+SAMPLES = 700
+TABLE = 4096
+FLOAT = NDArray[np.float32]
+
+
+class RoadAhead:
+    """Course and height of the road from where the camera is, in the camera's road frame (X along the road at the camera).
+
+    Attributes:
+        s: (SAMPLES,) metres along the road from the camera; x, y, z the road's reference line there, heading its direction (radians).
+    """
+
+    def __init__(self, course: Course, travelled: float) -> None:
+        spread = np.linspace(0.0, 1.0, SAMPLES)
+        self.s = REACH * np.expm1(7.0 * spread) / np.expm1(7.0)
+        # A road that turns back out of sight is no function of X any more: past some 60 degrees it runs on straight.
+        self.heading = np.clip(course.heading(travelled + self.s) - course.heading(travelled), -1.05, 1.05)
+        step = np.diff(self.s)
+        middle = (self.heading[1:] + self.heading[:-1]) / 2
+        self.x = np.concatenate([[0.0], np.cumsum(step * np.cos(middle))])
+        self.y = np.concatenate([[0.0], np.cumsum(step * np.sin(middle))])
+        # The car stands on the slope, so heights count from the tangent under its wheels.
+        self.z = course.elevation(travelled + self.s) - course.elevation(travelled) - course.grade(travelled) * self.s
+
+    def points(self, s: ArrayLike, y: ArrayLike, z: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """(..., 3) metres in the camera's road frame, of points `s` along the road, `y` left of its reference line, `z` above it."""
+        s, y, z = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(y, np.float64), np.asarray(z, np.float64))
+        x, across, height, heading = (np.interp(s, self.s, values) for values in (self.x, self.y, self.z, self.heading))
+        return np.stack([x - y * np.sin(heading), across + y * np.cos(heading), height + z], axis=-1)
+
+    def hidden(self, s: ArrayLike, camera: Camera) -> NDArray[np.bool_]:
+        """Whether the road surface at `s` lies behind a crest."""
+        slope = (self.z[1:] - camera.mount_height) / self.x[1:]
+        margin = np.maximum.accumulate(slope) - slope
+        behind: NDArray[np.bool_] = np.interp(np.asarray(s, np.float64), self.s[1:], margin) > 1e-3
+        return behind
+
+
+@dataclass
+class GroundView:
+    """What every pixel from row `top` downward sees of the ground; all arrays (rows, width) float32, metres.
+
+    Attributes:
+        top: the first row with any ground in it.
+        ground: (rows, width) bool, False where the pixel sees the sky.
+        distance: X of the point. s: along the road from the camera. y: to the left of the road's reference line.
+        across: how much ground a pixel spans at right angles to the road; along: the same along it.
+    """
+
+    top: int
+    ground: NDArray[np.bool_]
+    distance: FLOAT
+    s: FLOAT
+    y: FLOAT
+    across: FLOAT
+    along: FLOAT
+
+
+def _table(road: RoadAhead, camera: Camera, steepest: float) -> tuple[FLOAT, float, float]:
+    """The road by the slope dz/dx of a ray: (1, TABLE, 4) of 1/X, Y, s - X, sin(heading); the flattest slope; slopes an entry.
+
+    All a ray needs to know is its slope: the ground is level across, so that the first point on it whose own slope from the camera
+    reaches the ray's is what the ray meets. Crests hide what lies in the running maximum's shadow.
+    """
+    x = road.x[1:]
+    slope = (road.z[1:] - camera.mount_height) / x
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(slope)[:-1]])
+    seen = slope > before
+    flattest = float(slope[seen][-1])
+    grid = np.linspace(steepest, flattest, TABLE)
+    columns = (1 / x, road.y[1:], road.s[1:] - x, np.sin(road.heading[1:]))
+    table = np.stack([np.interp(grid, slope[seen], column[seen]) for column in columns], axis=-1)
+    # Ahead of the first sample the inverse distance is extrapolated: near the car the ground is flat.
+    table[:, 0] = np.where(grid < slope[seen][0], -grid / camera.mount_height, table[:, 0])
+    return table[None].astype(np.float32), flattest, (flattest - steepest) / (TABLE - 1)
+
+
+def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
+    """Trace every pixel to the ground; None where the picture shows none."""
+    rotation = camera.rotation
+    left = (camera.centre[0] - np.arange(camera.width)) / camera.focal
+    up = (camera.centre[1] - np.arange(camera.height + 1)) / camera.focal
+    flat_slopes = (rotation[2, 0] + rotation[2, 1] * left[[0, -1]] + rotation[2, 2] * up[:, None]) / np.maximum(
+        rotation[0, 0] + rotation[0, 1] * left[[0, -1]] + rotation[0, 2] * up[:, None], 1e-3
+    )
+    steepest = float(flat_slopes.min())
+    if steepest > -0.01:
+        return None
+    table, flattest, step = _table(road, camera, steepest)
+    rows = np.flatnonzero(flat_slopes.min(axis=1) < flattest)
+    top = int(rows[0])
+    if top >= camera.height:
+        return None
+    # One row more than the picture has, so that differences between rows exist for the last one too.
+    up32, left32 = up[top:, None].astype(np.float32), left[None].astype(np.float32)
+    forward = np.float32(rotation[0, 0]) + np.float32(rotation[0, 1]) * left32 + np.float32(rotation[0, 2]) * up32
+    np.maximum(forward, np.float32(0.05), out=forward)
+    np.reciprocal(forward, out=forward)
+    slope = (np.float32(rotation[2, 0]) + np.float32(rotation[2, 1]) * left32 + np.float32(rotation[2, 2]) * up32) * forward
+    side = (np.float32(rotation[1, 0]) + np.float32(rotation[1, 1]) * left32 + np.float32(rotation[1, 2]) * up32) * forward
+    ground = slope[:-1] < flattest
+    entry = (slope - np.float32(steepest)) * np.float32(1 / step)
+    looked_up = cv2.remap(table, entry, np.zeros_like(entry), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inverse, centre, extra, sine = cv2.split(looked_up)
+    distance = np.reciprocal(inverse)
+    offset = side * distance
+    offset += np.float32(camera.lateral)
+    offset -= centre
+    y = offset * np.sqrt(1 - sine * sine)
+    s = distance + extra
+    s += offset * sine
+    along = np.abs(s[1:] - s[:-1])
+    across_v = y[1:] - y[:-1]
+    across_u = np.empty_like(across_v)
+    np.subtract(y[:-1, 1:], y[:-1, :-1], out=across_u[:, 1:])
+    across_u[:, 0] = across_u[:, 1] if camera.width > 1 else 0
+    across = cv2.magnitude(across_u, across_v)
+    np.maximum(across, np.float32(1e-4), out=across)
+    np.maximum(along, np.float32(1e-4), out=along)
+    return GroundView(top, ground, distance[:-1], s[:-1], y[:-1], across, along)

@@ -1,0 +1,328 @@
+"""Scene: everything there is to know about a rendered road, as plain values.
+
+Lengths in metres, angles in radians, colours BGR from 0 to 1 as displayed (gamma-encoded), shares from 0 to 1. Lateral positions `y`
+count to the left of the road's reference line, the middle of its marked lanes; positions `s` along the road from where time is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import atan, pi, tan
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lanes.renderer.camera import Camera
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the road runs: a bend with a winding on top (curvature changes steadily, as on a clothoid), and hills.
+
+    Attributes:
+        bend: curvature everywhere, 1/m, positive to the left.
+        winding: amplitude of the curvature that comes and goes, 1/m, over `winding_length` metres, at `winding_phase` radians.
+        hill: amplitude of the height profile, over `hill_length` metres, at `hill_phase` radians.
+    """
+
+    bend: float = 0.0
+    winding: float = 0.0
+    winding_length: float = 400.0
+    winding_phase: float = 0.0
+    hill: float = 0.0
+    hill_length: float = 300.0
+    hill_phase: float = 0.0
+
+    def heading(self, s: ArrayLike) -> NDArray[np.float64]:
+        """Direction of the road at `s`, the integral of its curvature."""
+        s = np.asarray(s, np.float64)
+        wave = 2 * pi / self.winding_length
+        heading: NDArray[np.float64] = self.bend * s - self.winding / wave * np.cos(wave * s + self.winding_phase)
+        return heading
+
+    def elevation(self, s: ArrayLike) -> NDArray[np.float64]:
+        """Height of the road at `s`."""
+        height: NDArray[np.float64] = self.hill * np.sin(2 * pi / self.hill_length * np.asarray(s, np.float64) + self.hill_phase)
+        return height
+
+    def grade(self, s: float) -> float:
+        """Slope of the road at `s`, rise over run."""
+        wave = 2 * pi / self.hill_length
+        return float(self.hill * wave * np.cos(wave * s + self.hill_phase))
+
+
+@dataclass(frozen=True)
+class Line:
+    """The paint on one lane boundary.
+
+    Attributes:
+        kind: `solid`, `dashed`, `double` (two solid), `solid_dashed` (from left to right), `dashed_solid`, `double_dashed`, `dots`, `none`.
+        width: of a stroke. spacing: between the centres of two strokes. dash, gap: lengths; phase: where along the road a dash begins.
+        wear: share of the paint that has gone.
+    """
+
+    kind: str = "solid"
+    colour: Colour = (0.9, 0.92, 0.92)
+    width: float = 0.12
+    spacing: float = 0.3
+    dash: float = 3.0
+    gap: float = 9.0
+    phase: float = 0.0
+    wear: float = 0.0
+
+
+@dataclass(frozen=True)
+class Marking:
+    """Paint that is no lane line: `arrow`, `arrow_left`, `arrow_right`, `word`, `stop`, `zebra`, `diamond`, `hatch`; `s` along, `y` its middle."""
+
+    kind: str
+    s: float
+    y: float
+    text: str = ""
+    wear: float = 0.1
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What the carriageway is made of and what has happened to it.
+
+    Attributes:
+        colour: of clean surface. grain: contrast of the single stones. blotches: contrast of stains and unevenness.
+        patches, cracks, seals: how many in a 64 m stretch (seals are tar-filled cracks, darker and smoother than the road).
+        tracks: contrast of the wheel tracks, positive for polished bright ones, negative for dark ones. oil: of the dark middle strip.
+        slab: length of a concrete slab, 0 for none. joints: contrast of seams along the lanes, negative for dark ones; `joint_offset` from the lane line.
+    """
+
+    colour: Colour = (0.36, 0.36, 0.36)
+    grain: float = 0.06
+    blotches: float = 0.1
+    patches: int = 0
+    cracks: int = 0
+    seals: int = 0
+    tracks: float = 0.05
+    oil: float = 0.03
+    slab: float = 0.0
+    joints: float = 0.0
+    joint_offset: float = 0.1
+
+
+@dataclass(frozen=True)
+class Side:
+    """What lies beside the marked lanes on one side.
+
+    Attributes:
+        shoulder: paved width beyond the last line; shoulder_shade: its brightness against the carriageway.
+        kerb: width of a kerb stone, 0 for none. verge: colour of what follows: grass, sand, snow, pavement; verge_width of it, then `beyond`.
+        rail: `none`, `guardrail`, `barrier`, `wall`, `hedge`, `fence`; rail_gap behind the shoulder's edge.
+        trees, buildings, poles: how densely they stand, 0 to 1.
+    """
+
+    shoulder: float = 0.5
+    shoulder_shade: float = 1.0
+    kerb: float = 0.0
+    kerb_colour: Colour = (0.6, 0.6, 0.6)
+    verge: Colour = (0.2, 0.38, 0.3)
+    verge_width: float = 4.0
+    beyond: Colour = (0.2, 0.4, 0.3)
+    rail: str = "none"
+    rail_gap: float = 0.6
+    rail_colour: Colour = (0.6, 0.6, 0.6)
+    trees: float = 0.0
+    buildings: float = 0.0
+    poles: float = 0.0
+
+
+@dataclass(frozen=True)
+class Light:
+    """Where the light comes from.
+
+    Attributes:
+        ambient: brightness of the ground under the sky, 1 by day. tint: colour of the light.
+        headlights: strength of the camera car's own, 0 to 1. lamps: strength of street lamps.
+        shadow: how much of the light shadows take, 0 to 1; tree_shade: how much of the road lies under trees; bridge: `s` of a bridge's shadow, None for none.
+        sun: (azimuth, elevation) of a sun in view, or None; glare: how far it bleaches the picture.
+    """
+
+    ambient: float = 1.0
+    tint: Colour = (1.0, 1.0, 1.0)
+    headlights: float = 0.0
+    lamps: float = 0.0
+    shadow: float = 0.5
+    tree_shade: float = 0.0
+    bridge: float | None = None
+    sun: tuple[float, float] | None = None
+    glare: float = 0.0
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Wetness of the road (0 to 1), meteorological visibility in metres, drops on the windscreen (count)."""
+
+    wet: float = 0.0
+    visibility: float = 10000.0
+    drops: int = 0
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Colours at the zenith and the horizon, share of cloud and its brightness, and what stands along the horizon.
+
+    `skyline` is `hills`, `trees`, `city` or `none`; its height is in radians above the horizon.
+    """
+
+    zenith: Colour = (0.85, 0.6, 0.35)
+    horizon: Colour = (0.95, 0.88, 0.8)
+    clouds: float = 0.3
+    cloud_shade: float = 0.95
+    skyline: str = "trees"
+    skyline_height: float = 0.05
+    skyline_colour: Colour = (0.2, 0.3, 0.22)
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """Another road user: `car`, `van`, `truck` or `motorbike`; `s` at time 0, `y` of its middle, speed in m/s, negative when it comes towards us."""
+
+    kind: str
+    s: float
+    y: float
+    speed: float = 25.0
+    colour: Colour = (0.4, 0.4, 0.4)
+    braking: bool = False
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What the windscreen, the lens and the sensor do to the picture.
+
+    Attributes:
+        exposure, contrast, saturation: 1 is neutral; balance: gain of blue, green and red.
+        blur: standard deviation, in thousandths of the picture's width; sharpen: strength of the halo that cheap cameras put on edges.
+        noise: standard deviation at mid grey, of 255; vignette: share of light lost in the corners; jpeg: quality, 0 for none.
+        bonnet: share of the height that the car's own bonnet takes at the bottom; bonnet_colour.
+        reflection: strength of the dashboard's reflection in the windscreen; dirt: of smears on it; text: burnt in, empty for none.
+    """
+
+    exposure: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    balance: Colour = (1.0, 1.0, 1.0)
+    blur: float = 0.6
+    sharpen: float = 0.0
+    noise: float = 2.0
+    vignette: float = 0.15
+    jpeg: int = 0
+    bonnet: float = 0.0
+    bonnet_colour: Colour = (0.1, 0.1, 0.1)
+    reflection: float = 0.0
+    dirt: float = 0.0
+    text: str = ""
+    text_colour: Colour = (1.0, 1.0, 1.0)
+    text_at_top: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A road, what surrounds it, and the camera that drives along it.
+
+    Attributes:
+        seed: of all texture and scatter, so that a scene renders alike everywhere.
+        lines: one for each lane boundary from left to right: one more than there are lanes. lane_width; ego_lane: the camera's, from 0 on the left.
+        field_of_view: of the longer side of the picture, radians. horizon: its row on a flat road, as a share of the height.
+        camera_height, roll, yaw (against the road), offset: of the camera from the middle of its lane, to the left.
+        speed: m/s along the road; sway: how much the car moves on its springs and in its lane, 1 as usual, 0 for not at all.
+    """
+
+    seed: int = 0
+    course: Course = Course()
+    lines: tuple[Line, ...] = (Line(), Line("dashed"), Line())
+    lane_width: float = 3.5
+    ego_lane: int = 1
+    markings: tuple[Marking, ...] = ()
+    surface: Surface = Surface()
+    left: Side = Side()
+    right: Side = Side()
+    light: Light = Light()
+    weather: Weather = Weather()
+    sky: Sky = Sky()
+    vehicles: tuple[Vehicle, ...] = ()
+    lens: Lens = field(default_factory=Lens)
+    field_of_view: float = 1.05
+    horizon: float = 0.45
+    camera_height: float = 1.4
+    roll: float = 0.0
+    yaw: float = 0.0
+    offset: float = 0.0
+    speed: float = 25.0
+    sway: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ego_lane < len(self.lines) - 1:
+            raise ValueError(f"{len(self.lines)} lines bound {len(self.lines) - 1} lanes; there is no lane {self.ego_lane} (they count from 0)")
+
+    @property
+    def boundaries(self) -> tuple[float, ...]:
+        """`y` of each lane boundary, from left to right."""
+        lanes = len(self.lines) - 1
+        return tuple((lanes / 2 - index) * self.lane_width for index in range(lanes + 1))
+
+    def position(self, boundary: int) -> int:
+        """A boundary's place as seen from the camera's lane: -1 its left one, 1 its right one, further out -2, 2 and so on."""
+        return boundary - self.ego_lane - 1 if boundary <= self.ego_lane else boundary - self.ego_lane
+
+    def travelled(self, time_s: float) -> float:
+        """How far along the road the camera is at a time."""
+        return self.speed * time_s
+
+    def camera(self, width: int, height: int, time_s: float = 0.0) -> Camera:
+        """The camera at a time, for a picture of a size."""
+        focal = max(width, height) / 2 / tan(self.field_of_view / 2)
+        # A very long side must not open the other one beyond what a lens does, so the horizon's angle is what it is.
+        pitch = atan((0.5 - self.horizon) * height / focal)
+        bounce = 0.0022 * np.sin(2 * pi * 1.3 * time_s) + 0.0012 * np.sin(2 * pi * 2.17 * time_s + 1)
+        drift = 0.14 * np.sin(0.41 * time_s) + 0.06 * np.sin(1.07 * time_s + 2)
+        turn = 0.006 * np.cos(0.41 * time_s)
+        lane_middle = (self.boundaries[self.ego_lane] + self.boundaries[self.ego_lane + 1]) / 2
+        return Camera(
+            width,
+            height,
+            focal,
+            self.camera_height,
+            float(pitch + self.sway * bounce),
+            float(self.roll + self.sway * 0.0015 * np.sin(2 * pi * 0.9 * time_s)),
+            float(self.yaw + self.sway * turn),
+            float(lane_middle + self.offset + self.sway * drift),
+        )
+
+    @property
+    def paved(self) -> tuple[float, float]:
+        """`y` of the pavement's right and left edges."""
+        return self.boundaries[-1] - self.right.shoulder, self.boundaries[0] + self.left.shoulder
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> Scene:
+        """Draw a scene: wide but honest ranges, for training."""
+        from lanes.renderer.variety import random_scene
+
+        return random_scene(rng)
+
+    @classmethod
+    def demo(cls) -> Scene:
+        """A handsome drive for the demonstration clip."""
+        from lanes.renderer.variety import demo_scene
+
+        return demo_scene()
+
+
+def haze(visibility: float) -> float:
+    """Extinction per metre: at the meteorological visibility 5 % of the contrast are left (Koschmieder)."""
+    return 3.0 / visibility
+
+
+def dim(colour: Colour, factor: float) -> Colour:
+    """A colour in another light."""
+    return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
+
+

@@ -1,0 +1,67 @@
+"""Segmenter: a frame in, the probability of lane paint at the frame's size out."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.engine import Engine
+
+Picture = NDArray[np.uint8]
+
+
+class Segmenter:
+    """FrameTransform and engine in one callable.
+
+    Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size. The three
+    steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
+    One frame at a time: not for several threads at once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.transform = engine.model.metadata.transform
+        self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
+        self._probability: Picture = np.empty((0, 0), np.uint8)
+        self._size = (0, 0)
+
+    @property
+    def threshold(self) -> int:
+        """The model's own threshold, 0 to 255: a pixel above it is lane."""
+        return round(255 * self.engine.model.metadata.threshold)
+
+    def __call__(self, pixels: Picture) -> Picture:
+        self.preprocess(pixels)
+        self.infer()
+        return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
+
+    def preprocess(self, pixels: Picture) -> None:
+        """Fits (H, W, 3) uint8 BGR pixels into the model's input."""
+        self._size = (pixels.shape[1], pixels.shape[0])
+        self.transform.fit(*self._size).to_model(pixels, self._input[0])
+
+    def infer(self) -> None:
+        """Runs the engine on what `preprocess` left."""
+        self._probability = self.engine.infer(self._input)[0]
+
+    def postprocess(self, out: Picture) -> Picture:
+        """Writes the probability at the frame's size into `out`, (H, W) uint8, and returns it."""
+        return self.transform.fit(*self._size).to_frame(self._probability, out)
+
+    def warm_up(self, runs: int = 3) -> None:
+        """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""
+        self._input.fill(114)
+        for _ in range(runs):
+            self.infer()
+
+    def close(self) -> None:
+        """Releases the engine. May be called more than once."""
+        self.engine.close()
+
+    def __enter__(self) -> Segmenter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,82 @@
+"""Training: the loss on small cases made by hand, and a run that learns, stops and goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
+pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
+
+from lanes.models.unet import UNet  # noqa: E402
+from lanes.train import lane_loss, parse, train  # noqa: E402
+
+
+def maps(*rows: list[float]) -> torch.Tensor:
+    """A (1, 1, H, W) map."""
+    return torch.tensor(rows)[None, None]
+
+
+def test_a_perfect_and_certain_prediction_costs_nothing() -> None:
+    target = maps([0.0, 1.0, 1.0], [0.0, 0.0, 1.0])
+    assert lane_loss((target - 0.5) * 80, target, torch.ones_like(target)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_what_the_label_does_not_know_costs_nothing_and_moves_nothing() -> None:
+    target, weight = maps([0.0, 1.0]), maps([1.0, 0.0])
+    logits = maps([-40.0, -40.0]).requires_grad_()
+    lane_loss(logits, target, weight).backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0, 0, 1].item() == 0
+
+
+def test_an_undecided_prediction_costs_what_theory_says() -> None:
+    """At probability 1/2 everywhere: 4 ln 2 of cross-entropy, and Dice 1 - (2 * 1/2 + 1) / (1 + 1 + 1) with one of two pixels true."""
+    loss = lane_loss(maps([0.0, 0.0]), maps([0.0, 1.0]), torch.ones(1, 1, 1, 2))
+    assert loss.item() == pytest.approx(4 * torch.log(torch.tensor(2.0)).item() + 1 - 2 / 3, rel=1e-6)
+
+
+def test_a_worse_prediction_costs_more() -> None:
+    target, weight = maps([0.0, 1.0, 0.0]), torch.ones(1, 1, 1, 3)
+    costs = [lane_loss((target - 0.5) * certainty, target, weight).item() for certainty in (8, 2, 0, -2, -8)]
+    assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_network_keeps_the_size_and_names_the_nearest_that_fits(stride: int) -> None:
+    network = UNet((4, 8, 8), stem_stride=stride)
+    side = network.divisor
+    assert network(torch.zeros(2, 3, 2 * side, 3 * side)).shape == (2, 1, 2 * side, 3 * side)
+    with pytest.raises(ValueError, match=rf"multiples of {side}, as in {3 * side}x{2 * side}"):
+        network(torch.zeros(1, 3, 2 * side, 3 * side + 1))
+
+
+def test_a_network_of_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least two levels"):
+        UNet((16,))
+    with pytest.raises(ValueError, match="stem_stride"):
+        UNet((4, 8), stem_stride=3)
+
+
+def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": {"widths": (4, 4, 8), "stem_stride": 2}})
+    few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
+    base = ["--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
+    monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.list_frames", lambda root, split: every_hundredth(root, split))
+    train(parse([*base, "--steps", "4"]))
+    checkpoint = train(parse([*base, "--steps", "6", "--resume"]))
+    saved = torch.load(checkpoint, weights_only=True)
+    network = UNet(**saved["network"])
+    network.load_state_dict(saved["state_dict"])
+    assert saved["metadata"]["transform"]["width"] == 128
+    steps = [int(line.split(",")[1]) for line in (tmp_path / "log/metrics.csv").read_text().splitlines()[1:]]
+    assert max(steps) == 5
+
+
+def every_hundredth(root: Path, split: str) -> list[object]:
+    """A few frames of every source: enough to run, quick to read."""
+    from lanes.data.lanedata import list_frames
+
+    return list_frames(root, split)[::100]
