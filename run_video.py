@@ -58,15 +58,25 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="a video file; a folder or a glob of images or of videos; 0 or /dev/video0 (camera); csi://0; rtsp://, rtmp://, http(s)://; "
         "synthetic:// (rendered road)",
     )
-    parser.add_argument("--output", metavar="PATH", help="overlay video (.mp4), a folder for images, or none; default outputs/<name>_lanes.mp4")
+    parser.add_argument(
+        "--output", metavar="PATH", help="overlay video (.mp4), a folder for images, or none; default outputs/<name>_lanes.mp4"
+    )
     parser.add_argument("--masks", type=Path, metavar="DIR", help="write each frame's lane mask here, an 8-bit PNG of 0 and 255")
     parser.add_argument("--records", type=Path, metavar="FILE", help="write one JSON object a frame here, as it goes")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the latency report here, JSON")
-    parser.add_argument("--engine", choices=("auto", "tensorrt", *ENGINES), default="auto", help="default auto: the fastest that works here")
+    parser.add_argument(
+        "--engine", choices=("auto", "tensorrt", *ENGINES), default="auto", help="default auto: the fastest that works here"
+    )
     parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
-    parser.add_argument("--model", default="unet", metavar="M", help="a bundled model's name, or an ONNX file made by engines.export; default unet")
-    parser.add_argument("--threshold", type=probability, metavar="T", help="probability above which a pixel is lane, 0 to 1; default the model's")
-    parser.add_argument("--live", action="store_true", help="treat a file as if it were live: by its own clock, late frames dropped and counted")
+    parser.add_argument(
+        "--model", default="unet", metavar="M", help="a bundled model's name, or an ONNX file made by engines.export; default unet"
+    )
+    parser.add_argument(
+        "--threshold", type=probability, metavar="T", help="probability above which a pixel is lane, 0 to 1; default the model's"
+    )
+    parser.add_argument(
+        "--live", action="store_true", help="treat a file as if it were live: by its own clock, late frames dropped and counted"
+    )
     parser.add_argument("--limit", type=count, metavar="N", help="stop after N frames")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -224,7 +234,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                     break
         finally:
             work.finish()
-    return INTERRUPTED if work.interrupted else int(work.failed)
+    return INTERRUPTED if work.interrupted else int(work.failed or sources.passed_over > 0)
 
 
 def check_places(args: argparse.Namespace) -> None:

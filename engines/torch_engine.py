@@ -64,7 +64,6 @@ class TorchEngine(Engine):
     version = torch.__version__
 
     def _start(self, threads: int | None) -> None:
-        torch.set_flush_denormal(True)
         if threads is not None:
             torch.set_num_threads(threads)
         self._network: LaneModel | None = load_lane_model(self.model)

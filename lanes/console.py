@@ -71,4 +71,6 @@ def summary_line(report: dict[str, Any]) -> str:
     frames, engine = report["frames"], report["engine"]
     losses = [f"{frames[kind]} {kind}" for kind in ("dropped", "corrupt") if frames[kind]]
     count = ", ".join([f"{frames['processed']} frames", *losses])
-    return f"{count}; {report['throughput_fps']:.1f} fps with {engine['model']} on {engine['name']} {engine['precision']} ({engine['device']})"
+    return (
+        f"{count}; {report['throughput_fps']:.1f} fps with {engine['model']} on {engine['name']} {engine['precision']} ({engine['device']})"
+    )

@@ -20,21 +20,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lanes.strokes import Floats, Line, find_strokes
 
 GRID = 320
 """Cells along the longer side of the grid that strokes are followed on."""
 
-COVERED = 48
-"""A cell counts as paint from this share of 255 on: a line one pixel wide in cells of four pixels still does."""
-
-MAX_STROKES = 40
-"""Strokes looked at in one mask, longest first: bounds the time that a mask of noise takes."""
-
-FLATTEST = 6.0
-"""Cells along the row for each row upward: what lies flatter is a stop line, or six camera heights off to the side."""
-
-FAR = 0.25
+POLE = 0.25
 """How far above a line's highest paint the pole of its curve lies, in spans of the line (found best on real bends)."""
 
 LEAST_CONFIDENCE = 0.25
@@ -61,21 +52,6 @@ class Lane:
     id: int
 
 
-class _Line:
-    """Centres of paint along one line, in cells of the grid: one for each row with paint, from the bottom up (y falls)."""
-
-    def __init__(self, y: Floats, x: Floats, thickness: float) -> None:
-        self.y, self.x, self.thickness = y, x, thickness
-        self.low, self.high = float(y[0]), float(y[-1])
-        self.span = self.low - self.high + 1.0
-        self.length = len(y) * math.hypot(1.0, float(x[-1] - x[0]) / max(self.span - 1.0, 1.0))
-        """Painted length, cells."""
-        self.coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
-        """Of the fitted x = a + bt + ct^2 + d / (t + FAR), where t is 0 at the highest paint and 1 one row below the lowest."""
-        self.error = 0.0
-        """Root mean square distance of the paint from the fit along the row, cells."""
-
-
 def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
     """Find the lane boundaries in a mask of lane paint.
 
@@ -89,8 +65,8 @@ def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
     scale = max(1.0, max(height, width) / GRID)
     columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
     grid = mask if scale == 1.0 else cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
-    lines = _join(_strokes(np.asarray(grid, dtype=np.uint8)), rows)
-    lines = [line for line in lines if line.length >= max(3.0, 0.05 * rows, 1.6 * line.thickness)]
+    lines = _join(find_strokes(np.asarray(grid, dtype=np.uint8)), rows)
+    lines = [line for line in lines if line.length >= max(3.0, 0.05 * rows, 2.0 * line.thickness)]
     for line in lines:
         _fit(line)
     lines = [line for line in lines if _confidence(line, rows) >= LEAST_CONFIDENCE]
@@ -102,88 +78,10 @@ def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
     return _lanes(lines, vanishing, columns, rows, (width, height))
 
 
-# --- strokes ---------------------------------------------------------------------------------------------------------
-
-
-def _strokes(grid: NDArray[np.uint8]) -> list[_Line]:
-    """Follow runs of paint from row to row. A stroke ends where runs split or meet, so each has one run a row."""
-    painted = np.flatnonzero(grid >= COVERED)
-    if not len(painted) or len(painted) > grid.size // 3:
-        return []
-    y, x = np.divmod(painted, grid.shape[1])
-    weight = grid.ravel()[painted].astype(np.float64)
-    first = np.flatnonzero(np.r_[True, (np.diff(y) != 0) | (np.diff(x) != 1)])
-    last = np.r_[first[1:], len(y)] - 1
-    mass = np.add.reduceat(weight, first)
-    centre = np.add.reduceat(weight * x, first) / mass
-    row, left, right = y[first], x[first], x[last]
-
-    # Runs in reading order, with keys that rise from row to row: those of the row above that touch run i are above[i]:end[i].
-    stride = grid.shape[1] + 4
-    above = np.searchsorted(row * stride + right, (row - 1) * stride + left - 1)
-    end = np.searchsorted(row * stride + left, (row - 1) * stride + right + 1, side="right")
-    parents = np.maximum(end - above, 0)
-    children = np.zeros(len(row) + 1, np.int64)
-    np.add.at(children, above[parents > 0], 1)
-    np.add.at(children, end[parents > 0] - 1, 1)
-    children[above[parents == 1]] -= 1
-    follows = (parents == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
-
-    chains: list[list[int]] = []
-    chain_of: list[int] = []
-    for index, (goes_on, parent) in enumerate(zip(follows.tolist(), above.tolist(), strict=True)):
-        if goes_on:
-            chain = chain_of[parent]
-            chains[chain].append(index)
-        else:
-            chain = len(chains)
-            chains.append([index])
-        chain_of.append(chain)
-
-    chains.sort(key=len, reverse=True)
-    strokes = []
-    for indices in chains[:MAX_STROKES]:
-        runs = np.array(indices[::-1])
-        if len(runs) > 1 and not _ends_in_arrow_head(runs[-1], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
-            stroke = _stroke(row[runs].astype(np.float64), centre[runs], mass[runs] / 255.0)
-            if stroke is not None:
-                strokes.append(stroke)
-    return strokes
-
-
-def _ends_in_arrow_head(top: int, over: slice, centre: Floats, mass: Floats) -> bool:
-    """Whether the runs `over` a stroke's top one make it the shaft of an arrow: centred on it and two to eight times as wide.
-
-    A lane line may well end at a stop line, but that is wider still, or lies to one side.
-    """
-    width = float(mass[over].sum())
-    if not 2.2 * mass[top] < width < 8.0 * mass[top]:
-        return False
-    middle = float(mass[over] @ centre[over]) / width
-    return abs(middle - float(centre[top])) < 0.2 * width / 255.0
-
-
-def _stroke(y: Floats, x: Floats, widths: Floats) -> _Line | None:
-    """A line of one stroke, unless it is a blob or an arrow. `widths` are along the row, cells."""
-    rise = len(y)
-    reach = min(3, (rise - 1) // 2)
-    turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
-    across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
-    stroke = _Line(y, x, float(np.sort(across)[len(across) // 2]))
-    if stroke.thickness > 1.2 * stroke.length:
-        return None
-    # In perspective paint grows thinner upward; where an arrow's head begins it widens at once, and to both sides.
-    # (The first rows are left out: the cut end of a dash that lies aslant widens too.)
-    below, here, shift = np.maximum.accumulate(widths)[3:-2], widths[5:], np.abs(x[5:] - x[3:-2])
-    is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
-    is_flat = abs(float(x[-1] - x[0])) > FLATTEST * rise
-    return None if is_arrow or is_flat else stroke
-
-
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 
-def _ends(stroke: _Line) -> tuple[float, float, float, float]:
+def _ends(stroke: Line) -> tuple[float, float, float, float]:
     """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
     found = []
     for rows in (slice(None, 16), slice(-16, None)):
@@ -195,7 +93,7 @@ def _ends(stroke: _Line) -> tuple[float, float, float, float]:
     return found[0], found[1], found[2], found[3]
 
 
-def _join(strokes: list[_Line], rows: int) -> list[_Line]:
+def _join(strokes: list[Line], rows: int) -> list[Line]:
     """Join strokes that continue each other. A pair fits where each, prolonged through the gap, meets the other."""
     if not strokes:
         return []
@@ -234,45 +132,45 @@ def _join(strokes: list[_Line], rows: int) -> list[_Line]:
     return lines
 
 
-def _chained(parts: list[_Line]) -> _Line:
+def _chained(parts: list[Line]) -> Line:
     """One line of several, those of a double line averaged where they lie side by side."""
     if len(parts) == 1:
         return parts[0]
     y, x = np.concatenate([p.y for p in parts]), np.concatenate([p.x for p in parts])
     rows, index, count = np.unique(y, return_inverse=True, return_counts=True)
     mean = np.bincount(index, x) / count
-    return _Line(rows[::-1], mean[::-1], max(part.thickness for part in parts))
+    return Line(rows[::-1], mean[::-1], max(part.thickness for part in parts))
 
 
 # --- curves ----------------------------------------------------------------------------------------------------------
 
 
-def _at(line: _Line, y: Floats) -> Floats:
+def _at(line: Line, y: Floats) -> Floats:
     """x of the fitted curve at y; beyond its paint the curve goes on straight, for the fit says nothing there."""
     a, b, c, d = line.coefficients
     inside = np.minimum(np.maximum(y, line.high), line.low)
     t = (inside - line.high) / line.span
-    pole = 1.0 / (t + FAR)
+    pole = 1.0 / (t + POLE)
     x: Floats = a + t * (b + t * c) + d * pole + (y - inside) * (b + 2.0 * t * c - d * pole * pole) / line.span
     return x
 
 
-def _heading(line: _Line) -> tuple[float, float, float]:
+def _heading(line: Line) -> tuple[float, float, float]:
     """(x, y, slope dx/dy) near the lower end: in a bend only what is near points to where the road is heading at the car."""
     _, b, c, d = line.coefficients
     t = 0.8
     y = line.high + t * line.span
-    return float(_at(line, np.array(y))), y, (b + 2.0 * t * c - d / (t + FAR) ** 2) / line.span
+    return float(_at(line, np.array(y))), y, (b + 2.0 * t * c - d / (t + POLE) ** 2) / line.span
 
 
-def _fit(line: _Line) -> None:
+def _fit(line: Line) -> None:
     """Fit the simplest curve that explains the paint to half a cell; outliers lose their weight.
 
     In perspective a bend of constant curvature is a hyperbola whose pole is the horizon; on a hill or in a bend that tightens
     a parabola comes nearer. The two together follow both.
     """
     t = (line.y - line.high) / line.span
-    candidates = np.stack([np.ones_like(t), t, t * t, 1.0 / (t + FAR)])
+    candidates = np.stack([np.ones_like(t), t, t * t, 1.0 / (t + POLE)])
     line.error = math.inf
     for terms in range(2, 5):
         basis = candidates[:terms]
@@ -293,7 +191,7 @@ def _fit(line: _Line) -> None:
             break
 
 
-def _vanishing_point(lines: list[_Line], columns: int, rows: int) -> tuple[float, float]:
+def _vanishing_point(lines: list[Line], columns: int, rows: int) -> tuple[float, float]:
     """Where the lines' lower ends, prolonged, come nearest to meeting; robust least squares, grid cells."""
     top = min(line.high for line in lines)
     x, y, slope = np.array([_heading(line) for line in lines]).T
@@ -303,7 +201,7 @@ def _vanishing_point(lines: list[_Line], columns: int, rows: int) -> tuple[float
     norm = np.hypot(1.0, slope)
     left = np.stack([1.0 / norm, -slope / norm], axis=1)
     right = (x - slope * y) / norm
-    prior = np.array([columns / 2.0, top - 0.03 * rows])
+    prior = np.array([(columns - 1) / 2.0, top - 0.03 * rows])
     point = prior
     weights = length.copy()
     for _ in range(5):
@@ -314,14 +212,17 @@ def _vanishing_point(lines: list[_Line], columns: int, rows: int) -> tuple[float
     return float(point[0]), min(float(point[1]), top)
 
 
-def _points_at(line: _Line, vanishing: tuple[float, float]) -> bool:
-    """Whether the line's lower end points at the vanishing point, to within 15 degrees (a short line's own error besides)."""
+def _points_at(line: Line, vanishing: tuple[float, float]) -> bool:
+    """Whether the line's lower end points at the vanishing point, to within 25 degrees (and a short line's own error besides).
+
+    Wide, because a slip road's lines do not quite point where the road's do; what lies across the road is far beyond that.
+    """
     x, y, slope = _heading(line)
     wanted = math.atan2(vanishing[0] - x, y - vanishing[1] + 1e-9)
-    return abs(wanted - math.atan(-slope)) < math.radians(15.0) + 1.0 / line.length
+    return abs(wanted - math.atan(-slope)) < math.radians(25.0) + 1.0 / line.length
 
 
-def _spread(one: _Line, other: _Line, vanishing: tuple[float, float]) -> tuple[float, float]:
+def _spread(one: Line, other: Line, vanishing: tuple[float, float]) -> tuple[float, float]:
     """Least and greatest signed distance between two lines where both have paint (or nearest to that), in heights of the camera.
 
     On a flat road, a distance in pixels divided by the rows below the horizon is the distance on the road in camera heights.
@@ -332,9 +233,9 @@ def _spread(one: _Line, other: _Line, vanishing: tuple[float, float]) -> tuple[f
     return float(distance.min()), float(distance.max())
 
 
-def _merged(lines: list[_Line], vanishing: tuple[float, float]) -> list[_Line]:
+def _merged(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
     """Make double lines, and parts of a line that were not joined, into one. Strongest first."""
-    kept: list[_Line] = []
+    kept: list[Line] = []
     for line in sorted(lines, key=lambda line: -line.length):
         for index, other in enumerate(kept):
             least, greatest = _spread(other, line, vanishing)
@@ -348,9 +249,9 @@ def _merged(lines: list[_Line], vanishing: tuple[float, float]) -> list[_Line]:
     return kept
 
 
-def _without_crossings(lines: list[_Line], bottom: float) -> list[_Line]:
+def _without_crossings(lines: list[Line], bottom: float) -> list[Line]:
     """Drop what crosses a stronger line on the way down to the frame's bottom: of two lane lines that cross, one is none."""
-    kept: list[_Line] = []
+    kept: list[Line] = []
     for line in sorted(lines, key=lambda line: -line.length):
         sides = [_side(line, other, bottom) for other in kept]
         # Two lines that meet far ahead may seem to cross there by a cell.
@@ -359,7 +260,7 @@ def _without_crossings(lines: list[_Line], bottom: float) -> list[_Line]:
     return kept
 
 
-def _side(line: _Line, other: _Line, bottom: float) -> tuple[float, float]:
+def _side(line: Line, other: Line, bottom: float) -> tuple[float, float]:
     y = np.linspace(max(line.high, other.high), bottom, 12)
     distance = _at(line, y) - _at(other, y)
     return float(distance.min()), float(distance.max())
@@ -368,7 +269,7 @@ def _side(line: _Line, other: _Line, bottom: float) -> tuple[float, float]:
 # --- lanes -----------------------------------------------------------------------------------------------------------
 
 
-def _lanes(lines: list[_Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:
+def _lanes(lines: list[Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:
     """Give the lines their positions, and the ego lane's two boundaries the stretch down to the car."""
     bottom = rows - 0.5
     middle = (columns - 1) / 2.0
@@ -388,27 +289,42 @@ def _lanes(lines: list[_Line], vanishing: tuple[float, float], columns: int, row
     return sorted(lanes, key=lambda lane: lane.position)
 
 
-def _road_bottom(lines: list[_Line], columns: int, rows: int) -> float:
-    """Where the road ends in the picture: where long strokes stop short of the frame's edge, at the bonnet; else the frame's bottom."""
+def _road_bottom(lines: list[Line], columns: int, rows: int) -> float:
+    """The row where the road ends in the picture: where long strokes stop, at the bonnet; without such, the frame's last row."""
     ends = []
     for line in lines:
         unbroken = line.y[: rows // 6]
-        if len(unbroken) == rows // 6 and unbroken[0] - unbroken[-1] < len(unbroken) and 4 < line.x[0] < columns - 5:
+        if (
+            len(unbroken) == rows // 6
+            and unbroken[0] - unbroken[-1] < len(unbroken)
+            and 4 < line.x[0] < columns - 5
+            and line.low > 0.7 * rows
+        ):
             ends.append(line.low)
     return max(ends, default=rows - 1.0)
 
 
-def _sampled(line: _Line, low: float, grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Points of the curve in source pixels, a pixel's centre at a whole number, those outside the frame left out."""
-    high = line.high - 0.5
+def _sampled(line: Line, low: float, grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Points of the curve in source pixels, from its lowest point inside the frame up to where it ends or leaves the frame."""
+    scale = np.array(size) / np.array(grid)
+
+    def on_frame(y: Floats) -> Floats:
+        points: Floats = (np.stack([_at(line, y), y], axis=1) + 0.5) * scale - 0.5
+        return points
+
+    y = np.linspace(min(low, (size[1] - 0.5) / scale[1] - 0.5), line.high - 0.5, 4 * grid[1])
+    points = on_frame(y)
+    inside = np.flatnonzero(((points >= 0) & (points <= np.array(size) - 1)).all(axis=1))
+    if not len(inside):
+        return np.empty((0, 2), np.float32)
+    breaks = np.flatnonzero(np.diff(inside) > 1)
+    low, high = y[inside[0]], y[inside[breaks[0]] if len(breaks) else inside[-1]]
     # Closer together at the top, where a bend turns fastest.
-    y = high + (low - high) * np.linspace(1.0, 0.0, max(2, round((low - high) / 3.0))) ** 2
-    points = np.stack([(_at(line, y) + 0.5) * (size[0] / grid[0]) - 0.5, (y + 0.5) * (size[1] / grid[1]) - 0.5], axis=1)
-    inside = ((points >= 0) & (points <= np.array(size) - 1)).all(axis=1)
-    return points[inside].astype(np.float32)
+    spread = np.linspace(1.0, 0.0, max(2, round((low - high) / 3.0))) ** 2
+    return np.clip(on_frame(high + (low - high) * spread), 0, np.array(size) - 1).astype(np.float32)
 
 
-def _confidence(line: _Line, rows: int) -> float:
+def _confidence(line: Line, rows: int) -> float:
     """Paint speaks for a curve by its length (a fifth of the frame's height convinces), its share of the span, and its fit."""
     length = min(1.0, line.length / (0.2 * rows))
     share = min(1.0, 2.0 * len(line.y) / line.span)

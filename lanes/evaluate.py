@@ -46,7 +46,9 @@ def as_table(counts: dict[str, PixelCounts]) -> dict[str, dict[str, float]]:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m lanes.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m lanes.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in the lanedata layout")
     parser.add_argument("--split", default="val")
     parser.add_argument("--source", help="one source only")
@@ -63,7 +65,9 @@ def main() -> int:
     try:
         frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
         if not frames:
-            raise RequestError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
+            raise RequestError(
+                f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else "")
+            )
         with load_segmenter(args.model, args.engine, args.precision) as segmenter:
             rows = as_table(evaluate(segmenter, frames))
     except RequestError as error:

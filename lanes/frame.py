@@ -20,6 +20,7 @@ class Frame:
         source: name of the file the frame came from (`clip.mp4`, `0001.jpg`) or the address of a live one, without credentials.
         stem: what files written for this frame are called: the image's stem, or the index in six digits for video.
         dropped_before: frames that a live source dropped between the previous frame and this one.
+        captured_ns: when a live source had the frame, by `perf_counter_ns`; None for a file, whose frames do not age.
     """
 
     pixels: NDArray[np.uint8]
@@ -28,6 +29,7 @@ class Frame:
     source: str
     stem: str
     dropped_before: int = 0
+    captured_ns: int | None = None
 
     @property
     def time_s(self) -> float:

@@ -22,7 +22,6 @@ Colour = tuple[int, int, int]
 EGO_LEFT: Colour = (208, 240, 64)
 EGO_RIGHT: Colour = (255, 196, 72)
 OTHER: Colour = (226, 208, 196)
-SHADOW: Colour = (46, 34, 24)
 FILL_NEAR: Colour = (214, 206, 40)
 FILL_FAR: Colour = (255, 150, 60)
 PAINT: Colour = (190, 255, 150)
@@ -32,7 +31,7 @@ TEXT_MUTED: Colour = (196, 184, 172)
 RULE: Colour = (120, 108, 96)
 
 PAINT_OPACITY = 0.55
-FILL_OPACITY = 0.36
+FILL_OPACITY = 0.42
 SHADOW_OPACITY = 0.5
 PILL_OPACITY = 0.66
 
@@ -101,7 +100,9 @@ class Overlay:
     def _fill(self, pixels: Pixels, left: NDArray[np.float32], right: NDArray[np.float32]) -> None:
         """Fill the ego lane between its boundaries, where there are both, fading with distance and softly at the near edge."""
         height, width = self._stencil.shape
-        top, bottom = max(left[-1, 1], right[-1, 1]), min(left[0, 1], right[0, 1])
+        # A boundary that leaves the frame at its side goes on beside it, and so does the lane.
+        feet = [y if 1.0 < x < width - 2.0 else height - 1.0 for x, y in (left[0].tolist(), right[0].tolist())]
+        top, bottom = max(float(left[-1, 1]), float(right[-1, 1])), min(feet)
         if bottom - top < 0.05 * height:
             return
         y = np.linspace(bottom, top, 32)
@@ -117,7 +118,7 @@ class Overlay:
         rows = np.arange(seen.shape[0])
         nearness = np.clip((rows + at - top) / (bottom - top), 0.0, 1.0)
         opacity = FILL_OPACITY * nearness**0.7 * np.clip((bottom - rows - at) / (0.1 * height), 0.0, 1.0)
-        edges = np.flatnonzero(np.diff(np.round(opacity * 160))) + 1
+        edges = np.flatnonzero(np.diff(np.round(opacity * 100))) + 1
         for begin, end in zip([0, *edges.tolist()], [*edges.tolist(), len(rows)], strict=True):
             near = float(nearness[(begin + end) // 2])
             colour = tuple(round(near * a + (1.0 - near) * b) for a, b in zip(FILL_NEAR, FILL_FAR, strict=True))
@@ -129,24 +130,33 @@ class Overlay:
         if not lanes:
             return
         height, width = self._stencil.shape
-        casing = max(1.0, height / 360)
-        half = [_half_widths(lane, height) for lane in lanes]
-        shadows = [_fixed(_ribbon(lane.points, wide + casing)) for lane, wide in zip(lanes, half, strict=True)]
+        rim = max(1.0, height / 360)
+        outermost_first = sorted(lanes, key=lambda lane: -abs(lane.position))
+        strokes = [(lane, _across(lane.points), _half_widths(lane, height)) for lane in outermost_first]
+
+        shadows = [_fixed(_ribbon(lane.points, across, half + rim)) for lane, across, half in strokes]
         window = _window(np.concatenate(shadows) / (1 << SHIFT), width, height)
         seen, blended, stencil = pixels[window], self._blended[window], self._stencil[window]
-        stencil.fill(0)
         corner = np.array([window[1].start, window[0].start]) << SHIFT
+        stencil.fill(0)
         for shadow in shadows:
             cv2.fillPoly(stencil, [shadow - corner], 255, cv2.LINE_8, SHIFT)
-        _blend(seen, SHADOW, SHADOW_OPACITY, blended)
+        cv2.convertScaleAbs(seen, blended, alpha=1.0 - SHADOW_OPACITY)
         cv2.copyTo(blended, stencil, seen)
-        for lane, wide in sorted(zip(lanes, half, strict=True), key=lambda pair: -abs(pair[0].position)):
+
+        for lane, across, half in strokes:
             colour = OTHER if abs(lane.position) > 1 else EGO_LEFT if lane.position < 0 else EGO_RIGHT
-            cv2.fillPoly(pixels, [_fixed(_ribbon(lane.points, wide))], colour, cv2.LINE_AA, SHIFT)
+            cv2.fillPoly(pixels, [_fixed(_ribbon(lane.points, across, half))], colour, cv2.LINE_AA, SHIFT)
+            if abs(lane.position) == 1:
+                core = (128 + colour[0] // 2, 128 + colour[1] // 2, 128 + colour[2] // 2)
+                cv2.fillPoly(pixels, [_fixed(_ribbon(lane.points, across, 0.35 * half))], core, cv2.LINE_AA, SHIFT)
 
 
 SHIFT = 4
 """Binary digits after the point in the coordinates that OpenCV draws with."""
+
+ROUND = np.array([(np.cos(angle), np.sin(angle)) for angle in np.linspace(0.0, np.pi, 9)[1:-1]], np.float32)
+"""Half a circle, for the ends of curves."""
 
 
 def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
@@ -156,7 +166,7 @@ def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
 def _blend(pixels: Pixels, colour: Colour, opacity: float, out: Pixels) -> None:
     """out = pixels (1 - opacity) + colour opacity."""
     cv2.convertScaleAbs(pixels, out, alpha=1.0 - opacity)
-    cv2.add(out, (colour[0] * opacity, colour[1] * opacity, colour[2] * opacity, 0.0), out)
+    cv2.add(out, np.array([*colour, 0]) * opacity, out)
 
 
 def _window(points: NDArray[np.floating], width: int, height: int) -> tuple[slice, slice]:
@@ -174,11 +184,21 @@ def _half_widths(lane: Lane, height: int) -> NDArray[np.float32]:
     return widths
 
 
-def _ribbon(points: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outline of a curve `half` wide to either side."""
-    along = np.gradient(points, axis=0)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * (half / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6))[:, None]
-    return np.concatenate([points + across, (points - across)[::-1]])
+def _across(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Unit vectors across the curve, at each of its points."""
+    along = np.empty_like(points)
+    along[1:-1] = points[2:] - points[:-2]
+    along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
+    along /= np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-6)
+    return np.stack([-along[:, 1], along[:, 0]], axis=1)
+
+
+def _ribbon(points: NDArray[np.float32], across: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The outline of a curve `half` wide to either side, with round ends."""
+    offset = half[:, None] * across
+    far = points[-1] - ROUND @ np.stack([offset[-1], [-offset[-1, 1], offset[-1, 0]]])
+    near = points[0] + ROUND @ np.stack([offset[0], [-offset[0, 1], offset[0, 0]]])
+    return np.concatenate([points - offset, far, (points + offset)[::-1], near])
 
 
 class _Pill:
@@ -190,9 +210,13 @@ class _Pill:
 
     def draw(self, pixels: Pixels, readout: Readout) -> None:
         height, width = pixels.shape[:2]
-        capital = max(8.5, min(0.0150 * height, 0.0130 * width))  # height of a capital letter, pixels
+        capital = max(8.5, min(0.0160 * height, 0.0140 * width))  # height of a capital letter, pixels
         scale = capital / 21.0
-        groups = [(readout.engine, readout.precision, ""), (_number(readout.fps), "fps", "00.0"), (_number(readout.latency_ms), "ms", "00.0")]
+        groups = [
+            (readout.engine, readout.precision, ""),
+            (_number(readout.fps), "fps", "00.0"),
+            (_number(readout.latency_ms), "ms", "00.0"),
+        ]
         # Numbers keep the room of usual ones, so that the pill does not breathe from frame to frame.
         rooms = [max(_text_width(value, scale), _text_width(usual, scale)) for value, _, usual in groups]
         space, pad, h = round(0.55 * capital), round(1.5 * capital), round(3.0 * capital)
@@ -216,8 +240,10 @@ class _Pill:
 
     def _prepare(self, h: int, w: int) -> None:
         shape = np.zeros((h, w), np.uint8)
-        ends = [cv2.ellipse2Poly((0, 0), (16 * h, 16 * h), 0, begin, begin + 180, 4) / 32.0 for begin in (90, 270)]
-        outline = np.concatenate([ends[0] + (h / 2 - 0.5, h / 2 - 0.5), ends[1] + (w - h / 2 - 0.5, h / 2 - 0.5)])
+        middle = (h - 1) / 2
+        turn = np.linspace(0.5, 1.5, 24)[:, None] * np.pi
+        end = middle * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)
+        outline = np.concatenate([middle + end, (w - 1 - middle, middle) - end])
         cv2.fillPoly(shape, [_fixed(outline)], 255, cv2.LINE_AA, SHIFT)
         opacity = shape[:, :, None] * PILL_OPACITY
         self._keep = np.repeat(255 - opacity, 3, axis=2).round().astype(np.uint8)

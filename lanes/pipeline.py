@@ -211,11 +211,13 @@ class Pipeline:
     def _output(self, on_frame: Callable[[Result], None] | None) -> None:
         while (job := self._take(self._drawn, None)) is not None:
             job.timing.hand_over()
+            captured = job.frame.captured_ns
+            age_ms = None if captured is None else (perf_counter_ns() - captured) / 1e6
             result = Result(job.frame, job.mask, make_record(job))
             with job.timing.measure("output"):
                 for sink in self.sinks:
                     sink.write(result)
-            self.log.add(job.timing, job.frame.dropped_before)
+            self.log.add(job.timing, job.frame.dropped_before, age_ms)
             if on_frame is not None:
                 on_frame(result)
             self._spare_masks.append(job.mask)

@@ -58,20 +58,21 @@ class LaneTraining(lightning.LightningModule):
     def __init__(self, network: dict[str, Any], learning_rate: float, steps: int, sources: list[str]) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.network = UNet(**network).to(memory_format=torch.channels_last)
+        # Channels last is what convolutions on a CPU, and tensor cores, want.
+        self.network: UNet = UNet(**network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learning_rate = learning_rate
         self.steps = steps
         self.sources = sources
         self.counts: dict[str, Tensor] = defaultdict(lambda: torch.zeros(3))
         self.losses: list[float] = []
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         pixels, target, weight = batch
         loss = lane_loss(self.network(pixels.to(memory_format=torch.channels_last)), target, weight)
         self.log("train_loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int, dataloader_idx: int = 0) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002 - Lightning gives it
         pixels, target, weight = batch
         logits = self.network(pixels.to(memory_format=torch.channels_last))
         said = (logits > 0) & (weight > 0)
@@ -91,7 +92,9 @@ class LaneTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=self.learning_rate)
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=self.learning_rate
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -116,7 +119,8 @@ def train(args: argparse.Namespace) -> Path:
     held_back = list_frames(args.data, "val")[:: args.val_stride]
     val_sources = list(dict.fromkeys(frame.source for frame in held_back))
     val_loaders = [
-        DataLoader(WholeFrames(load_samples([f for f in held_back if f.source == source]), transform), batch_size=4) for source in val_sources
+        DataLoader(WholeFrames(load_samples([f for f in held_back if f.source == source]), transform), batch_size=4)
+        for source in val_sources
     ]
     mix = {name: share for name, share in MIX.items() if name in by_source or name == SYNTHETIC}
     resume = args.out / "last.ckpt" if args.resume and (args.out / "last.ckpt").exists() else None
@@ -158,7 +162,9 @@ def train(args: argparse.Namespace) -> Path:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m lanes.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m lanes.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in the lanedata layout")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="unet")

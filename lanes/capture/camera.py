@@ -123,7 +123,7 @@ def open_csi(text: str) -> Camera:
     sensor = text.removeprefix("csi://") or "0"
     if not sensor.isdecimal():
         raise RequestError(f"{text}: not a sensor's number; give csi://0 or csi://1")
-    if cv2.CAP_GSTREAMER not in cv2.videoio_registry.getBackends():
+    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise RequestError(
             f"{text}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own OpenCV"
         )

@@ -27,6 +27,8 @@ SWSCALE_MATRICES = {1: 1, 5: 5, 6: 5, 7: 7, 9: 9}
 SINGLE_THREADED = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 """For `reformat`, which before PyAV 17 knew nothing else: the other threads are busy, and splitting a picture costs more than it saves."""
 
+_DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError)
+
 # Damage makes a demuxer raise without moving on in some formats: that often in a row, and the file has ended.
 _FRUITLESS_READS = 50
 
@@ -72,11 +74,13 @@ class Decoder:
             **SINGLE_THREADED,
         }
 
+        self._interlaced = False
         self._decoded = self._decode()
         first = next(self._decoded, None)
         if first is None:
             raise RequestError(f"{name}: not one frame of it can be decoded; the file is damaged or incomplete, try to export it anew")
         self._first: av.VideoFrame | None = first
+        self._interlaced = first.interlaced_frame
         self._coded_size = first.width, first.height
         self._rotation = round(first.rotation / 90) * 90 % 360
         upright = self._rotation in (0, 180)
@@ -95,24 +99,36 @@ class Decoder:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self.stream)
-        fruitless = 0
+        sent = given = fruitless = 0
         while fruitless < _FRUITLESS_READS:
             try:
                 packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
-            except (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError):
+            except _DAMAGE:
                 self.corrupt += 1
                 fruitless += 1
                 packets = self._container.demux(self.stream)  # a generator that raised is spent
+                continue
+            if packet is None:
+                break
+            fruitless = 0
+            sent += packet.size > 0 and not packet.is_discard
+            self.corrupt += packet.is_corrupt
+            try:
+                frames = packet.decode()
+            except av.EOFError:
+                break
+            except _DAMAGE:
+                self.corrupt += 1
                 continue
             for frame in frames:
                 if frame.is_corrupt:
                     self.corrupt += 1
                     continue
-                fruitless = 0
+                given += 1
                 yield frame
+        # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
+        if self.stream.codec_context.name in ("h264", "hevc") and not self._interlaced:
+            self.corrupt = max(self.corrupt, sent - given)
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
         """Presentation time of `frame`, always later than the one before it."""

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from time import monotonic
+from time import monotonic, perf_counter_ns
 
 from lanes.capture.source import Source
 from lanes.errors import RunError
@@ -84,6 +84,7 @@ class LiveSource(Source):
     def _run(self) -> None:
         try:
             for frame in self._produce():
+                frame.captured_ns = perf_counter_ns()
                 with self._change:
                     if self._closing.is_set():
                         break

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Sources:
     """What a request names: one source, or several videos. Iterating opens each when its turn comes; close each before the next.
 
-    Of several videos, one that cannot be opened is named in a warning and passed over.
+    Of several videos, one that cannot be opened is named in a warning, passed over, and counted in `passed_over`.
 
     Iterating raises:
         RequestError: the only source cannot be opened, or none of several.
@@ -34,6 +34,7 @@ class Sources:
 
     def __init__(self, openers: Sequence[Callable[[], Source]]) -> None:
         self._openers = openers
+        self.passed_over = 0
 
     def __len__(self) -> int:
         return len(self._openers)
@@ -48,6 +49,7 @@ class Sources:
                 failure = error
                 if len(self) > 1:
                     _log.warning("%s; passed over", error)
+                    self.passed_over += 1
                 continue
             opened += 1
             yield source
@@ -78,7 +80,10 @@ def open_sources(text: str, *, live: bool = False) -> Sources:
     Raises:
         RequestError: it means nothing, there is nothing there, or it mixes images and videos.
     """
-    openers = _openers(text.strip())
+    try:
+        openers = _openers(text.strip())
+    except OSError as error:
+        raise RequestError(f"{text}: cannot be read ({error.strerror}); check the path and its permissions") from error
     return Sources([partial(_paced, opener) for opener in openers] if live else openers)
 
 

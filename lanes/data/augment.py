@@ -7,6 +7,7 @@ nothing. What is drawn on top (shadow, glare, drops, headlights) is what the tra
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,7 +67,9 @@ def random_view(sample: Sample, transform: FrameTransform, width: int, height: i
     matrix = shift @ matrix
 
     size = (width, height)
-    pixels = cv2.warpPerspective(sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
+    pixels = cv2.warpPerspective(
+        sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114)
+    )
     target = cv2.warpPerspective(sample.target, matrix, size, flags=cv2.INTER_LINEAR)
     weight = cv2.warpPerspective(sample.weight, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
     return Sample(pixels.astype(np.uint8, copy=False), np.where(target > 127, 255, 0).astype(np.uint8), weight.astype(np.uint8, copy=False))
@@ -141,7 +144,10 @@ def _night(pixels: Picture, rng: Generator) -> Picture:
     """Darkness with the light of our own lamps on the road, and a camera that amplifies."""
     height, width = pixels.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    pool = np.exp(-(((x / width - rng.uniform(0.4, 0.6)) / rng.uniform(0.2, 0.5)) ** 2) - ((y / height - rng.uniform(0.6, 0.95)) / rng.uniform(0.2, 0.4)) ** 2)
+    pool = np.exp(
+        -(((x / width - rng.uniform(0.4, 0.6)) / rng.uniform(0.2, 0.5)) ** 2)
+        - ((y / height - rng.uniform(0.6, 0.95)) / rng.uniform(0.2, 0.4)) ** 2
+    )
     light = rng.uniform(0.08, 0.35) + rng.uniform(0.15, 0.6) * pool
     return _noise(_scale_by(pixels, light), rng)
 
@@ -151,7 +157,7 @@ def _veil(pixels: Picture, rng: Generator) -> Picture:
     height = pixels.shape[0]
     density = np.linspace(rng.uniform(0.3, 0.8), rng.uniform(0.0, 0.4), height, dtype=np.float32)[:, None, None]
     veil = rng.uniform(90, 235)
-    return (pixels * (1 - density) + veil * density).astype(np.uint8)
+    return np.asarray(pixels * (1 - density) + veil * density).astype(np.uint8)
 
 
 def _glare(pixels: Picture, rng: Generator) -> Picture:
@@ -176,7 +182,8 @@ def _drops(pixels: Picture, rng: Generator) -> Picture:
 def _auto_contrast(pixels: Picture, rng: Generator) -> Picture:
     """Histogram equalisation of the brightness, as some archives were given."""
     luma = cv2.cvtColor(pixels, cv2.COLOR_BGR2YCrCb)
-    luma[..., 0] = cv2.addWeighted(luma[..., 0], 0.4, cv2.equalizeHist(luma[..., 0]), 0.6, 0)
+    share = rng.uniform(0.3, 1.0)
+    luma[..., 0] = cv2.addWeighted(luma[..., 0], 1 - share, cv2.equalizeHist(luma[..., 0]), share, 0)
     return cv2.cvtColor(luma, cv2.COLOR_YCrCb2BGR).astype(np.uint8, copy=False)
 
 
@@ -207,9 +214,9 @@ def _noise(pixels: Picture, rng: Generator) -> Picture:
 def _compression(pixels: Picture, rng: Generator) -> Picture:
     """The blocks of a cheap recorder."""
     _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 75))])
-    return cv2.imdecode(code, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)).astype(np.uint8, copy=False)
 
 
-def _scale_by(pixels: Picture, factor: NDArray[np.float32]) -> Picture:
+def _scale_by(pixels: Picture, factor: NDArray[np.floating[Any]]) -> Picture:
     """Every channel times an (H, W) factor of 0 to 1."""
-    return (pixels * factor[..., None]).astype(np.uint8)
+    return np.asarray(pixels * factor[..., None]).astype(np.uint8)

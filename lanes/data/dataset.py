@@ -108,9 +108,13 @@ class WholeFrames(Dataset[tuple[Tensor, Tensor, Tensor]]):
         height, width = sample.target.shape
         place = self.transform.fit(width, height)
         matrix, size = place.matrix, (self.transform.width, self.transform.height)
-        pixels = cv2.warpAffine(sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
+        pixels = cv2.warpAffine(
+            sample.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114)
+        )
         target = cv2.warpAffine(sample.target, matrix, size, flags=cv2.INTER_LINEAR)
         weight = cv2.warpAffine(sample.weight, matrix, size, flags=cv2.INTER_NEAREST)
         return to_tensors(
-            Sample(pixels.astype(np.uint8, copy=False), np.where(target > 127, 255, 0).astype(np.uint8), weight.astype(np.uint8, copy=False))
+            Sample(
+                pixels.astype(np.uint8, copy=False), np.where(target > 127, 255, 0).astype(np.uint8), weight.astype(np.uint8, copy=False)
+            )
         )

@@ -81,4 +81,5 @@ def brighter_than_surroundings(pixels: NDArray[np.uint8], mask: NDArray[np.uint8
     spread = np.sqrt(np.maximum(cv2.blur(value * value * beside, window) / count - mean * mean, 0))
     margin = np.maximum(8.0, spread)
     stands_out = cv2.medianBlur(((value - mean) > margin).astype(np.uint8), 3)
-    return (stands_out > 0) & (mask > 0)
+    painted: NDArray[np.bool_] = (stands_out > 0) & (mask > 0)
+    return painted

@@ -1,10 +1,10 @@
 """Reads the `lanedata` layout: labelled frames of several sources under one index.
 
-    index.csv                 source, split, sequence, stem, width, height, ...
-    <source>/images/<stem>.jpg
-    <source>/masks/<stem>.png     non-zero = lane marking
-    <source>/ignore/<stem>.png    non-zero = not known; optional
-    <source>/ids/<stem>.png       class of each pixel; optional
+index.csv                 source, split, sequence, stem, width, height, ...
+<source>/images/<stem>.jpg
+<source>/masks/<stem>.png     non-zero = lane marking
+<source>/ignore/<stem>.png    non-zero = not known; optional
+<source>/ids/<stem>.png       class of each pixel; optional
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LabelledFrame:
         if self.source in UNCERTAIN_IDS:
             ids = _read_image(self.root / self.source / "ids" / f"{self.stem}.png", cv2.IMREAD_GRAYSCALE)
             uncertain = np.isin(ids, UNCERTAIN_IDS[self.source]).astype(np.uint8) * 255
-            ignore = uncertain if ignore is None else cv2.bitwise_or(ignore, uncertain)
+            ignore = uncertain if ignore is None else ignore | uncertain
         return pixels, mask, ignore
 
 
@@ -99,7 +99,9 @@ def list_frames(root: Path, split: str | None = None, sources: Collection[str] |
     with index.open(newline="") as rows:
         for row in csv.DictReader(rows):
             if row["source"] not in DEFINITIONS:
-                raise RequestError(f"{index}: the label definition of source {row['source']!r} is not known; known are {', '.join(DEFINITIONS)}")
+                raise RequestError(
+                    f"{index}: the label definition of source {row['source']!r} is not known; known are {', '.join(DEFINITIONS)}"
+                )
             if split in (None, row["split"]) and (sources is None or row["source"] in sources):
                 frames.append(LabelledFrame(root, row["source"], row["split"], row["sequence"], row["stem"]))
     return frames

@@ -13,6 +13,8 @@ What differs from the paper, and why:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,13 +64,14 @@ class UNet(nn.Module):
             raise ValueError(f"widths must name at least two levels of one channel or more, not {tuple(widths)}")
         if stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, not {stem_stride}")
-        self.config = {
+        self.config: dict[str, Any] = {
             "widths": list(widths),
             "convolutions": convolutions,
             "decoder_convolutions": decoder_convolutions,
             "stem_stride": stem_stride,
             "outputs": outputs,
         }
+        self.stem_stride = stem_stride
         self.divisor = stem_stride * 2 ** (len(widths) - 1)
         kernel = 3 if stem_stride == 1 else 5
         self.stem = nn.Sequential(
@@ -77,7 +80,7 @@ class UNet(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.first = ConvBlock(widths[0], widths[0], convolutions - 1)
-        self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in zip(widths, widths[1:], strict=False))
+        self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in pairwise(widths))
         self.decoders = nn.ModuleList(
             ConvBlock(deep + skip, skip, decoder_convolutions) for skip, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
         )
@@ -99,7 +102,9 @@ class UNet(nn.Module):
         height, width = pictures.shape[-2:]
         if height % self.divisor or width % self.divisor:
             fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
-            raise ValueError(f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}")
+            raise ValueError(
+                f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
+            )
         maps = self.first(self.stem(pictures))
         skips = []
         for encoder in self.encoders:
@@ -109,5 +114,4 @@ class UNet(nn.Module):
             maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
             maps = decoder(torch.cat([maps, skip], dim=1))
         logits: Tensor = self.head(maps)
-        stride = self.config["stem_stride"]
-        return functional.pixel_shuffle(logits, stride) if stride > 1 else logits
+        return functional.pixel_shuffle(logits, self.stem_stride) if self.stem_stride > 1 else logits

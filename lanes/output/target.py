@@ -17,18 +17,21 @@ def check_file(path: Path, inputs: Sequence[Path] = (), overwrite: bool = False)
     Raises:
         RequestError: `path` is a folder, one of `inputs`, exists without `overwrite`, or lies where nothing can be written.
     """
-    if path.is_dir():
-        raise RequestError(f"{path}: is a folder; give a file name in it")
-    if any(_same(path, file) for file in inputs):
-        raise RequestError(f"{path}: is the input itself; give another output")
-    if path.exists():
-        if not overwrite:
-            raise RequestError(f"{path}: exists already; give another name, or --overwrite to replace it")
-        if not path.is_file():
-            raise RequestError(f"{path}: is not a regular file; give another name")
-        if not os.access(path, os.W_OK):
-            raise RequestError(f"{path}: is write-protected; give another name, or change its permissions")
-    _check_creatable(path.parent)
+    try:
+        if path.is_dir():
+            raise RequestError(f"{path}: is a folder; give a file name in it")
+        if any(_same(path, file) for file in inputs):
+            raise RequestError(f"{path}: is the input itself; give another output")
+        if path.exists():
+            if not overwrite:
+                raise RequestError(f"{path}: exists already; give another name, or --overwrite to replace it")
+            if not path.is_file():
+                raise RequestError(f"{path}: is not a regular file; give another name")
+            if not os.access(path, os.W_OK):
+                raise RequestError(f"{path}: is write-protected; give another name, or change its permissions")
+        _check_creatable(path, path.parent)
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be used ({error.strerror}); give another name") from error
 
 
 def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
@@ -38,21 +41,17 @@ def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = Fa
         RequestError: `folder` is a file, holds input images, holds images already without `overwrite`, cannot be written, or
             two inputs have the same stem, so that one's output would replace the other's.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RequestError(f"{folder}: is a file; give a folder")
-    images = [file for file in inputs if file.suffix.lower() in IMAGE_SUFFIXES]
-    if any(_same(folder, file.parent) for file in images):
-        raise RequestError(f"{folder}: is the folder of the input images; give another folder")
-    by_stem: dict[str, Path] = {}
-    for file in images:
-        other = by_stem.setdefault(file.stem.lower(), file)
-        if other != file:
-            raise RequestError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
-    if folder.is_dir() and not overwrite:
-        found = next((entry for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES), None)
-        if found:
-            raise RequestError(f"{folder}: already holds images ({found.name}); give another folder, or --overwrite to replace them")
-    _check_creatable(folder)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise RequestError(f"{folder}: is a file; give a folder")
+        _check_names(folder, [file for file in inputs if file.suffix.lower() in IMAGE_SUFFIXES])
+        if folder.is_dir() and not overwrite:
+            found = next((entry for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES), None)
+            if found:
+                raise RequestError(f"{folder}: already holds images ({found.name}); give another folder, or --overwrite to replace them")
+        _check_creatable(folder, folder)
+    except OSError as error:
+        raise RequestError(f"{folder}: cannot be used ({error.strerror}); give another folder") from error
 
 
 def make_folder(folder: Path) -> list[Path]:
@@ -78,13 +77,24 @@ def remove_empty(folders: Sequence[Path]) -> None:
             return
 
 
-def _check_creatable(folder: Path) -> None:
+def _check_names(folder: Path, images: Sequence[Path]) -> None:
+    """Images in `folder` named after the inputs neither replace these nor one another."""
+    by_stem: dict[str, Path] = {}
+    for file in images:
+        if _same(folder, file.parent):
+            raise RequestError(f"{folder}: is the folder of the input images; give another folder")
+        other = by_stem.setdefault(file.stem.casefold(), file)
+        if other != file:
+            raise RequestError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
+
+
+def _check_creatable(place: Path, folder: Path) -> None:
     """`folder`, or the innermost one above it that exists, takes new entries."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():
-        raise RequestError(f"{folder}: {existing} is a file, not a folder; give another place")
+        raise RequestError(f"{place}: {existing} is a file, not a folder; give another place")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise RequestError(f"{folder}: no permission to write in {existing}; give another place, or change its permissions")
+        raise RequestError(f"{place}: no permission to write in {existing}; give another place, or change its permissions")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -108,7 +108,7 @@ class VideoSink(Sink):
         whole = whole_fragments(self._part)
         if not whole:
             self._remove()
-            raise RunError(f"{self._path}: cannot be written (the disk is full); nothing is left of it")
+            raise RunError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place")
         os.truncate(self._part, whole)
         self._finish()
 
@@ -135,7 +135,6 @@ class VideoSink(Sink):
     def _convert(self, frame: Frame) -> av.VideoFrame:
         """The frame as the encoder takes it, stamped with its time counted from the first."""
         if frame.size != self._size:
-            self._failed = True
             is_, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
             raise RunError(f"{frame.source}: is {is_}, the video {video}; give --output a folder for images of several sizes")
         if not self._frames:
@@ -193,12 +192,12 @@ class VideoSink(Sink):
                 raise RunError(f"{self._path}: plays, but could not be completed with sound and fast start ({error.strerror})") from error
 
     def _last_duration(self) -> Fraction:
-        """Up to the source's end, unless that is longer than any frame so far: then the run stopped before it."""
+        """Up to the source's end, unless that is far longer than any frame so far: then the run stopped before it."""
         usual = self._gap or (1 / self._info.frame_rate if self._info.frame_rate else Fraction(1, 30))
         if self._info.end is None:
             return usual
         rest = self._info.end - self._last
-        return rest if 0 < rest <= (self._longest or usual) else usual
+        return rest if 0 < rest < Fraction(3, 2) * (self._longest or usual) else usual
 
     def _remove(self) -> None:
         if hasattr(self, "_container"):

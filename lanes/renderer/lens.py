@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from cv2.typing import MatLike
 
 from lanes.renderer.scene import Scene
-from lanes.renderer.textures import NOISE_SIZE, NOISE_SPREAD, cloud_window, sensor_noise
+from lanes.renderer.textures import MIDDLE, NOISE_SPREAD, Image, cloud_window, sensor_noise
 
-BYTE = NDArray[np.uint8]
+MID_GREY = 0.42
+"""Mean brightness that metering aims at."""
 
 
 class Optics:
@@ -18,29 +19,33 @@ class Optics:
     def __init__(self, scene: Scene, width: int, height: int, rng: np.random.Generator) -> None:
         self.scene, self.lens, self.size = scene, scene.lens, (width, height)
         self.bonnet = self._bonnet(rng) if self.lens.bonnet else None
-        self.table = self._tone()
         self.veil = self._veil(rng)
         self.falloff = self._falloff() if self.lens.vignette > 0.02 else None
         self.drops = [(rng.random(), rng.random(), rng.uniform(0.004, 0.02)) for _ in range(scene.weather.drops)]
 
-    def _falloff(self) -> BYTE:
+    def _falloff(self) -> Image:
         """(H, W, 3): light left of 255 towards the corners."""
         width, height = self.size
-        columns = np.linspace(-1, 1, width, dtype=np.float32)[None]
-        rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * np.float32(height / width)
-        share = 1 - np.float32(self.lens.vignette) * (columns**2 + rows**2) / np.float32(1 + (height / width) ** 2)
-        plane = (share * 255).astype(np.uint8)
+        columns, rows = np.linspace(-1, 1, 64)[None], np.linspace(-1, 1, 64)[:, None] * height / width
+        share = 1 - self.lens.vignette * (columns**2 + rows**2) / (1 + (height / width) ** 2)
+        plane = cv2.resize((share * 255).astype(np.float32), (width, height)).astype(np.uint8)
         return np.asarray(cv2.merge([plane] * 3), np.uint8)
 
-    def _tone(self) -> BYTE:
-        """(1, 256, 3) lookup: exposure, contrast and colour balance."""
-        level = np.linspace(0, 1, 256)[:, None]
-        value = level * self.lens.exposure * np.asarray(self.lens.balance)
-        value = 0.5 + (value - 0.5) * self.lens.contrast
-        table: BYTE = (np.clip(value, 0, 1) * 255).round().astype(np.uint8)[None]
+    def gain(self, picture: Image) -> float:
+        """What the camera multiplies a picture by: its exposure, and its metering of what it sees."""
+        mean = float(np.mean(cv2.mean(picture[:: max(1, picture.shape[0] // 64)])[:3])) / 255
+        even = float(np.clip(MID_GREY / max(mean, 0.02), 0.6, 4.0)) ** self.lens.metering
+        return self.lens.exposure * float(even)
+
+    def _tone(self, gain: float) -> Image:
+        """(1, 256, 3) lookup: exposure, contrast and colour balance. Highlights roll off rather than break off."""
+        value = np.linspace(0, 1, 256)[:, None] * gain * np.asarray(self.lens.balance)
+        value = np.where(value > 0.8, 0.8 + 0.2 * np.tanh((value - 0.8) / 0.2), value)
+        value = 0.45 + (value - 0.45) * self.lens.contrast
+        table: Image = (np.clip(value, 0, 1) * 255).round().astype(np.uint8)[None]
         return table
 
-    def _bonnet(self, rng: np.random.Generator) -> tuple[BYTE, BYTE]:
+    def _bonnet(self, rng: np.random.Generator) -> tuple[Image, Image]:
         """(picture, mask) of the car's own bonnet or dashboard."""
         width, height = self.size
         columns = np.linspace(-1, 1, 33)
@@ -57,12 +62,12 @@ class Optics:
         body = colour + gloss[:, :, None] * np.asarray(self.scene.sky.horizon)
         picture = np.repeat(np.clip(body * 255, 0, 255).astype(np.uint8), width, axis=1)
         for _ in range(int(rng.integers(0, 3))):
-            bump = np.round((outline[:33] + (0, rng.uniform(0.1, 0.6) * self.lens.bonnet * height)) * 16).astype(np.int32)
+            bump = np.round((outline[:33] + np.array((0, rng.uniform(0.1, 0.6) * self.lens.bonnet * height))) * 16).astype(np.int32)
             shade = float(rng.uniform(0, 90) * max(0.2, self.scene.light.ambient))
             cv2.polylines(picture, [bump], False, (shade, shade, shade), int(rng.integers(1, 3)), cv2.LINE_AA, 4)
         return picture, mask
 
-    def _veil(self, rng: np.random.Generator) -> BYTE | None:
+    def _veil(self, rng: np.random.Generator) -> Image | None:
         """What the windscreen adds: smears in the light, the dashboard's reflection."""
         lens = self.lens
         if not lens.reflection and not lens.dirt:
@@ -76,15 +81,14 @@ class Optics:
                 cv2.rectangle(shapes, corner.tolist(), (corner + rng.integers((3, 1), (50, 14))).tolist(), float(rng.uniform(60, 255)), -1)
             veil += lens.reflection * cv2.GaussianBlur(shapes, (0, 0), 0.8)
         if lens.dirt:
-            smears = cloud_window(rng, 48, 80, 1.0).astype(np.float32)
-            veil += lens.dirt * np.clip(smears - 120, 0, None)
-        tinted = cv2.resize(veil, (width, height))[:, :, None] * (np.asarray(self.scene.sky.horizon, np.float32) * np.float32(self.scene.light.ambient))
-        haze: BYTE = np.clip(tinted, 0, 255).astype(np.uint8)
-        return haze
+            smears = cloud_window(rng, 48, 80, MIDDLE).astype(np.float32)
+            veil += lens.dirt * np.clip(smears - 110, 0, 60)
+        tint = np.asarray(self.scene.sky.horizon) * min(1.0, self.scene.light.ambient)
+        small = cv2.merge([cv2.convertScaleAbs(veil, alpha=float(share)) for share in tint])
+        return np.asarray(cv2.resize(small, (width, height)), np.uint8)
 
-    def expose(self, picture: BYTE, covered: BYTE, time_s: float) -> BYTE:
+    def expose(self, picture: MatLike, covered: Image, gain: float, time_s: float) -> Image:
         """The picture as the camera's file has it. Draws the bonnet and the burnt-in text into `covered` too."""
-        width, height = self.size
         lens = self.lens
         if self.veil is not None:
             picture = cv2.add(picture, self.veil)
@@ -93,12 +97,12 @@ class Optics:
         if self.bonnet is not None:
             cv2.copyTo(self.bonnet[0], self.bonnet[1], picture)
             np.maximum(covered, self.bonnet[1], out=covered)
-        sigma = lens.blur * width / 1000
+        sigma = lens.blur * self.size[0] / 1000
         if sigma > 0.15:
             picture = cv2.GaussianBlur(picture, (0, 0), sigma)
         if lens.sharpen:
             picture = cv2.addWeighted(picture, 1 + lens.sharpen, cv2.GaussianBlur(picture, (0, 0), 1.2), -lens.sharpen, 0)
-        picture = cv2.LUT(picture, self.table)
+        picture = cv2.LUT(picture, self._tone(gain))
         if lens.saturation != 1:
             grey = np.array([[0.114, 0.587, 0.299]] * 3) * (1 - lens.saturation)
             picture = cv2.transform(picture, grey + np.eye(3) * lens.saturation)
@@ -107,10 +111,10 @@ class Optics:
             self._write(picture, covered)
         if lens.jpeg:
             coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])[1]
-            picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        return picture
+            return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return np.asarray(picture, np.uint8)
 
-    def _sense(self, picture: BYTE, time_s: float) -> BYTE:
+    def _sense(self, picture: MatLike, time_s: float) -> MatLike:
         """Vignette and noise."""
         if self.falloff is not None:
             picture = cv2.multiply(picture, self.falloff, scale=1 / 255)
@@ -119,14 +123,14 @@ class Optics:
             picture = cv2.addWeighted(picture, 1, self._noise(time_s), gain, -128 * gain)
         return picture
 
-    def _noise(self, time_s: float) -> BYTE:
+    def _noise(self, time_s: float) -> Image:
         """A stretch of noise of the picture's size, another one for each moment."""
         width, height = self.size
         noise, needed = sensor_noise().reshape(-1), width * height * 3
         start = (self.scene.seed * 7919 + round(time_s * 1e6) * 104729) % max(1, len(noise) - needed + 1)
         return (np.resize(noise, needed) if needed > len(noise) else noise[start : start + needed]).reshape(height, width, 3)
 
-    def _drop(self, picture: BYTE, x: float, y: float, radius: float) -> None:
+    def _drop(self, picture: MatLike, x: float, y: float, radius: float) -> None:
         """A rain drop: a small upside-down, blurred picture of what is behind it."""
         width, height = self.size
         size = max(1, round(radius * width))
@@ -139,7 +143,7 @@ class Optics:
         cv2.ellipse(mask, (part.shape[1] // 2, part.shape[0] // 2), (part.shape[1] // 2, part.shape[0] // 2), 0, 0, 360, 255.0, -1)
         cv2.copyTo(flipped, mask, part)
 
-    def _write(self, picture: BYTE, covered: BYTE) -> None:
+    def _write(self, picture: MatLike, covered: Image) -> None:
         """Date, time, speed, as dashcams burn them in."""
         width, height = self.size
         scale = height / 700

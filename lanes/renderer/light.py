@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lanes.renderer.camera import Camera
 from lanes.renderer.road import FLOAT, GroundView
 from lanes.renderer.scene import Scene, haze
+from lanes.renderer.textures import Image
 
 LAMP_SPACING = 35.0
 
@@ -47,7 +47,7 @@ def _camera_y(scene: Scene) -> float:
     return (scene.boundaries[lane] + scene.boundaries[lane + 1]) / 2 + scene.offset
 
 
-def reflect(picture: NDArray[np.uint8], view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
+def reflect(picture: Image, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
     """(3, rows, width) float32, 0 to 1, premultiplied: what a wet road mirrors of what stands above it. None on a dry one."""
     if not scene.weather.wet:
         return None
@@ -72,3 +72,30 @@ def clearness(scene: Scene, view: GroundView) -> FLOAT | None:
         return None
     clear: FLOAT = np.exp(view.distance * np.float32(-haze(scene.weather.visibility)))
     return clear
+
+
+def sun_glare(picture: Image, scene: Scene, camera: Camera, heading: float) -> None:
+    """Add a sun in the sky, its halo, and the streak it lays on the road below it."""
+    sun = scene.light.sun
+    if sun is None:
+        return
+    bearing = sun[0] - heading
+    place = camera.project((1000 * np.cos(bearing), camera.lateral + 1000 * np.sin(bearing), camera.mount_height + 1000 * np.tan(sun[1])))
+    if not np.all(np.isfinite(place)):
+        return
+    height, width = picture.shape[:2]
+    u = (np.arange(0, 80) * width / 80 - place[0])[None]
+    v = (np.arange(0, 48) * height / 48 - place[1])[:, None]
+    squared = (u**2 + v**2) / width**2
+    horizon = sum(camera.horizon()) / 2
+    below = np.clip((np.arange(0, 48)[:, None] * height / 48 - horizon) / (0.08 * height), 0, 1)
+    streak = (
+        below
+        * np.exp(-((u / width) ** 2) / (0.006 + 0.02 * scene.weather.wet))
+        * (0.35 + 0.4 * scene.weather.wet)
+        / (1 + np.abs(v) / height)
+    )
+    field = (1.3 * np.exp(-squared / 0.002) + 0.7 * np.exp(-squared / 0.03) + 0.35 * np.exp(-squared / 0.3) + streak) * scene.light.glare
+    tint = (0.85, 0.95, 1.0) if sun[1] > 0.12 else (0.55, 0.8, 1.0)
+    small = cv2.merge([cv2.convertScaleAbs(field, alpha=255 * share) for share in tint])
+    cv2.add(picture, cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), dst=picture)

@@ -1,4 +1,7 @@
-"""Lane lines as soft coverage: how much of each pixel's ground is paint, worked out rather than sampled, so that far dashes fade and do not flicker."""
+"""Lane lines as soft coverage: how much of each pixel's ground is paint.
+
+It is worked out rather than sampled, so that far dashes fade and do not flicker.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,14 @@ from numpy.typing import NDArray
 
 from lanes.renderer.road import FLOAT, GroundView
 from lanes.renderer.scene import Line, Scene
+from lanes.renderer.textures import Image
 
+GHOST = 0.2
+"""What is left where slightly worn paint has gone."""
 SLIMMEST = 0.3
 """A line narrower than this share of a pixel is too thin to be labelled."""
+VISIBLE = 0.025
+"""Least contrast between paint and road in the finished picture, of the full range, at which paint is labelled."""
 FAINTEST = 0.3
 """Paint less opaque than this is too worn to be labelled."""
 
@@ -23,7 +31,7 @@ class Stroke:
     Attributes:
         index: (n,) into the flattened ground view. cover: (n,) float32, share of the pixel that is this paint.
         core: (n,) bool, the pixels that are this stroke by position; worn: (n,) bool, those of them that are hardly painted any more.
-        colour: BGR.
+        colour: BGR. contrast: (n,) float32, by how much the paint changed what is displayed there, 0 to 1; known once it is laid and lit.
     """
 
     index: NDArray[np.int64]
@@ -31,6 +39,7 @@ class Stroke:
     core: NDArray[np.bool_]
     worn: NDArray[np.bool_]
     colour: tuple[float, float, float]
+    contrast: FLOAT
 
 
 def _parts(line: Line) -> list[tuple[float, float, float]]:
@@ -85,6 +94,34 @@ def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> li
                 core &= share >= 0.5
             # From afar the holes in worn paint blend into a paler line.
             softness = np.float32(0.3) + depth * np.float32(1.5)
-            opacity = np.clip((noise[index] - np.float32(line.wear * 1.1 - 0.05)) / softness + np.float32(0.5), 0, 1) if line.wear else np.ones_like(cover)
-            found.append(Stroke(index, cover * opacity, core, core & (opacity < FAINTEST), line.colour))
+            opacity = (
+                np.clip((noise[index] - np.float32(line.wear * 1.1 - 0.05)) / softness + np.float32(0.5), GHOST * (1 - line.wear), 1)
+                if line.wear
+                else np.ones_like(cover)
+            )
+            found.append(Stroke(index, cover * opacity, core, core & (opacity < FAINTEST), line.colour, np.zeros_like(cover)))
     return found
+
+
+def lay(stroke: Stroke, albedo: FLOAT) -> None:
+    """Blend a stroke into the ground, (3, rows, width) planes."""
+    for plane, level in zip(albedo.reshape(3, -1), stroke.colour, strict=True):
+        before = plane[stroke.index]
+        change = (np.float32(level) - before) * stroke.cover
+        plane[stroke.index] = before + change
+        np.maximum(stroke.contrast, np.abs(change), out=stroke.contrast)
+
+
+def label(stroke: Stroke, gain: float, paint: Image, doubtful: Image) -> None:
+    """Mark a stroke's pixels in `paint` where it can be told from the ground, else in `doubtful`; both are flattened ground views."""
+    faint = stroke.worn | (stroke.contrast * np.float32(gain) < VISIBLE)
+    paint[stroke.index[stroke.core & ~faint]] = 255
+    doubtful[stroke.index[stroke.core & faint]] = 255
+
+
+def lay_markings(albedo: FLOAT, marks: FLOAT) -> None:
+    """Blend arrows, words and their like, (rows, width) cover 0 to 1, into the ground."""
+    inside = np.flatnonzero(marks.reshape(-1) > 0.02)
+    cover = marks.reshape(-1)[inside] * np.float32(0.9)
+    for plane in albedo.reshape(3, -1):
+        plane[inside] += (np.float32(0.85) - plane[inside]) * cover

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from lanes.renderer.camera import Camera
 from lanes.renderer.canvas import Canvas
 from lanes.renderer.lens import Optics
-from lanes.renderer.light import clearness, ground_light, reflect
-from lanes.renderer.paint import Stroke, strokes
-from lanes.renderer.road import FLOAT, GroundView, RoadAhead, view_ground
+from lanes.renderer.light import clearness, ground_light, reflect, sun_glare
+from lanes.renderer.paint import Stroke, label, lay, lay_markings, strokes
+from lanes.renderer.road import GroundView, RoadAhead, view_ground
 from lanes.renderer.roadside import Roadside
 from lanes.renderer.scene import Scene
 from lanes.renderer.sky import Backdrop
 from lanes.renderer.surface import Ground
+from lanes.renderer.textures import Image
 from lanes.renderer.vehicles import draw_vehicles
 
-BYTE = NDArray[np.uint8]
-VISIBLE = 0.02
-"""Least contrast between paint and road, of the full range, at which paint is labelled."""
 CURVE_REACH = 120.0
 """How far ahead boundary curves are given, metres."""
 
@@ -52,9 +50,9 @@ class Rendering:
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
     """
 
-    pixels: NDArray[np.uint8]
-    paint: NDArray[np.uint8]
-    other_paint: NDArray[np.uint8]
+    pixels: Image
+    paint: Image
+    other_paint: Image
     lanes: list[Boundary]
 
 
@@ -87,28 +85,37 @@ class RoadRenderer:
         paint, other, covered = (np.zeros(shape, np.uint8) for _ in range(3))
         sky_rows = self.height if view is None else min(self.height, view.top + int(np.count_nonzero(~view.ground.all(axis=1))))
         self.backdrop.paint(picture, camera, float(scene.course.heading(travelled)), sky_rows, time_s)
-        if view is not None:
-            self._paint_ground(picture, paint, other, camera, view, travelled)
+        laid: list[Stroke] = [] if view is None else self._paint_ground(picture, other, camera, view, travelled)
         canvas = Canvas(picture, covered, camera, road, scene)
         self.roadside.draw(canvas, travelled)
         draw_vehicles(canvas, scene.vehicles, travelled, time_s)
-        pixels = self.optics.expose(picture, covered, time_s)
+        sun_glare(picture, scene, camera, float(scene.course.heading(travelled)))
+        gain = self.optics.gain(picture)
+        pixels = self.optics.expose(picture, covered, gain, time_s)
+        if view is not None:
+            for stroke in laid:
+                label(stroke, gain * scene.lens.contrast, paint[view.top :].reshape(-1), other[view.top :].reshape(-1))
+            covered[view.top :][~view.ground] = 255
         hidden = covered > 127
         paint[hidden] = 0
         other[hidden] = 0
         return Rendering(pixels, paint, other, self._boundaries(camera, road))
 
-    def _paint_ground(self, picture: BYTE, paint: BYTE, other: BYTE, camera: Camera, view: GroundView, travelled: float) -> None:
-        """Draw the road and its paint into the picture's lower part, and the labels with it."""
+    def _paint_ground(self, picture: Image, other: Image, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
+        """Draw the road and its paint into the picture's lower part, label what is no lane line, and give the strokes of what is."""
         scene = self.scene
         albedo, wear, shade, marks = self.ground.look(view, travelled)
         light = ground_light(scene, view, shade, travelled)
         clear = clearness(scene, view)
         if scene.markings:
-            _lay_markings(albedo, marks)
+            lay_markings(albedo, marks)
             other[view.top :][marks > 0.3] = 255
-        for stroke in strokes(scene, view, wear, travelled):
-            self._lay(stroke, albedo, light, clear, paint[view.top :].reshape(-1), other[view.top :].reshape(-1))
+        laid = strokes(scene, view, wear, travelled)
+        for stroke in laid:
+            lay(stroke, albedo)
+            stroke.contrast *= light.reshape(-1)[stroke.index]
+            if clear is not None:
+                stroke.contrast *= clear.reshape(-1)[stroke.index]
         mirrored = reflect(picture, view, scene, camera, wear)
         lower, planes = picture[view.top :], []
         for channel, plane in enumerate(albedo):
@@ -127,24 +134,7 @@ class RoadRenderer:
             cv2.merge(planes, dst=lower)
         else:
             cv2.copyTo(cv2.merge(planes), view.ground.astype(np.uint8), lower)
-            paint[view.top :][~view.ground] = 0
-            other[view.top :][~view.ground] = 0
-
-    def _lay(self, stroke: Stroke, albedo: FLOAT, light: FLOAT, clear: FLOAT | None, paint: BYTE, other: BYTE) -> None:
-        """Lay one stroke over the ground and label it where it can be told from the ground."""
-        flat = albedo.reshape(3, -1)
-        seen = np.zeros_like(stroke.cover)
-        for plane, level in zip(flat, stroke.colour, strict=True):
-            before = plane[stroke.index]
-            change = (np.float32(level) - before) * stroke.cover
-            plane[stroke.index] = before + change
-            np.maximum(seen, np.abs(change), out=seen)
-        seen *= light.reshape(-1)[stroke.index]
-        if clear is not None:
-            seen *= clear.reshape(-1)[stroke.index]
-        faint = stroke.worn | (seen * np.float32(self.scene.lens.exposure * self.scene.lens.contrast) < VISIBLE)
-        paint[stroke.index[stroke.core & ~faint]] = 255
-        other[stroke.index[stroke.core & faint]] = 255
+        return laid
 
     def _boundaries(self, camera: Camera, road: RoadAhead) -> list[Boundary]:
         """Project the painted boundaries, up to where a crest hides them."""
@@ -159,12 +149,3 @@ class RoadRenderer:
             if line.kind != "none" and np.count_nonzero(inside) > 1:
                 found.append(Boundary(self.scene.position(index), pixels[inside]))
         return found
-
-
-def _lay_markings(albedo: FLOAT, marks: FLOAT) -> None:
-    """Lay arrows, words and their like over the ground."""
-    flat = albedo.reshape(3, -1)
-    inside = np.flatnonzero(marks.reshape(-1) > 0.02)
-    cover = marks.reshape(-1)[inside] * np.float32(0.9)
-    for plane in flat:
-        plane[inside] += (np.float32(0.85) - plane[inside]) * cover

@@ -14,7 +14,11 @@ from lanes.renderer.scene import Course
 REACH = 500.0
 """How far the road is followed, metres."""
 SAMPLES = 700
+SPREAD = 7.0
+"""How much denser the samples are close by: by e to this power."""
 TABLE = 4096
+STRIDE = 4
+"""Every how many columns a ray is traced."""
 FLOAT = NDArray[np.float32]
 
 
@@ -27,7 +31,7 @@ class RoadAhead:
 
     def __init__(self, course: Course, travelled: float) -> None:
         spread = np.linspace(0.0, 1.0, SAMPLES)
-        self.s = REACH * np.expm1(7.0 * spread) / np.expm1(7.0)
+        self.s = REACH * np.expm1(SPREAD * spread) / np.expm1(SPREAD)
         # A road that turns back out of sight is no function of X any more: past some 60 degrees it runs on straight.
         self.heading = np.clip(course.heading(travelled + self.s) - course.heading(travelled), -1.05, 1.05)
         step = np.diff(self.s)
@@ -36,12 +40,20 @@ class RoadAhead:
         self.y = np.concatenate([[0.0], np.cumsum(step * np.sin(middle))])
         # The car stands on the slope, so heights count from the tangent under its wheels.
         self.z = course.elevation(travelled + self.s) - course.elevation(travelled) - course.grade(travelled) * self.s
+        self._samples = np.stack([self.x, self.y, self.z, np.sin(self.heading), np.cos(self.heading)], axis=-1)
 
     def points(self, s: ArrayLike, y: ArrayLike, z: ArrayLike = 0.0) -> NDArray[np.float64]:
         """(..., 3) metres in the camera's road frame, of points `s` along the road, `y` left of its reference line, `z` above it."""
-        s, y, z = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(y, np.float64), np.asarray(z, np.float64))
-        x, across, height, heading = (np.interp(s, self.s, values) for values in (self.x, self.y, self.z, self.heading))
-        return np.stack([x - y * np.sin(heading), across + y * np.cos(heading), height + z], axis=-1)
+        s, y, z = (np.asarray(values, np.float64) for values in (s, y, z))
+        # The samples' spacing is known, so that the place among them is worked out instead of searched.
+        place = np.log1p(np.clip(s, 0, REACH) * (np.expm1(SPREAD) / REACH)) * ((SAMPLES - 1) / SPREAD)
+        index = np.minimum(place.astype(np.intp), SAMPLES - 2)
+        low, high = self._samples[index], self._samples[index + 1]
+        x, across, height, sine, cosine = np.moveaxis(
+            low + (high - low) * ((s - self.s[index]) / (self.s[index + 1] - self.s[index]))[..., None], -1, 0
+        )
+        points: NDArray[np.float64] = np.stack(np.broadcast_arrays(x - y * sine, across + y * cosine, height + z), axis=-1)
+        return points
 
     def hidden(self, s: ArrayLike, camera: Camera) -> NDArray[np.bool_]:
         """Whether the road surface at `s` lies behind a crest."""
@@ -91,45 +103,42 @@ def _table(road: RoadAhead, camera: Camera, steepest: float) -> tuple[FLOAT, flo
 
 
 def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
-    """Trace every pixel to the ground; None where the picture shows none."""
+    """Trace every pixel to the ground; None where the picture shows none.
+
+    Along a row all quantities change so evenly that every fourth column is traced and the others are interpolated.
+    """
     rotation = camera.rotation
-    left = (camera.centre[0] - np.arange(camera.width)) / camera.focal
-    up = (camera.centre[1] - np.arange(camera.height + 1)) / camera.focal
-    flat_slopes = (rotation[2, 0] + rotation[2, 1] * left[[0, -1]] + rotation[2, 2] * up[:, None]) / np.maximum(
-        rotation[0, 0] + rotation[0, 1] * left[[0, -1]] + rotation[0, 2] * up[:, None], 1e-3
-    )
-    steepest = float(flat_slopes.min())
+    columns = np.arange(-1, -(-camera.width // STRIDE) + 1) * STRIDE + (STRIDE - 1) / 2
+    left = (camera.centre[0] - columns) / camera.focal
+    # One row more than the picture has, so that differences between rows exist for the last one too.
+    up = (camera.centre[1] - np.arange(camera.height + 1))[:, None] / camera.focal
+    forward = np.maximum(rotation[0, 0] + rotation[0, 1] * left + rotation[0, 2] * up, 0.05)
+    slope = (rotation[2, 0] + rotation[2, 1] * left + rotation[2, 2] * up) / forward
+    steepest = float(slope.min())
     if steepest > -0.01:
         return None
     table, flattest, step = _table(road, camera, steepest)
-    rows = np.flatnonzero(flat_slopes.min(axis=1) < flattest)
-    top = int(rows[0])
-    if top >= camera.height:
+    rows = np.flatnonzero(slope.min(axis=1) < flattest)
+    if rows[0] >= camera.height:
         return None
-    # One row more than the picture has, so that differences between rows exist for the last one too.
-    up32, left32 = up[top:, None].astype(np.float32), left[None].astype(np.float32)
-    forward = np.float32(rotation[0, 0]) + np.float32(rotation[0, 1]) * left32 + np.float32(rotation[0, 2]) * up32
-    np.maximum(forward, np.float32(0.05), out=forward)
-    np.reciprocal(forward, out=forward)
-    slope = (np.float32(rotation[2, 0]) + np.float32(rotation[2, 1]) * left32 + np.float32(rotation[2, 2]) * up32) * forward
-    side = (np.float32(rotation[1, 0]) + np.float32(rotation[1, 1]) * left32 + np.float32(rotation[1, 2]) * up32) * forward
-    ground = slope[:-1] < flattest
-    entry = (slope - np.float32(steepest)) * np.float32(1 / step)
-    looked_up = cv2.remap(table, entry, np.zeros_like(entry), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inverse, centre, extra, sine = cv2.split(looked_up)
-    distance = np.reciprocal(inverse)
-    offset = side * distance
-    offset += np.float32(camera.lateral)
-    offset -= centre
+    top = int(rows[0])
+    forward, slope, up = forward[top:], slope[top:], up[top:]
+    side = ((rotation[1, 0] + rotation[1, 1] * left + rotation[1, 2] * up) / forward).astype(np.float32)
+    entry = ((slope - steepest) / step).astype(np.float32)
+    inverse, centre, extra, sine = cv2.split(
+        cv2.remap(table, entry, np.zeros_like(entry), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+    distance = 1 / inverse
+    offset = side * distance + np.float32(camera.lateral) - centre
     y = offset * np.sqrt(1 - sine * sine)
-    s = distance + extra
-    s += offset * sine
-    along = np.abs(s[1:] - s[:-1])
-    across_v = y[1:] - y[:-1]
-    across_u = np.empty_like(across_v)
-    np.subtract(y[:-1, 1:], y[:-1, :-1], out=across_u[:, 1:])
-    across_u[:, 0] = across_u[:, 1] if camera.width > 1 else 0
-    across = cv2.magnitude(across_u, across_v)
-    np.maximum(across, np.float32(1e-4), out=across)
-    np.maximum(along, np.float32(1e-4), out=along)
-    return GroundView(top, ground, distance[:-1], s[:-1], y[:-1], across, along)
+    s = distance + extra + offset * sine
+    along: FLOAT = np.maximum(np.abs(s[1:] - s[:-1]), np.float32(1e-4))
+    across: FLOAT = np.maximum(cv2.magnitude(np.gradient(y[:-1], axis=1) / np.float32(STRIDE), y[1:] - y[:-1]), np.float32(1e-4))
+
+    def whole(values: FLOAT) -> FLOAT:
+        """All columns of the picture."""
+        wide = cv2.resize(values, (len(columns) * STRIDE, values.shape[0]), interpolation=cv2.INTER_LINEAR)
+        return np.ascontiguousarray(wide[:, STRIDE : STRIDE + camera.width])
+
+    ground = whole(slope[:-1].astype(np.float32)) < np.float32(flattest)
+    return GroundView(top, ground, whole(distance[:-1]), whole(s[:-1]), whole(y[:-1]), whole(across), whole(along))

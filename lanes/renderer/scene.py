@@ -75,7 +75,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Marking:
-    """Paint that is no lane line: `arrow`, `arrow_left`, `arrow_right`, `word`, `stop`, `zebra`, `diamond`, `hatch`; `s` along, `y` its middle."""
+    """Paint that is no lane line: `arrow`, `arrow_left`, `arrow_right`, `word`, `stop`, `zebra`, `diamond` or `hatch`, beginning at
+    `s`, with its middle at `y`. wear: share of its brightness that has gone."""
 
     kind: str
     s: float
@@ -90,9 +91,10 @@ class Surface:
 
     Attributes:
         colour: of clean surface. grain: contrast of the single stones. blotches: contrast of stains and unevenness.
-        patches, cracks, seals: how many in a 64 m stretch (seals are tar-filled cracks, darker and smoother than the road).
+        patches, cracks, seals: how many in a 48 m stretch (seals are tar-filled cracks, darker and smoother than the road).
         tracks: contrast of the wheel tracks, positive for polished bright ones, negative for dark ones. oil: of the dark middle strip.
-        slab: length of a concrete slab, 0 for none. joints: contrast of seams along the lanes, negative for dark ones; `joint_offset` from the lane line.
+        slab: length of a concrete slab, 0 for none. joints: contrast of seams along the lanes, negative for dark
+            ones; `joint_offset` from the lane line.
     """
 
     colour: Colour = (0.36, 0.36, 0.36)
@@ -114,9 +116,9 @@ class Side:
 
     Attributes:
         shoulder: paved width beyond the last line; shoulder_shade: its brightness against the carriageway.
-        kerb: width of a kerb stone, 0 for none. verge: colour of what follows: grass, sand, snow, pavement; verge_width of it, then `beyond`.
+        kerb: width of a kerb stone, 0 for none. verge: colour of what follows (grass, sand, snow), verge_width wide; then comes `beyond`.
         rail: `none`, `guardrail`, `barrier`, `wall`, `hedge`, `fence`; rail_gap behind the shoulder's edge.
-        trees, buildings, poles: how densely they stand, 0 to 1.
+        trees, houses, poles: how densely they stand, 0 to 1.
     """
 
     shoulder: float = 0.5
@@ -130,7 +132,7 @@ class Side:
     rail_gap: float = 0.6
     rail_colour: Colour = (0.6, 0.6, 0.6)
     trees: float = 0.0
-    buildings: float = 0.0
+    houses: float = 0.0
     poles: float = 0.0
 
 
@@ -141,7 +143,10 @@ class Light:
     Attributes:
         ambient: brightness of the ground under the sky, 1 by day. tint: colour of the light.
         headlights: strength of the camera car's own, 0 to 1. lamps: strength of street lamps.
-        shadow: how much of the light shadows take, 0 to 1; tree_shade: how much of the road lies under trees; bridge: `s` of a bridge's shadow, None for none.
+        shadow: how much of the light shadows take, 0 to 1; tree_shade: how much of the road lies under trees; bridge: `s` of a bridge
+            and its shadow, None for none.
+        edge_shade: width of the strip at the pavement's edge that lies in the shadow of a wall or a hedge, positive at the left edge,
+            negative at the right one.
         sun: (azimuth, elevation) of a sun in view, or None; glare: how far it bleaches the picture.
     """
 
@@ -152,6 +157,7 @@ class Light:
     shadow: float = 0.5
     tree_shade: float = 0.0
     bridge: float | None = None
+    edge_shade: float = 0.0
     sun: tuple[float, float] | None = None
     glare: float = 0.0
 
@@ -183,7 +189,8 @@ class Sky:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """Another road user: `car`, `van`, `truck` or `motorbike`; `s` at time 0, `y` of its middle, speed in m/s, negative when it comes towards us."""
+    """Another road user: `car`, `van`, `truck` or `motorbike`; `s` at time 0, `y` of its middle, speed in m/s, negative when
+    it comes towards us."""
 
     kind: str
     s: float
@@ -199,6 +206,7 @@ class Lens:
 
     Attributes:
         exposure, contrast, saturation: 1 is neutral; balance: gain of blue, green and red.
+        metering: how far the camera evens out a picture that is too dark or too bright, 0 (not at all) to 1 (fully).
         blur: standard deviation, in thousandths of the picture's width; sharpen: strength of the halo that cheap cameras put on edges.
         noise: standard deviation at mid grey, of 255; vignette: share of light lost in the corners; jpeg: quality, 0 for none.
         bonnet: share of the height that the car's own bonnet takes at the bottom; bonnet_colour.
@@ -209,6 +217,7 @@ class Lens:
     contrast: float = 1.0
     saturation: float = 1.0
     balance: Colour = (1.0, 1.0, 1.0)
+    metering: float = 0.0
     blur: float = 0.6
     sharpen: float = 0.0
     noise: float = 2.0
@@ -229,7 +238,8 @@ class Scene:
 
     Attributes:
         seed: of all texture and scatter, so that a scene renders alike everywhere.
-        lines: one for each lane boundary from left to right: one more than there are lanes. lane_width; ego_lane: the camera's, from 0 on the left.
+        lines: one for each lane boundary from left to right: one more than there are lanes.
+        lane_width; ego_lane: the camera's, from 0 on the left.
         field_of_view: of the longer side of the picture, radians. horizon: its row on a flat road, as a share of the height.
         camera_height, roll, yaw (against the road), offset: of the camera from the middle of its lane, to the left.
         speed: m/s along the road; sway: how much the car moves on its springs and in its lane, 1 as usual, 0 for not at all.
@@ -260,7 +270,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         if not 0 <= self.ego_lane < len(self.lines) - 1:
-            raise ValueError(f"{len(self.lines)} lines bound {len(self.lines) - 1} lanes; there is no lane {self.ego_lane} (they count from 0)")
+            raise ValueError(
+                f"{len(self.lines)} lines bound {len(self.lines) - 1} lanes; there is no lane {self.ego_lane} (they count from 0)"
+            )
 
     @property
     def boundaries(self) -> tuple[float, ...]:
@@ -279,7 +291,6 @@ class Scene:
     def camera(self, width: int, height: int, time_s: float = 0.0) -> Camera:
         """The camera at a time, for a picture of a size."""
         focal = max(width, height) / 2 / tan(self.field_of_view / 2)
-        # A very long side must not open the other one beyond what a lens does, so the horizon's angle is what it is.
         pitch = atan((0.5 - self.horizon) * height / focal)
         bounce = 0.0022 * np.sin(2 * pi * 1.3 * time_s) + 0.0012 * np.sin(2 * pi * 2.17 * time_s + 1)
         drift = 0.14 * np.sin(0.41 * time_s) + 0.06 * np.sin(1.07 * time_s + 2)
@@ -311,7 +322,7 @@ class Scene:
     @classmethod
     def demo(cls) -> Scene:
         """A handsome drive for the demonstration clip."""
-        from lanes.renderer.variety import demo_scene
+        from lanes.renderer.demo import demo_scene
 
         return demo_scene()
 
@@ -324,5 +335,3 @@ def haze(visibility: float) -> float:
 def dim(colour: Colour, factor: float) -> Colour:
     """A colour in another light."""
     return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
-
-

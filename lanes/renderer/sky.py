@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lanes.renderer.camera import Camera
 from lanes.renderer.scene import Colour, Scene, haze
-from lanes.renderer.textures import NOISE_SIZE, cloud, skyline
+from lanes.renderer.textures import FINE, NOISE_SIZE, SMOOTH, Image, cloud, cloud_part, skyline
 
 TURN = 4096
 """Entries of a skyline profile around the whole horizon."""
@@ -29,7 +29,7 @@ class Backdrop:
             self.near = self.near[starts[np.maximum(np.searchsorted(starts, np.arange(TURN), side="right") - 1, 0)]]
         self.shift = int(rng.integers(NOISE_SIZE))
 
-    def paint(self, picture: NDArray[np.uint8], camera: Camera, heading: float, rows: int, drift_s: float) -> None:
+    def paint(self, picture: Image, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
         """Fill the first `rows` rows; `heading` is where the road points, `drift_s` how long the clouds have been moving."""
         scene = self.scene
         left, right = camera.horizon()
@@ -40,10 +40,17 @@ class Backdrop:
         bearing = heading + camera.yaw + np.arctan((camera.centre[0] - np.arange(camera.width)) / camera.focal)
         entry = (bearing * (TURN / (2 * np.pi)) * 4).astype(np.int64) % TURN
         size = scene.sky.skyline_height * camera.focal
+        shift = round(-(heading + camera.yaw) * camera.focal)
         fade = float(np.exp(-haze(scene.weather.visibility) * 250))
         if scene.sky.skyline != "city":
-            self._ridge(picture[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1)
-        self._ridge(picture[:rows], horizon - size * (0.35 + 0.9 * self.near[entry]), self._mixed(fade), 0.5)
+            self._ridge(picture[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1, shift)
+        self._ridge(
+            picture[:rows],
+            horizon - size * (0.35 + 0.9 * self.near[entry]),
+            self._mixed(fade),
+            0.12 if scene.sky.skyline == "city" else 0.45,
+            shift,
+        )
 
     def _mixed(self, share: float) -> Colour:
         """The skyline's colour seen through the air."""
@@ -52,7 +59,7 @@ class Backdrop:
         blue, green, red = (share * n * light + (1 - share) * f for n, f in zip(near, far, strict=True))
         return blue, green, red
 
-    def _sky(self, part: NDArray[np.uint8], horizon: float, camera: Camera, drift_s: float) -> None:
+    def _sky(self, part: Image, horizon: float, camera: Camera, drift_s: float) -> None:
         sky = self.scene.sky
         rows, width = part.shape[:2]
         if not rows:
@@ -67,7 +74,7 @@ class Backdrop:
         small_rows, small_width = max(1, rows // 3), max(1, width // 3)
         reach = 1 / (np.linspace(max(horizon, 1) / camera.focal, 0.02, small_rows) + 0.12)
         u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.focal
-        tile = cloud(1.6, 3)
+        tile = cloud(SMOOTH)
         across = (u[None] * reach[:, None] * 90 + self.shift + 2 * drift_s).astype(np.int32) & (NOISE_SIZE - 1)
         depth = (reach[:, None] * 90 + self.shift).astype(np.int32) & (NOISE_SIZE - 1)
         density = np.clip((tile[depth, across].astype(np.float32) / 255 - (1 - sky.clouds)) * 3.0, 0, 1)
@@ -79,14 +86,14 @@ class Backdrop:
         small = (np.clip(mixed, 0, 1) * 255).astype(np.uint8)
         cv2.resize(small, (width, rows), dst=part, interpolation=cv2.INTER_LINEAR)
 
-    def _ridge(self, part: NDArray[np.uint8], line: NDArray[np.floating], colour: Colour, relief: float) -> None:
+    def _ridge(self, part: Image, line: NDArray[np.floating], colour: Colour, relief: float, shift: int) -> None:
         """Fill below a skyline with a rough texture."""
         rows, width = part.shape[:2]
         top = int(np.clip(line.min(), 0, rows))
         if top >= rows:
             return
         below = np.arange(top, rows, dtype=np.float32)[:, None] > line[None].astype(np.float32)
-        noise = cloud(1.0, 0)[np.arange(rows - top)[:, None] * 2 & (NOISE_SIZE - 1), (np.arange(width) * 2 + self.shift)[None] & (NOISE_SIZE - 1)]
-        gain = noise.astype(np.float32) * np.float32(2 * relief / 255) + np.float32(1 - relief)
-        texture = np.clip(gain[:, :, None] * (np.asarray(colour, np.float32) * 255), 0, 255).astype(np.uint8)
-        cv2.copyTo(texture, below.astype(np.uint8), part[top:])
+        noise = cloud_part(FINE, top, shift, rows - top, width)
+        gain = [(255 * level * 2 * relief / 255, 255 * level * (1 - relief)) for level in colour]
+        texture = cv2.merge([cv2.convertScaleAbs(noise, alpha=alpha, beta=beta) for alpha, beta in gain])
+        cv2.copyTo(texture, below.view(np.uint8), part[top:])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lanes.renderer.road import FLOAT, GroundView
 from lanes.renderer.scene import Scene, Side, Surface
-from lanes.renderer.textures import GRAIN_SIZE, grain
+from lanes.renderer.textures import GRAIN_SIZE, Image, grain
 from lanes.renderer.tile import TILE_LENGTH, TILE_WIDTH, ground_tile
 
 PITCH = 0.025
@@ -30,10 +30,11 @@ def _band(section: NDArray[np.float32], right: float, left: float, colour: tuple
 
 def _add(section: NDArray[np.float32], centre: float, half_width: float, amount: float, soft: bool = True) -> None:
     """Brighten (or darken) a strip by a share."""
-    y = np.arange(len(section), dtype=np.float32) * PITCH - REACH
-    reach = np.abs(y - centre) / half_width
-    shape = np.exp(-0.5 * reach**2) if soft else (reach < 1).astype(np.float32)
-    section[:, :3] *= 1 + amount * shape[:, None]
+    reach = (3 if soft else 1) * half_width
+    start, stop = (int(np.clip(round((y + REACH) / PITCH), 0, len(section))) for y in (centre - reach, centre + reach))
+    y = np.arange(start, stop) * PITCH - REACH - centre
+    shape = np.exp(-0.5 * (y / half_width) ** 2) if soft else np.ones_like(y)
+    section[start:stop, :3] *= 1 + amount * shape[:, None]
 
 
 def _side(section: NDArray[np.float32], side: Side, edge: float, sign: int, road: tuple[float, ...]) -> None:
@@ -53,7 +54,7 @@ def _side(section: NDArray[np.float32], side: Side, edge: float, sign: int, road
         band(at + face, at + side.kerb, side.kerb_colour, 0.6)
 
 
-def cross_section(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
+def cross_section(scene: Scene, rng: np.random.Generator) -> Image:
     """(LEVELS, entries, 4) uint8: BGR and how much of it is carriageway, by lateral position, each level twice as blurred."""
     section = np.zeros((round(2 * REACH / PITCH), 4), np.float32)
     surface: Surface = scene.surface
@@ -72,6 +73,10 @@ def cross_section(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     if surface.joints:
         for boundary in scene.boundaries:
             _add(section, boundary + surface.joint_offset, rng.uniform(0.015, 0.04), surface.joints * rng.uniform(0.5, 1), soft=False)
+    if scene.light.edge_shade:
+        low, high = scene.paved
+        dark = (low - 8, low - scene.light.edge_shade) if scene.light.edge_shade < 0 else (high - scene.light.edge_shade, high + 8)
+        _add(section, (dark[0] + dark[1]) / 2, (dark[1] - dark[0]) / 2, -scene.light.shadow, soft=False)
     section[:, :3] *= 1 + 0.02 * rng.standard_normal((len(section), 1)).astype(np.float32)
     levels = [np.clip(section * 255, 0, 255)]
     for level in range(1, LEVELS):
@@ -86,20 +91,25 @@ class Ground:
         self.scene = scene
         self.section = cross_section(scene, rng)
         self.atlas, self.starts, self.lengths = ground_tile(scene, rng)
+        self.ragged = [0.0 if side.kerb else rng.uniform(4, 30) for side in (scene.left, scene.right)]
         self.grain_offset = int(rng.integers(GRAIN_SIZE**2))
 
     def look(self, view: GroundView, travelled: float) -> tuple[FLOAT, FLOAT, FLOAT, FLOAT]:
-        """Albedo (3, rows, width) in planes of blue, green and red, 0 to 1, and (rows, width) each: wear noise, shadow, markings other than lane lines, all 0 to 1."""
+        """Albedo (3, rows, width) in planes of blue, green and red; (rows, width) each: wear noise, shadow, other markings.
+
+        All float32, 0 to 1.
+        """
+        relief, wear, shade, marks = (channel.astype(np.float32) for channel in cv2.split(self._scattered(view, travelled)))
+        for channel in (wear, shade, marks):
+            channel *= np.float32(1 / 255)
         across_level = np.log2(view.across)
         across_level -= np.float32(np.log2(PITCH))
         np.maximum(across_level, 0, out=across_level)
         column = view.y * np.float32(1 / PITCH)
         column += np.float32(REACH / PITCH - 0.5)
+        column += self._ragged(view, wear)
         base = cv2.remap(self.section, column, across_level, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blue, green, red, paved = cv2.split(base)
-        relief, wear, shade, marks = (channel.astype(np.float32) for channel in cv2.split(self._scattered(view, travelled)))
-        for channel in (wear, shade, marks):
-            channel *= np.float32(1 / 255)
         road = paved.astype(np.float32)
         road *= np.float32(1 / 255)
         # On the carriageway the tile's relief counts, beside it only rough noise: grass, earth, paving.
@@ -116,7 +126,15 @@ class Ground:
             np.multiply(colour, relief, out=plane)
         return albedo, wear, shade, marks
 
-    def _scattered(self, view: GroundView, travelled: float) -> NDArray[np.uint8]:
+    def _ragged(self, view: GroundView, wear: FLOAT) -> FLOAT:
+        """By how many entries of the cross-section the ground is shifted: grass and earth creep over an edge without a kerb."""
+        low, high = self.scene.paved
+        reach = np.where(view.y > high - 0.3, np.float32(self.ragged[0]), np.float32(0))
+        reach += np.where(view.y < low + 0.3, np.float32(self.ragged[1]), np.float32(0))
+        reach *= wear - np.float32(0.5)
+        return reach
+
+    def _scattered(self, view: GroundView, travelled: float) -> Image:
         """The tile's four channels at each pixel."""
         level = np.log2(view.along * np.float32(16.0))
         np.clip(level, 0, len(self.starts) - 1, out=level)
@@ -128,8 +146,8 @@ class Ground:
         turns += np.take(self.starts, index)
         column = view.y * np.float32(self.atlas.shape[1] / TILE_WIDTH)
         column += np.float32(self.atlas.shape[1] / 2 - 0.5)
-        scattered: NDArray[np.uint8] = cv2.remap(self.atlas, column, turns, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        return scattered
+        scattered = cv2.remap(self.atlas, column, turns, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(scattered, np.uint8)
 
     def _speckle(self, view: GroundView, travelled: float, road: FLOAT) -> FLOAT:
         """Single stones and blades, fading where a pixel sees many of them."""
@@ -148,5 +166,3 @@ class Ground:
         speckle *= contrast
         speckle *= cv2.pow(stones, -0.3)
         return speckle
-
-

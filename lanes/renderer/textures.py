@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Image = NDArray[np.uint8]
+"""A picture or a plane of one."""
 NOISE_SIZE = 1024
 """After how many texels a `cloud` repeats."""
 NOISE_SPREAD = 32.0
@@ -16,22 +18,26 @@ GRAIN_SIZE = 512
 """Side of the `grain` tile, texels; a power of two, so that indices wrap with a mask."""
 
 
-@lru_cache(maxsize=8)
-def cloud(roughness: float, seed: int) -> NDArray[np.uint8]:
-    """(2048, 2048) uint8 noise with a spectrum of 1 / frequency ** roughness, its histogram flat from 0 to 255.
+FINE, MIDDLE, SMOOTH = 0.8, 1.1, 1.5
+"""Roughnesses of clouds, few, because each takes some memory."""
+
+
+@lru_cache(maxsize=3)
+def cloud(roughness: float) -> Image:
+    """(2048, 2048) uint8, read-only: noise with a spectrum of 1 / frequency ** roughness, its histogram flat from 0 to 255.
 
     It repeats after 1024 texels both ways, and is there twice each way, so that a window at any place is a plain slice.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(int(roughness * 10))
     spectrum = np.fft.rfft2(rng.standard_normal((NOISE_SIZE, NOISE_SIZE)))
     rows = np.fft.fftfreq(NOISE_SIZE)[:, None]
     columns = np.fft.rfftfreq(NOISE_SIZE)[None, :]
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = np.inf
-    field = np.fft.irfft2(spectrum / frequency**roughness)
+    field = np.fft.irfft2(spectrum / frequency**roughness).astype(np.float32)
     ranks = np.empty(field.size, np.uint32)
     ranks[np.argsort(field, axis=None)] = np.arange(field.size, dtype=np.uint32)
-    flat: NDArray[np.uint8] = (ranks.reshape(field.shape) * 256.0 / field.size).astype(np.uint8)
+    flat: Image = (ranks.reshape(field.shape) * 256.0 / field.size).astype(np.uint8)
     flat = np.tile(flat, (2, 2))
     flat.setflags(write=False)
     return flat
@@ -51,21 +57,29 @@ def grain() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def sensor_noise() -> NDArray[np.uint8]:
+def sensor_noise() -> Image:
     """(1024, 1024, 3) uint8: mean 128, standard deviation NOISE_SPREAD, mostly the same in all three channels."""
     rng = np.random.default_rng(11)
     grey = rng.standard_normal((NOISE_SIZE, NOISE_SIZE, 1), np.float32)
     colour = rng.standard_normal((NOISE_SIZE, NOISE_SIZE, 3), np.float32)
-    noise: NDArray[np.uint8] = np.clip(128 + NOISE_SPREAD * (0.9 * grey + 0.44 * colour), 0, 255).astype(np.uint8)
+    noise: Image = np.clip(128 + NOISE_SPREAD * (0.9 * grey + 0.44 * colour), 0, 255).astype(np.uint8)
     noise.setflags(write=False)
     return noise
 
 
-def cloud_window(rng: np.random.Generator, height: int, width: int, roughness: float = 1.0) -> NDArray[np.uint8]:
-    """(height, width) uint8, read-only, at most 1024 a side: a window of a cloud at a random place."""
-    tile = cloud(roughness, int(rng.integers(2)))
-    top, left = rng.integers(NOISE_SIZE, size=2)
-    return tile[top : top + height, left : left + width]
+def cloud_part(roughness: float, top: int, left: int, height: int, width: int) -> Image:
+    """(height, width) uint8, read-only: a part of a cloud, which goes on without end in every direction."""
+    tile, top, left = cloud(roughness), top % NOISE_SIZE, left % NOISE_SIZE
+    if height <= NOISE_SIZE and width <= NOISE_SIZE:
+        return tile[top : top + height, left : left + width]
+    rows, columns = (np.arange(start, start + count) % NOISE_SIZE for start, count in ((top, height), (left, width)))
+    return tile[rows[:, None], columns[None, :]]
+
+
+def cloud_window(rng: np.random.Generator, height: int, width: int, roughness: float) -> Image:
+    """(height, width) uint8, read-only: a part of a cloud at a random place."""
+    top, left = (int(value) for value in rng.integers(NOISE_SIZE, size=2))
+    return cloud_part(roughness, top, left, height, width)
 
 
 def skyline(seed: int, roughness: float = 1.2) -> NDArray[np.float32]:
@@ -75,4 +89,5 @@ def skyline(seed: int, roughness: float = 1.2) -> NDArray[np.float32]:
     frequency = np.maximum(np.arange(len(spectrum)), 1.0)
     line = np.fft.irfft(spectrum * (frequency > 2) / frequency**roughness)
     line = (line - line.min()) / np.ptp(line)
-    return line.astype(np.float32)
+    profile: NDArray[np.float32] = line.astype(np.float32)
+    return profile

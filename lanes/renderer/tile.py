@@ -11,32 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.renderer.scene import Marking, Scene
-from lanes.renderer.textures import cloud_window
+from lanes.renderer.textures import FINE, MIDDLE, SMOOTH, Image, cloud_window
 
-TILE_LENGTH = 64.0
+TILE_LENGTH = 48.0
 TILE_WIDTH = 24.0
-ROWS, COLUMNS = 1024, 768
+ROWS, COLUMNS = 768, 640
 LEVELS = 7
-BYTE = NDArray[np.uint8]
 
 
-def ground_tile(scene: Scene, rng: np.random.Generator) -> tuple[BYTE, NDArray[np.float32], NDArray[np.float32]]:
+def ground_tile(scene: Scene, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32], NDArray[np.float32]]:
     """An atlas of the tile at LEVELS lengths, each half the last, with the first row and the number of rows of each.
 
     Returns:
         (rows, COLUMNS, 4) uint8 with one row of wrap-around before and after each level; (LEVELS,) first rows, ready for a coordinate
         that counts whole turns times the number of rows; (LEVELS,) numbers of rows.
     """
-    tile = cv2.merge([_relief(scene, rng), cloud_window(rng, ROWS, COLUMNS), _shade(scene, rng), _markings(scene)])
-    parts, starts, lengths, at = [], [], [], 0
-    for level in range(LEVELS):
+    channels = [_relief(scene, rng), cloud_window(rng, ROWS, COLUMNS, FINE), _shade(scene, rng), _markings(scene)]
+    lengths = [ROWS >> level for level in range(LEVELS)]
+    starts = np.concatenate([[0], np.cumsum(np.array(lengths) + 2)[:-1]]) + 1
+    atlas = np.empty((sum(lengths) + 2 * LEVELS, COLUMNS, 4), np.uint8)
+    for level, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        part = atlas[start : start + length]
         if level:
-            tile = cv2.addWeighted(tile[0::2], 0.5, tile[1::2], 0.5, 0)
-        parts += [tile[-1:], tile, tile[:1]]
-        starts.append(at + 0.5)
-        lengths.append(ROWS >> level)
-        at += len(tile) + 2
-    return np.concatenate(parts), np.array(starts, np.float32), np.array(lengths, np.float32)
+            finer = atlas[starts[level - 1] : starts[level - 1] + 2 * length]
+            cv2.addWeighted(finer[0::2], 0.5, finer[1::2], 0.5, 0, dst=part)
+        else:
+            cv2.merge(channels, dst=part)
+        atlas[start - 1], atlas[start + length] = part[-1], part[0]
+    return atlas, (starts - 0.5).astype(np.float32), np.array(lengths, np.float32)
 
 
 def _at(s: float, y: float) -> tuple[int, int]:
@@ -48,31 +50,31 @@ def _walk(rng: np.random.Generator, along: bool, jitter: float) -> NDArray[np.in
     """A crack's course over the tile, in 1/16 texels."""
     steps = int(rng.integers(6, 20))
     if along:
-        y0, s0, length = rng.uniform(-9, 9), rng.uniform(0, 60), rng.uniform(4, 40)
+        y0, s0, length = rng.uniform(-9, 9), rng.uniform(0, 45), rng.uniform(4, 40)
         s = s0 + np.linspace(0, length, steps)
         y = y0 + np.cumsum(rng.normal(0, jitter * 0.3, steps))
     else:
-        y0, s0, length = rng.uniform(-8, 4), rng.uniform(2, 62), rng.uniform(2, 9)
+        y0, s0, length = rng.uniform(-8, 4), rng.uniform(2, 46), rng.uniform(2, 9)
         y = y0 + np.linspace(0, length, steps)
         s = s0 + np.cumsum(rng.normal(0, jitter, steps))
     points = np.stack([(y / TILE_WIDTH + 0.5) * COLUMNS, s / TILE_LENGTH * ROWS], axis=-1)
     return (points * 16).astype(np.int32)[:, None]
 
 
-def _relief(scene: Scene, rng: np.random.Generator) -> BYTE:
+def _relief(scene: Scene, rng: np.random.Generator) -> Image:
     """Stains, patches, cracks, tar seals and slab joints."""
     surface = scene.surface
-    stains = cloud_window(rng, ROWS, COLUMNS, 1.4)
+    stains = cloud_window(rng, ROWS, COLUMNS, SMOOTH)
     gain = 2 * 128 * surface.blotches / 255
-    relief = cv2.convertScaleAbs(stains, alpha=gain, beta=128 - gain * 127.5)
+    relief = np.asarray(cv2.convertScaleAbs(stains, alpha=gain, beta=128 - gain * 127.5), np.uint8)
     for _ in range(surface.patches):
-        s, y = rng.uniform(0, 62), rng.uniform(-9, 8)
+        s, y = rng.uniform(0, 46), rng.uniform(-9, 8)
         # Patches are cut with a saw, square to the road; trenches run along or across it.
         length, width = (rng.uniform(0.4, 20), rng.uniform(0.4, 2)) if rng.random() < 0.6 else (rng.uniform(0.4, 2), rng.uniform(2, 8))
         shade = float(128 * rng.choice([rng.uniform(0.6, 0.95), rng.uniform(1.03, 1.3)]))
-        cv2.rectangle(relief, _at(s, y), _at(min(s + length, 63.9), y + width), shade, -1, cv2.LINE_AA, 4)
+        cv2.rectangle(relief, _at(s, y), _at(min(s + length, TILE_LENGTH - 0.1), y + width), shade, -1, cv2.LINE_AA, 4)
         if rng.random() < 0.5:
-            cv2.rectangle(relief, _at(s, y), _at(min(s + length, 63.9), y + width), shade * 0.7, 2, cv2.LINE_AA, 4)
+            cv2.rectangle(relief, _at(s, y), _at(min(s + length, TILE_LENGTH - 0.1), y + width), shade * 0.7, 2, cv2.LINE_AA, 4)
     if surface.slab:
         for s in np.arange(0, TILE_LENGTH - surface.slab / 2, TILE_LENGTH / max(1, round(TILE_LENGTH / surface.slab))):
             cv2.line(relief, _at(s, -11.9), _at(s, 11.9), float(rng.uniform(50, 100)), 1, cv2.LINE_AA, 4)
@@ -84,13 +86,13 @@ def _relief(scene: Scene, rng: np.random.Generator) -> BYTE:
     return relief
 
 
-def _shade(scene: Scene, rng: np.random.Generator) -> BYTE:
+def _shade(scene: Scene, rng: np.random.Generator) -> Image:
     """Shadows of trees, dappled, from one side or both."""
     cover = scene.light.tree_shade
     if not cover:
         return np.zeros((ROWS, COLUMNS), np.uint8)
-    leaves = cloud_window(rng, ROWS, COLUMNS, 1.1).astype(np.float32)
-    crowns = cv2.resize(cloud_window(rng, ROWS // 8, COLUMNS // 8, 1.4), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
+    leaves = cloud_window(rng, ROWS, COLUMNS, MIDDLE).astype(np.float32)
+    crowns = cv2.resize(cloud_window(rng, ROWS // 8, COLUMNS // 8, SMOOTH), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
     y = np.linspace(-1, 1, COLUMNS, dtype=np.float32)[None]
     lean = rng.choice([-1.0, 1.0, 0.0]) * 0.5
     field = leaves * np.float32(0.45) + crowns * np.float32(0.55)
@@ -98,7 +100,7 @@ def _shade(scene: Scene, rng: np.random.Generator) -> BYTE:
     edge = 255 * (1 - cover)
     sharp = rng.uniform(3, 10)
     field -= np.float32(edge)
-    shade: BYTE = np.clip(field * np.float32(sharp), 0, 255).astype(np.uint8)
+    shade: Image = np.clip(field * np.float32(sharp), 0, 255).astype(np.uint8)
     return shade
 
 
@@ -107,7 +109,7 @@ TURN = np.array([(0, -0.08), (2.4, -0.08), (3.0, 0.35), (2.6, 0.35), (3.8, 0.95)
 DIAMOND = np.array([(0, 0), (1.6, 0.5), (3.2, 0), (1.6, -0.5)])
 
 
-def _markings(scene: Scene) -> BYTE:
+def _markings(scene: Scene) -> Image:
     """Paint that is no lane line."""
     sheet = np.zeros((ROWS, COLUMNS), np.uint8)
     for marking in scene.markings:
@@ -115,17 +117,17 @@ def _markings(scene: Scene) -> BYTE:
     return sheet
 
 
-def _fill(sheet: BYTE, marking: Marking, outline: NDArray[np.float64], shade: float = 255.0) -> None:
+def _fill(sheet: Image, marking: Marking, outline: NDArray[np.float64], cover: float = 1.0) -> None:
     points = np.array([_at(0, marking.y + y) for _, y in outline], np.int32)
     points[:, 1] = [round((marking.s % TILE_LENGTH + s) / TILE_LENGTH * ROWS * 16) for s, _ in outline]
-    cv2.fillPoly(sheet, [points], shade, cv2.LINE_AA, 4)
+    cv2.fillPoly(sheet, [points], 255 * cover * (1 - marking.wear), cv2.LINE_AA, 4)
 
 
 def _box(s0: float, s1: float, y0: float, y1: float) -> NDArray[np.float64]:
     return np.array([(s0, y0), (s1, y0), (s1, y1), (s0, y1)])
 
 
-def _draw_marking(sheet: BYTE, marking: Marking, scene: Scene) -> None:
+def _draw_marking(sheet: Image, marking: Marking, scene: Scene) -> None:
     right, left = scene.boundaries[-1], scene.boundaries[0]
     half = scene.lane_width / 2
     if marking.kind.startswith("arrow"):
@@ -147,13 +149,16 @@ def _draw_marking(sheet: BYTE, marking: Marking, scene: Scene) -> None:
         _word(sheet, marking)
 
 
-def _word(sheet: BYTE, marking: Marking) -> None:
+def _word(sheet: Image, marking: Marking) -> None:
     """Letters stretched along the road, as drivers need them."""
     (width, height), _ = cv2.getTextSize(marking.text, cv2.FONT_HERSHEY_SIMPLEX, 2.0, 8)
     plate = np.zeros((height + 16, width + 16), np.uint8)
     cv2.putText(plate, marking.text, (8, height + 8), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 255.0, 8, cv2.LINE_AA)
-    # Seen from above with rows running away from the driver and columns to the left, the picture of a word is turned upside down and mirrored.
-    plate = cv2.resize(plate[::-1, ::-1], (round(2.2 / TILE_WIDTH * COLUMNS), round(2.6 / TILE_LENGTH * ROWS)), interpolation=cv2.INTER_AREA)
+    # Rows run away from the driver and columns to the left: seen so, a word stands on its head and is mirrored.
+    letters = cv2.resize(
+        plate[::-1, ::-1], (round(2.2 / TILE_WIDTH * COLUMNS), round(2.6 / TILE_LENGTH * ROWS)), interpolation=cv2.INTER_AREA
+    )
     column, row = (value // 16 for value in _at(marking.s, marking.y - 1.1))
-    column, row = max(0, min(column, COLUMNS - plate.shape[1])), min(row, ROWS - plate.shape[0])
-    np.maximum(sheet[row : row + plate.shape[0], column : column + plate.shape[1]], plate, out=sheet[row : row + plate.shape[0], column : column + plate.shape[1]])
+    column, row = max(0, min(column, COLUMNS - letters.shape[1])), min(row, ROWS - letters.shape[0])
+    place = sheet[row : row + letters.shape[0], column : column + letters.shape[1]]
+    np.maximum(place, cv2.convertScaleAbs(letters, alpha=1 - marking.wear), out=place)

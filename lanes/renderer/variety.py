@@ -1,4 +1,4 @@
-"""Drawing scenes: every road that a camera may meet, in honest proportions, and the handsome one of the demonstration."""
+"""Drawing scenes: every road that a camera may meet, in honest proportions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ VERGES: dict[str, Colour] = {
 }
 PAINTS: dict[str, Colour] = {"white": (0.9, 0.92, 0.92), "yellow": (0.2, 0.68, 0.88), "orange": (0.15, 0.5, 0.85)}
 VEHICLE_COLOURS: tuple[Colour, ...] = (
-    (0.85, 0.85, 0.85), (0.1, 0.1, 0.1), (0.45, 0.45, 0.45), (0.62, 0.62, 0.6), (0.15, 0.12, 0.5), (0.5, 0.25, 0.12), (0.25, 0.3, 0.2), (0.2, 0.5, 0.7),
+    (0.85, 0.85, 0.85), (0.1, 0.1, 0.1), (0.45, 0.45, 0.45), (0.62, 0.62, 0.6),
+    (0.15, 0.12, 0.5), (0.5, 0.25, 0.12), (0.25, 0.3, 0.2), (0.2, 0.5, 0.7),
 )  # fmt: skip
 
 
@@ -33,9 +34,12 @@ def chance(rng: Rng, share: float) -> bool:
 
 def pick(rng: Rng, **weights: float) -> str:
     """One of the names, by weight."""
-    names = list(weights)
-    total = np.array([weights[name] for name in names])
-    return str(names[int(rng.choice(len(names), p=total / total.sum()))])
+    mark = rng.random() * sum(weights.values())
+    for name, weight in weights.items():
+        mark -= weight
+        if mark < 0:
+            return name
+    return name
 
 
 def _spread(rng: Rng, colour: Colour, amount: float) -> Colour:
@@ -70,7 +74,7 @@ def _line(rng: Rng, kind: str, colour: str, wear: float, bright: float, width: f
         dash,
         gap,
         float(rng.uniform(0, dash + gap)),
-        float(np.clip(wear + rng.normal(0, 0.12), 0, 0.85)) if wear else 0.0,
+        float(np.clip(wear + rng.normal(0, 0.12), 0, 0.65)) if wear else 0.0,
     )
 
 
@@ -80,22 +84,30 @@ def _lines(rng: Rng, setting: str) -> tuple[tuple[Line, ...], int, bool]:
     two_way = setting != "highway" and lanes > 1
     ego = int(rng.integers(lanes // 2, lanes)) if two_way else int(rng.integers(lanes))
     # How worn and how bright paint is goes by the road, and by the line a little.
-    wear = float(rng.choice([0.0, rng.uniform(0, 0.35), rng.uniform(0.3, 0.8)], p=[0.35, 0.4, 0.25]))
+    wear = float(rng.choice([0.0, rng.uniform(0, 0.35), rng.uniform(0.3, 0.55)], p=[0.4, 0.42, 0.18]))
     bright = float(rng.choice([rng.uniform(0.85, 1.0), rng.uniform(0.55, 0.85)], p=[0.65, 0.35]))
     width = float(rng.uniform(0.09, 0.2))
-    dash, gap = ((3.0, 9.0), (3.0, 6.0), (6.0, 12.0), (2.0, 4.0), (4.0, 6.0), (1.5, 1.5), (4.0, 8.0), (3.0, 3.0), (9.0, 3.0), (6.0, 9.0))[int(rng.integers(10))]
+    dash, gap = ((3.0, 9.0), (3.0, 6.0), (6.0, 12.0), (2.0, 4.0), (4.0, 6.0), (1.5, 1.5), (4.0, 8.0), (3.0, 3.0), (9.0, 3.0), (6.0, 9.0))[
+        int(rng.integers(10))
+    ]
     middle_yellow, left_yellow = chance(rng, 0.5), chance(rng, 0.5)
     lines = []
     for index in range(lanes + 1):
         colour = "white"
         if index in (0, lanes):
-            kind = pick(rng, solid=0.74, dashed=0.08, none=0.15, double=0.03) if setting != "highway" else pick(rng, solid=0.93, dashed=0.04, none=0.03)
+            kind = (
+                pick(rng, solid=0.74, dashed=0.08, none=0.15, double=0.03)
+                if setting != "highway"
+                else pick(rng, solid=0.93, dashed=0.04, none=0.03)
+            )
             if index == 0 and setting == "highway" and left_yellow:
                 colour = "yellow"
             if setting == "city" and chance(rng, 0.15):
                 kind, colour = pick(rng, double=0.6, solid=0.4), "yellow"
         elif two_way and index == lanes // 2:
-            kind = pick(rng, dashed=0.35, solid=0.15, double=0.25, solid_dashed=0.08, dashed_solid=0.1, double_dashed=0.03, dots=0.02, none=0.04)
+            kind = pick(
+                rng, dashed=0.35, solid=0.15, double=0.25, solid_dashed=0.08, dashed_solid=0.1, double_dashed=0.03, dots=0.02, none=0.04
+            )
             colour = "yellow" if middle_yellow else "white"
         else:
             kind = pick(rng, dashed=0.78, solid=0.1, dots=0.06, none=0.03, solid_dashed=0.015, double=0.015)
@@ -135,7 +147,11 @@ def _surface(rng: Rng) -> Surface:
 
 
 def _side(rng: Rng, setting: str, snow: bool) -> Side:
-    names = {"highway": ["grass", "dry", "earth", "gravel", "sand"], "country": ["grass", "grass", "dry", "earth", "leaves"], "city": ["paving", "paving", "grass", "earth"]}[setting]
+    names = {
+        "highway": ["grass", "dry", "earth", "gravel", "sand"],
+        "country": ["grass", "grass", "dry", "earth", "leaves"],
+        "city": ["paving", "paving", "grass", "earth"],
+    }[setting]
     verge = "snow" if snow else str(rng.choice(names))
     rails = {
         "highway": {"none": 0.35, "guardrail": 0.3, "barrier": 0.25, "wall": 0.07, "hedge": 0.03},
@@ -154,64 +170,91 @@ def _side(rng: Rng, setting: str, snow: bool) -> Side:
         rail_gap=float(rng.uniform(0.1, 1.5)),
         rail_colour=_spread(rng, (0.62, 0.62, 0.62), 0.2),
         trees=float(rng.uniform(0, 1)) if chance(rng, {"highway": 0.5, "country": 0.75, "city": 0.4}[setting]) else 0.0,
-        buildings=float(rng.uniform(0.3, 1)) if setting == "city" and chance(rng, 0.7) else 0.0,
+        houses=float(rng.uniform(0.3, 1)) if setting == "city" and chance(rng, 0.7) else 0.0,
         poles=float(rng.uniform(0.2, 1)) if chance(rng, 0.5) else 0.0,
     )
 
 
-def _light_and_sky(rng: Rng, hour: str, setting: str) -> tuple[Light, Sky]:
-    skyline = pick(rng, hills=0.25, trees=0.5, city=0.1, none=0.15) if setting != "city" else pick(rng, trees=0.3, city=0.6, none=0.1)
-    common = {
-        "skyline": skyline,
-        "skyline_height": float(rng.uniform(0.01, {"hills": 0.12, "trees": 0.14, "city": 0.25, "none": 0.1}[skyline])),
-        "skyline_colour": _spread(rng, (0.2, 0.32, 0.24) if skyline != "city" else (0.45, 0.45, 0.46), 0.25),
-    }
+def _sun(rng: Rng, lowest: float, highest: float) -> tuple[float, float]:
+    """Azimuth and elevation of a sun ahead."""
+    return float(rng.normal(0, 0.45)), float(rng.uniform(lowest, highest))
+
+
+def _light(rng: Rng, hour: str, setting: str) -> Light:
     if hour == "night":
-        glow = float(rng.uniform(0.01, 0.2))
-        lamps = float(rng.uniform(0.1, 0.55)) if chance(rng, 0.6 if setting == "city" else 0.3) else 0.0
         warm = float(rng.uniform(0, 0.45))
-        light = Light(float(rng.uniform(0.04, 0.2)), (1 - warm, 1 - warm / 3, 1.0), float(rng.uniform(0.3, 1.0)), lamps, 0.0)
-        return light, Sky((glow * 0.4, glow * 0.3, glow * 0.25), (glow, glow * 0.8, glow * 0.8), 0.0, 0.1, **common)  # type: ignore[arg-type]
+        return Light(
+            ambient=float(rng.uniform(0.04, 0.2)),
+            tint=(1 - warm, 1 - warm / 3, 1.0),
+            headlights=float(rng.uniform(0.3, 1.0)),
+            lamps=float(rng.uniform(0.1, 0.55)) if chance(rng, 0.6 if setting == "city" else 0.3) else 0.0,
+            shadow=0.0,
+        )
     if hour == "dusk":
         warm = float(rng.uniform(-0.1, 0.3))
-        light = Light(
-            float(rng.uniform(0.3, 0.7)), (1 - warm, 1 - warm / 3, 1.0), float(rng.uniform(0, 0.3)), 0.0, float(rng.uniform(0.1, 0.4)),
-            sun=(float(rng.normal(0, 0.4)), float(rng.uniform(0.0, 0.15))) if chance(rng, 0.35) else None, glare=float(rng.uniform(0.1, 0.7)),
-        )  # fmt: skip
-        sky = Sky(_spread(rng, (0.6, 0.45, 0.38), 0.2), _spread(rng, (0.6, 0.72, 0.88), 0.15), float(rng.uniform(0, 0.8)), float(rng.uniform(0.3, 0.7)), **common)  # type: ignore[arg-type]
-        return light, sky
-    overcast = hour == "overcast"
-    light = Light(
-        ambient=float(rng.uniform(0.7, 0.95) if overcast else rng.uniform(0.95, 1.15)),
+        return Light(
+            ambient=float(rng.uniform(0.3, 0.7)),
+            tint=(1 - warm, 1 - warm / 3, 1.0),
+            headlights=float(rng.uniform(0, 0.3)),
+            shadow=float(rng.uniform(0.1, 0.4)),
+            sun=_sun(rng, 0.0, 0.15) if chance(rng, 0.35) else None,
+            glare=float(rng.uniform(0.1, 0.7)),
+        )
+    sunny = hour == "day"
+    return Light(
+        ambient=float(rng.uniform(0.95, 1.15) if sunny else rng.uniform(0.7, 0.95)),
         tint=_spread(rng, (1.0, 1.0, 1.0), 0.02),
-        shadow=float(rng.uniform(0.05, 0.2) if overcast else rng.uniform(0.3, 0.65)),
+        shadow=float(rng.uniform(0.3, 0.65) if sunny else rng.uniform(0.05, 0.2)),
         tree_shade=float(rng.uniform(0.2, 0.85)) if chance(rng, 0.3) else 0.0,
-        bridge=float(rng.uniform(-10, 80)) if chance(rng, 0.06) else None,
-        sun=(float(rng.normal(0, 0.5)), float(rng.uniform(0.1, 0.5))) if not overcast and chance(rng, 0.2) else None,
+        bridge=float(rng.uniform(0, 400)) if chance(rng, 0.08) else None,
+        edge_shade=float(rng.uniform(-4, 4)) if sunny and chance(rng, 0.25) else 0.0,
+        sun=_sun(rng, 0.1, 0.5) if sunny and chance(rng, 0.2) else None,
         glare=float(rng.uniform(0.1, 0.6)),
     )
-    if overcast:
+
+
+def _sky(rng: Rng, hour: str, setting: str) -> Sky:
+    skyline = pick(rng, hills=0.25, trees=0.5, city=0.1, none=0.15) if setting != "city" else pick(rng, trees=0.3, city=0.6, none=0.1)
+    zenith, horizon = (0.85, 0.58, 0.35), (0.96, 0.88, 0.8)
+    clouds, shade = float(rng.choice([0, rng.uniform(0.1, 0.7)])), 0.95
+    if hour == "night":
+        glow = float(rng.uniform(0.01, 0.2))
+        zenith, horizon, clouds = (glow * 0.4, glow * 0.3, glow * 0.25), (glow, glow * 0.8, glow * 0.8), 0.0
+    elif hour == "dusk":
+        zenith, horizon, clouds, shade = (0.6, 0.45, 0.38), (0.6, 0.72, 0.88), float(rng.uniform(0, 0.8)), float(rng.uniform(0.3, 0.7))
+    elif hour == "overcast":
         grey = float(rng.uniform(0.6, 1.0))
-        return light, Sky((grey * 0.92,) * 3, (grey,) * 3, float(rng.uniform(0, 0.9)), grey * 0.85, **common)  # type: ignore[arg-type]
-    sky = Sky(_spread(rng, (0.85, 0.58, 0.35), 0.15), _spread(rng, (0.96, 0.88, 0.8), 0.06), float(rng.choice([0, rng.uniform(0.1, 0.7)])), **common)  # type: ignore[arg-type]
-    return light, sky
+        zenith, horizon, clouds, shade = (grey * 0.92,) * 3, (grey,) * 3, float(rng.uniform(0, 0.9)), grey * 0.85
+    return Sky(
+        _spread(rng, zenith, 0.12),
+        _spread(rng, horizon, 0.06),
+        clouds,
+        shade,
+        skyline,
+        float(rng.uniform(0.01, {"hills": 0.12, "trees": 0.14, "city": 0.25, "none": 0.1}[skyline])),
+        _spread(rng, (0.45, 0.45, 0.46) if skyline == "city" else (0.2, 0.32, 0.24), 0.25),
+    )
 
 
 def _lens(rng: Rng, hour: str) -> Lens:
     dark = hour in ("night", "dusk")
-    stamp = f"{rng.integers(2010, 2026)}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d} {rng.integers(24):02d}:{rng.integers(60):02d}:{rng.integers(60):02d}"
+    stamp = f"{rng.integers(2010, 2026)}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}"
+    stamp += f" {rng.integers(24):02d}:{rng.integers(60):02d}:{rng.integers(60):02d}"
     return Lens(
-        exposure=float(np.exp(rng.normal(0.0, 0.2))),
+        exposure=float(np.exp(rng.normal(0.05, 0.2))),
         contrast=float(np.clip(rng.normal(1.08, 0.2), 0.6, 1.7)),
         saturation=float(np.clip(rng.normal(1.0, 0.35), 0.0, 2.0)),
         balance=(float(np.exp(rng.normal(0, 0.07))), 1.0, float(np.exp(rng.normal(0, 0.07)))),
+        metering=float(rng.uniform(0.2, 0.9)),
         blur=float(rng.choice([rng.uniform(0.3, 1.0), rng.uniform(0.8, 2.5)], p=[0.75, 0.25])),
         sharpen=float(rng.uniform(0.3, 1.5)) if chance(rng, 0.4) else 0.0,
         noise=float(rng.uniform(0.5, 9.0 if dark else 4.0)),
         vignette=float(rng.uniform(0, 0.4)),
         jpeg=int(rng.integers(20, 85)) if chance(rng, 0.45) else 0,
         bonnet=float(rng.uniform(0.02, 0.2)) if chance(rng, 0.45) else 0.0,
-        bonnet_colour=_spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1) if chance(rng, 0.6) else (0.08, 0.08, 0.08),
+        bonnet_colour=_spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
+        if chance(rng, 0.6)
+        else (0.08, 0.08, 0.08),
         reflection=float(rng.uniform(0.05, 0.3)) if chance(rng, 0.25) else 0.0,
         dirt=float(rng.uniform(0.05, 0.5)) if chance(rng, 0.25) else 0.0,
         text=stamp if chance(rng, 0.2) else "",
@@ -228,7 +271,7 @@ def _markings(rng: Rng, lines: int, lane_width: float, setting: str) -> tuple[Ma
         kind = pick(rng, arrow=0.3, arrow_left=0.12, arrow_right=0.12, word=0.16, stop=0.08, zebra=0.08, diamond=0.08, hatch=0.06)
         lane = int(rng.integers(lines - 1))
         y = ((lines - 1) / 2 - lane - 0.5) * lane_width
-        kinds.append(Marking(kind, float(rng.uniform(0, 55)), y, str(rng.choice(WORDS)), float(rng.uniform(0, 0.6))))
+        kinds.append(Marking(kind, float(rng.uniform(0, 44)), y, str(rng.choice(WORDS)), float(rng.uniform(0, 0.6))))
     return tuple(kinds)
 
 
@@ -246,6 +289,12 @@ def _vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...]:
             speed = -scene.speed if oncoming else scene.speed
             vehicles.append(Vehicle(kind, s, y + float(rng.normal(0, 0.25)), speed, colour, chance(rng, 0.2)))
             s += float(rng.uniform(12, 60))
+    for edge, side, sign in ((scene.paved[1], scene.left, -1), (scene.paved[0], scene.right, 1)):
+        # Parked at the kerb, where there is room and nobody drives fast.
+        if side.shoulder > 1.4 and side.rail == "none" and scene.speed < 15 and chance(rng, 0.5):
+            for s in np.cumsum(rng.uniform(5.5, 25, int(rng.integers(2, 14)))):
+                colour = _spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
+                vehicles.append(Vehicle(pick(rng, car=0.85, van=0.15), float(s), edge + sign * 1.0, 0.0, colour))
     return tuple(vehicles)
 
 
@@ -255,7 +304,6 @@ def random_scene(rng: Rng) -> Scene:
     hour = pick(rng, day=0.5, overcast=0.2, dusk=0.13, night=0.17)
     lines, ego_lane, two_way = _lines(rng, setting)
     lane_width = float(rng.uniform(*{"highway": (3.3, 3.9), "country": (2.6, 3.6), "city": (2.6, 3.6)}[setting]))
-    light, sky = _light_and_sky(rng, hour, setting)
     wet = float(rng.uniform(0.2, 1.0)) if chance(rng, 0.35 if hour in ("overcast", "night") else 0.04) else 0.0
     visibility = float(rng.uniform(80, 800)) if chance(rng, 0.08) else float(rng.uniform(2000, 12000))
     snow = chance(rng, 0.05)
@@ -269,9 +317,9 @@ def random_scene(rng: Rng) -> Scene:
         surface=_surface(rng),
         left=_side(rng, setting, snow),
         right=_side(rng, setting, snow),
-        light=light,
+        light=_light(rng, hour, setting),
         weather=Weather(wet, visibility, int(rng.integers(5, 60)) if wet > 0.5 and chance(rng, 0.5) else 0),
-        sky=sky,
+        sky=_sky(rng, hour, setting),
         lens=_lens(rng, hour),
         field_of_view=float(np.radians(rng.uniform(40, 110))),
         horizon=float(np.clip(rng.normal(0.45, 0.09), 0.25, 0.65)),
@@ -279,39 +327,7 @@ def random_scene(rng: Rng) -> Scene:
         roll=float(rng.normal(0, 0.012)),
         yaw=float(rng.normal(0, 0.03)),
         offset=float(rng.normal(0, 0.3)),
-        speed=float(rng.uniform(5, 35)),
+        speed=float(rng.uniform(*{"highway": (18, 35), "country": (10, 25), "city": (3, 15)}[setting])),
         sway=1.0,
     )
     return replace(scene, vehicles=_vehicles(rng, scene, two_way))
-
-
-def demo_scene() -> Scene:
-    """A three-lane motorway through hills on a fine afternoon, some traffic, a camera behind the windscreen."""
-    white, yellow = PAINTS["white"], PAINTS["yellow"]
-    lines = (Line("solid", yellow, 0.15, wear=0.1), Line("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1), Line("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1), Line("solid", white, 0.15, wear=0.1))
-    verge = Side(shoulder=2.6, shoulder_shade=1.06, verge=VERGES["grass"], beyond=(0.2, 0.42, 0.36), rail="guardrail", trees=0.5)
-    scene = Scene(
-        seed=12,
-        course=Course(winding=0.0016, winding_length=420, winding_phase=0.4, hill=3.0, hill_length=520),
-        lines=lines,
-        lane_width=3.6,
-        ego_lane=1,
-        surface=Surface((0.41, 0.4, 0.4), grain=0.07, blotches=0.12, cracks=3, seals=2, patches=1, tracks=0.05, oil=0.08),
-        left=replace(verge, shoulder=1.2, rail="barrier"),
-        right=verge,
-        light=Light(1.0, (0.97, 0.99, 1.0), shadow=0.4),
-        sky=Sky(clouds=0.45, skyline="hills", skyline_height=0.06, skyline_colour=(0.26, 0.36, 0.27)),
-        lens=Lens(contrast=1.08, saturation=1.1, noise=1.5, bonnet=0.05, bonnet_colour=(0.08, 0.07, 0.07)),
-        field_of_view=1.1,
-        horizon=0.46,
-        camera_height=1.35,
-        speed=27.0,
-        sway=1.0,
-    )
-    vehicles = (
-        Vehicle("car", 38, 0.1, 27.5, (0.2, 0.18, 0.55)),
-        Vehicle("truck", 75, -3.7, 24.0, (0.75, 0.75, 0.75)),
-        Vehicle("car", 24, 3.5, 29.0, (0.75, 0.74, 0.72)),
-        Vehicle("van", 120, 3.5, 28.0, (0.7, 0.7, 0.7)),
-    )
-    return replace(scene, vehicles=vehicles)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lanes.renderer.canvas import Canvas
-from lanes.renderer.scene import Colour, Vehicle
+from lanes.renderer.scene import Colour, Vehicle, dim
 
 Corner = tuple[float, float, float]
 """(s, y, z): along the road from the camera, to the left, up."""
@@ -33,22 +33,20 @@ BODIES = {
     "truck": Body(2.5, 3.7, 11.0, 3.7, 0.0, 0.6, 0.5),
     "motorbike": Body(0.7, 1.6, 2.0, 1.0, 0.15, 0.3),
 }
+LOOP = 320.0
+"""Metres after which traffic repeats: who has been passed comes up again far ahead."""
 GLASS: Colour = (0.2, 0.18, 0.16)
 DARK: Colour = (0.05, 0.05, 0.05)
 
 
 def draw_vehicles(canvas: Canvas, vehicles: Sequence[Vehicle], travelled: float, time_s: float) -> None:
     """Draw the vehicles that are ahead, the farthest first."""
-    ahead = [(vehicle.s + vehicle.speed * time_s - travelled, vehicle) for vehicle in vehicles]
+    ahead = [((vehicle.s + vehicle.speed * time_s - travelled) % LOOP, vehicle) for vehicle in vehicles]
     for s, vehicle in sorted(ahead, key=lambda pair: -pair[0]):
         body = BODIES[vehicle.kind]
         # The nearer end must be in front of the lens; crests hide what is behind them.
-        if s - body.length / 2 > 2.0 and s < 300 and not canvas.road.hidden(s, canvas.camera):
+        if s - body.length / 2 > 2.0 and not canvas.road.hidden(s, canvas.camera):
             _draw(canvas, vehicle, body, s)
-
-
-def _dim(colour: Colour, factor: float) -> Colour:
-    return colour[0] * factor, colour[1] * factor, colour[2] * factor
 
 
 def _draw(canvas: Canvas, vehicle: Vehicle, body: Body, s: float) -> None:
@@ -56,16 +54,11 @@ def _draw(canvas: Canvas, vehicle: Vehicle, body: Body, s: float) -> None:
     near, far = s - body.length / 2, s + body.length / 2
     left, right = vehicle.y + body.width / 2, vehicle.y - body.width / 2
     for margin, strength in ((0.3, 0.35), (0.05, 0.75)):
-        shade = [(near - margin, left + margin), (near - margin, right - margin), (far, right - margin), (far, left + margin)]
+        s_, y = np.array([near - margin, near - margin, far, far]), np.array([left, right, right, left]) + margin * np.array([1, -1, -1, 1])
         # Paint in the dark under a car is not to be seen.
-        canvas.darken(canvas.project(*np.array(shade).T, 0.02), strength, cover=strength > 0.5)
-    shapes = _side(vehicle, body, near, far, to_right=vehicle.y > canvas.camera.lateral) + _back(vehicle, body, near, far)
-    corners = np.array([corner for _, outline in shapes for corner in outline])
-    pixels = canvas.project(*corners.T)
-    at = 0
-    for colour, outline in shapes:
-        canvas.fill([pixels[at : at + len(outline)]], canvas.seen(colour, near))
-        at += len(outline)
+        canvas.darken(canvas.project(s_, y, 0.02), strength, cover=strength > 0.5)
+    shapes = _side(vehicle, body, near, far, to_right=vehicle.y > canvas.camera.lateral) + _back(vehicle, body, near)
+    canvas.assemble(shapes, near)
     _lamps(canvas, vehicle, body, near)
 
 
@@ -76,22 +69,37 @@ def _side(vehicle: Vehicle, body: Body, near: float, far: float, to_right: bool)
     waist, top = body.waist, body.height
     roof_near, roof_far = near + 0.12 * body.length, far - 0.3 * body.length
     shapes: list[tuple[Colour, list[Corner]]] = [
-        (_dim(vehicle.colour, 0.72), [(near, side, body.clearance), (far, side, body.clearance), (far, side, waist), (near, side, waist)])
+        (dim(vehicle.colour, 0.72), [(near, side, body.clearance), (far, side, body.clearance), (far, side, waist), (near, side, waist)])
     ]
     if waist < top:
-        shapes.append((_dim(vehicle.colour, 0.85), [(near + 0.1, side, waist), (far - 0.8, side, waist), (roof_far, inner, top), (roof_near, inner, top)]))
+        shapes.append(
+            (
+                dim(vehicle.colour, 0.85),
+                [(near + 0.1, side, waist), (far - 0.8, side, waist), (roof_far, inner, top), (roof_near, inner, top)],
+            )
+        )
         for start, stop in ((0.16, 0.46), (0.5, 0.78)):
             low, high = (near + share * body.length for share in (start, stop))
-            shapes.append((GLASS, [(low, side, waist + 0.05), (high, side, waist + 0.05), (high - 0.1, inner, top - 0.1), (low + 0.2, inner, top - 0.1)]))
+            shapes.append(
+                (
+                    GLASS,
+                    [(low, side, waist + 0.05), (high, side, waist + 0.05), (high - 0.1, inner, top - 0.1), (low + 0.2, inner, top - 0.1)],
+                )
+            )
     for wheel in (near + 0.18 * body.length, far - 0.2 * body.length):
         ring = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         shapes.append((DARK, [(wheel + body.wheel * float(np.cos(a)), side, body.wheel * (1 + float(np.sin(a)))) for a in ring]))
     roof_y = vehicle.y + body.width / 2 - body.taper, vehicle.y - body.width / 2 + body.taper
-    shapes.append((_dim(vehicle.colour, 1.2), [(roof_near, roof_y[0], top), (roof_near, roof_y[1], top), (roof_far, roof_y[1], top), (roof_far, roof_y[0], top)]))
+    shapes.append(
+        (
+            dim(vehicle.colour, 1.2),
+            [(roof_near, roof_y[0], top), (roof_near, roof_y[1], top), (roof_far, roof_y[1], top), (roof_far, roof_y[0], top)],
+        )
+    )
     return shapes
 
 
-def _back(vehicle: Vehicle, body: Body, near: float, far: float) -> list[tuple[Colour, list[Corner]]]:
+def _back(vehicle: Vehicle, body: Body, near: float) -> list[tuple[Colour, list[Corner]]]:
     """The end that faces us: tyres, body, window, bumper."""
     left, right, waist, top = vehicle.y + body.width / 2, vehicle.y - body.width / 2, body.waist, body.height
 
@@ -101,16 +109,34 @@ def _back(vehicle: Vehicle, body: Body, near: float, far: float) -> list[tuple[C
     shapes: list[tuple[Colour, list[Corner]]] = [(DARK, pane(left, left - 0.22, 0, 0.5)), (DARK, pane(right + 0.22, right, 0, 0.5))]
     if waist < top:
         roof = near + 0.12 * body.length
-        shapes.append((_dim(vehicle.colour, 1.05), [(near, left, waist), (near, right, waist), (roof, right + body.taper, top), (roof, left - body.taper, top)]))
+        shapes.append(
+            (
+                dim(vehicle.colour, 1.05),
+                [(near, left, waist), (near, right, waist), (roof, right + body.taper, top), (roof, left - body.taper, top)],
+            )
+        )
         inset = body.taper + 0.1
-        shapes.append((GLASS, [(near, left - 0.14, waist + 0.05), (near, right + 0.14, waist + 0.05), (roof, right + inset, top - 0.1), (roof, left - inset, top - 0.1)]))
-    shapes.append((_dim(vehicle.colour, 0.95), pane(left, right, body.clearance, waist)))
+        shapes.append(
+            (
+                GLASS,
+                [
+                    (near, left - 0.14, waist + 0.05),
+                    (near, right + 0.14, waist + 0.05),
+                    (roof, right + inset, top - 0.1),
+                    (roof, left - inset, top - 0.1),
+                ],
+            )
+        )
+    shapes.append((dim(vehicle.colour, 0.95), pane(left, right, body.clearance, waist)))
     if waist < top:
-        shapes.append((_dim(vehicle.colour, 1.1), pane(left, right, waist - 0.1, waist)))
+        shapes.append((dim(vehicle.colour, 1.1), pane(left, right, waist - 0.1, waist)))
     else:
         middle = vehicle.y
-        shapes += [(_dim(vehicle.colour, 0.6), pane(middle + 0.03, middle - 0.03, 1.0, top - 0.15)), (DARK, pane(left, right, body.clearance, 1.0))]
-    shapes.append((_dim(vehicle.colour, 0.55), pane(left, right, body.clearance, body.clearance + 0.22)))
+        shapes += [
+            (dim(vehicle.colour, 0.6), pane(middle + 0.03, middle - 0.03, 1.0, top - 0.15)),
+            (DARK, pane(left, right, body.clearance, 1.0)),
+        ]
+    shapes.append((dim(vehicle.colour, 0.55), pane(left, right, body.clearance, body.clearance + 0.22)))
     return shapes
 
 
@@ -121,14 +147,17 @@ def _lamps(canvas: Canvas, vehicle: Vehicle, body: Body, near: float) -> None:
     colour: Colour = (0.95, 1.0, 1.0) if oncoming else (0.15, 0.12, 1.0 if alight else 0.6)
     offset = body.width / 2 - 0.17 if vehicle.kind != "motorbike" else 0.0
     z = body.clearance + 0.42
-    panes = [[(y + 0.16, z), (y - 0.16, z), (y - 0.16, z + 0.17), (y + 0.16, z + 0.17)] for y in sorted({vehicle.y + offset, vehicle.y - offset})]
+    panes = [
+        [(y + 0.16, z), (y - 0.16, z), (y - 0.16, z + 0.17), (y + 0.16, z + 0.17)] for y in sorted({vehicle.y + offset, vehicle.y - offset})
+    ]
     if not oncoming:
-        panes.append([(vehicle.y + 0.26, z - 0.05), (vehicle.y - 0.26, z - 0.05), (vehicle.y - 0.26, z + 0.07), (vehicle.y + 0.26, z + 0.07)])
+        panes.append(
+            [(vehicle.y + 0.26, z - 0.05), (vehicle.y - 0.26, z - 0.05), (vehicle.y - 0.26, z + 0.07), (vehicle.y + 0.26, z + 0.07)]
+        )
     pixels = canvas.project(near, *np.array(panes).T).swapaxes(0, 1)
-    lamps = list(pixels) if oncoming else list(pixels[:-1])
-    canvas.fill(lamps, canvas.seen(colour, near, 1.0 if alight else 0.8))
+    canvas.fill(pixels[:-1] if not oncoming else pixels, canvas.seen(colour, near, 1.0 if alight else 0.8))
     if not oncoming:
-        canvas.fill([pixels[-1]], canvas.seen((0.8, 0.85, 0.85), near))
+        canvas.fill(pixels[-1:], canvas.seen((0.8, 0.85, 0.85), near))
     if dark:
         for y in {vehicle.y + offset, vehicle.y - offset}:
             canvas.glow(near, y, z + 0.08, colour, (2.4 if oncoming else 0.7) * min(1.0, 0.3 + near / 50))

@@ -1,0 +1,195 @@
+"""This pipeline against the loop that anybody writes in ten minutes: `python -m benchmarks.pipeline CLIP`.
+
+The ten-minute loop reads with OpenCV, runs the same weights in eager fp32 PyTorch, tints the mask and writes `mp4v` with OpenCV,
+one step after the other. The two take turns over the same frames, so that a machine whose speed drifts is fair to both.
+
+The bound is what this machine could do at best with the pipeline's own parts: the rate of the slowest stage when it runs alone,
+or the cores divided by the processor time that a frame takes, whichever is less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from engines.torch_engine import TorchEngine
+from lanes import load_segmenter
+from lanes.capture.video import VideoFile
+from lanes.curves import find_lanes
+from lanes.errors import RequestError
+from lanes.frame import Frame
+from lanes.latency import LatencyLog, machine_facts, usable_cores
+from lanes.output import open_outputs
+from lanes.output.sink import Result
+from lanes.overlay import Overlay, Readout
+from lanes.pipeline import Pipeline
+from lanes.segmenter import Segmenter
+
+
+def ten_minute_loop(clip: Path, output: Path, network: TorchEngine, limit: int) -> int:
+    """What a user writes first; returns the frames processed."""
+    transform = network.model.metadata.transform
+    threshold = 255 * network.model.metadata.threshold
+    capture = cv2.VideoCapture(str(clip))
+    size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    writer = cv2.VideoWriter(str(output), cv2.VideoWriter.fourcc(*"mp4v"), capture.get(cv2.CAP_PROP_FPS), size)
+    frames = 0
+    while frames < limit:
+        found, frame = capture.read()
+        if not found:
+            break
+        batch = np.asarray(cv2.resize(frame, (transform.width, transform.height)), np.uint8)[None]
+        mask = cv2.resize(network.infer(batch)[0], size) > threshold
+        frame[mask] = frame[mask] // 2 + np.array([0, 0, 127], np.uint8)
+        writer.write(frame)
+        frames += 1
+    writer.release()
+    capture.release()
+    return frames
+
+
+def stream(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> LatencyLog:
+    """The project's pipeline over the clip into an overlay video."""
+    log = LatencyLog()
+    with VideoFile(clip) as source, ExitStack() as stack:
+        sinks = [stack.enter_context(sink) for sink in open_outputs(source.info, output=output, overwrite=True)]
+        Pipeline(source, segmenter, sinks, log).run(limit)
+    return log
+
+
+def stage_rates(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> dict[str, float]:
+    """Frames a second of each of the pipeline's threads when it has the machine to itself."""
+    rates = {}
+    with VideoFile(clip) as source:
+        info = source.info
+        frames: list[Frame] = []
+        begun = perf_counter()
+        for frame in source:
+            frames.append(frame)
+            if len(frames) == limit:
+                break
+        rates["capture"] = len(frames) / (perf_counter() - begun)
+    masks: list[Any] = [None] * len(frames)
+
+    def segment(index: int) -> None:
+        masks[index] = segmenter(frames[index].pixels)
+        cv2.threshold(masks[index], segmenter.threshold, 255, cv2.THRESH_BINARY, dst=masks[index])
+
+    overlay = Overlay()
+
+    def draw(index: int) -> None:
+        overlay.draw(frames[index].pixels, masks[index], find_lanes(masks[index]), Readout("", ""))
+
+    rates["segment"] = _rate(segment, len(frames))
+    rates["draw"] = _rate(draw, len(frames))
+    (sink,) = open_outputs(info, output=output, overwrite=True)
+    begun = perf_counter()
+    for frame, mask in zip(frames, masks, strict=True):
+        sink.write(Result(frame, mask))
+    sink.close()
+    rates["output"] = len(frames) / (perf_counter() - begun)
+    return rates
+
+
+def _rate(step: Callable[[int], None], count: int) -> float:
+    begun = perf_counter()
+    for index in range(count):
+        step(index)
+    return count / (perf_counter() - begun)
+
+
+def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, model: str, console: Console) -> dict[str, Any]:
+    """Both loops in turn, `rounds` times, and the bound measured in between. Returns what `--json` writes."""
+    results: dict[str, Any] = {"ours_fps": [], "theirs_fps": [], "cpu_seconds_per_frame": [], "stages_fps": []}
+    with TemporaryDirectory() as folder, load_segmenter(model, engine, precision) as ours, load_segmenter(model, "torch", "fp32") as theirs:
+        assert isinstance(theirs.engine, TorchEngine)
+        output = Path(folder) / "out.mp4"
+        stream(clip, output, ours, 20)
+        ten_minute_loop(clip, output, theirs.engine, 5)
+        for _ in track(range(rounds), "rounds", console=console, transient=True):
+            begun = perf_counter()
+            frames = ten_minute_loop(clip, output, theirs.engine, limit)
+            results["theirs_fps"].append(frames / (perf_counter() - begun))
+            begun, spent = perf_counter(), process_time()
+            log = stream(clip, output, ours, limit)
+            results["ours_fps"].append(len(log) / (perf_counter() - begun))
+            results["cpu_seconds_per_frame"].append((process_time() - spent) / len(log))
+            results["stages_fps"].append(stage_rates(clip, output, ours, limit))
+        engine_facts = {"name": ours.engine.name, "precision": ours.engine.precision, "version": ours.engine.version}
+    results["ratio"] = [a / b for a, b in zip(results["ours_fps"], results["theirs_fps"], strict=True)]
+    results["bound_fps"] = [
+        min(min(stages.values()), usable_cores() / cpu)
+        for stages, cpu in zip(results["stages_fps"], results["cpu_seconds_per_frame"], strict=True)
+    ]
+    results["of_bound"] = [a / b for a, b in zip(results["ours_fps"], results["bound_fps"], strict=True)]
+    return results | {"clip": clip.name, "frames": frames, "rounds": rounds, "engine": engine_facts, "machine": machine_facts()}
+
+
+def table(results: dict[str, Any]) -> Table:
+    """Medians with the least and greatest round."""
+    engine = results["engine"]
+    view = Table(
+        title=f"{results['clip']}, {results['frames']} frames, {results['rounds']} rounds in turn, {engine['name']} {engine['precision']}",
+        title_justify="left",
+        box=None,
+    )
+    for column in ("", "median", "least", "greatest"):
+        view.add_column(column, justify="left" if not column else "right")
+    rows = {
+        "this pipeline, frames a second": results["ours_fps"],
+        "ten-minute loop, frames a second": results["theirs_fps"],
+        "ratio": results["ratio"],
+        "processor seconds a frame, x1000": [1000 * seconds for seconds in results["cpu_seconds_per_frame"]],
+    }
+    rows |= {f"{stage} alone, frames a second": [stages[stage] for stages in results["stages_fps"]] for stage in results["stages_fps"][0]}
+    rows |= {"bound, frames a second": results["bound_fps"], "share of the bound": results["of_bound"]}
+    for name, values in rows.items():
+        view.add_row(name, *(f"{value:.2f}" for value in (median(values), min(values), max(values))))
+    return view
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pipeline", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip", type=Path, help="a video file")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=200, help="frames of the clip that a round takes")
+    parser.add_argument("--model", default="unet")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--json", type=Path, help="write every round here")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    args = parse(arguments)
+    try:
+        results = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
+    except RequestError as error:
+        print(f"benchmarks.pipeline: {error}", file=sys.stderr)
+        return 2
+    Console(width=100).print(table(results))
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

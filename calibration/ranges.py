@@ -1,0 +1,119 @@
+"""How large the numbers inside a network get, and where to cut them so that 8 bits serve them best.
+
+One pass over the frames collects a histogram of every tensor, and all three calibrators read those. ONNX Runtime's own hold every
+activation of every frame in memory, and its entropy calibrator's default of 128 bins leaves it nothing to choose from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+BINS = 2048
+"""Of a histogram: as in TensorRT's calibrators."""
+
+LEVELS = 128
+"""Magnitudes that a signed byte tells apart, zero included."""
+
+PERCENTILE = 99.99
+
+
+class Histogram:
+    """Magnitudes of all non-zero values of a tensor, in `BINS` equal bins from 0 to `limit`.
+
+    Zeros, which ReLU makes by the million, are left out: every scale represents them exactly.
+    """
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(BINS, np.int64)
+        self.limit = 0.0
+        self.peak = 0.0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Counts an array of any shape; the range doubles as often as needed to hold it."""
+        magnitudes = np.abs(values[values != 0])
+        if not magnitudes.size:
+            return
+        peak = float(magnitudes.max())
+        self.peak = max(self.peak, peak)
+        if not self.limit:
+            self.limit = peak
+        while peak > self.limit:
+            self.counts = np.append(self.counts.reshape(-1, 2).sum(axis=1), np.zeros(BINS // 2, np.int64))
+            self.limit *= 2
+        bins = (magnitudes * np.float32(BINS / self.limit)).astype(np.int32)
+        self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
+
+
+def collect(
+    model: onnx.ModelProto, tensors: Sequence[str], pictures: Iterable[NDArray[np.uint8]], batch: int | None
+) -> dict[str, Histogram]:
+    """Runs an fp32 model on pictures, (H, W, 3) uint8 BGR each, and returns the histogram of each of the named tensors.
+
+    Args:
+        batch: pictures that the model is fixed to take at once, None for any number.
+    """
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    histograms = {name: Histogram() for name in tensors}
+    for picture in pictures:
+        given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(picture[None], batch or 1, axis=0)})
+        for name, values in zip(tensors, given, strict=True):
+            histograms[name].add(values[:1])
+    return histograms
+
+
+def minmax(histogram: Histogram) -> float:
+    """The largest magnitude seen: nothing is cut."""
+    return histogram.peak
+
+
+def percentile(histogram: Histogram) -> float:
+    """The magnitude that `PERCENTILE` percent of the values stay below."""
+    share = np.cumsum(histogram.counts) / max(1, histogram.counts.sum())
+    bins = int(np.searchsorted(share, PERCENTILE / 100)) + 1
+    return min(histogram.peak, histogram.limit * bins / BINS)
+
+
+def entropy(histogram: Histogram) -> float:
+    """The cut after which the quantised distribution is least surprising, by Kullback-Leibler divergence.
+
+    Method: Migacz, "8-bit inference with TensorRT", GTC 2017.
+    """
+    counts = histogram.counts.astype(np.float64)
+    if not counts.any():
+        return histogram.peak
+    best, best_divergence = BINS, np.inf
+    for bins in range(LEVELS, BINS + 1, 4):
+        kept = counts[:bins]
+        cut = kept.copy()
+        cut[-1] += counts[bins:].sum()
+        starts = np.arange(LEVELS) * bins // LEVELS
+        filled = kept > 0
+        # Each level's values are spread evenly over those of its bins that hold any.
+        level_sum, level_filled = np.add.reduceat(kept, starts), np.add.reduceat(filled.astype(np.float64), starts)
+        widths = np.diff(np.append(starts, bins))
+        quantised = np.repeat(level_sum / np.maximum(level_filled, 1), widths) * filled
+        divergence = _divergence(cut, quantised)
+        if divergence < best_divergence:
+            best, best_divergence = bins, divergence
+    return min(histogram.peak, histogram.limit * best / BINS)
+
+
+def _divergence(true: NDArray[np.float64], model: NDArray[np.float64]) -> float:
+    if not model.sum():
+        return float("inf")
+    true, model = true / true.sum(), model / model.sum()
+    there = true > 0
+    # What the model holds impossible is made very unlikely instead, so that candidates stay comparable.
+    return float((true[there] * np.log(true[there] / np.maximum(model[there], 1e-9))).sum())
+
+
+CALIBRATORS: dict[str, Callable[[Histogram], float]] = {"minmax": minmax, "entropy": entropy, "percentile": percentile}
+"""What decides the magnitude that becomes 127."""
