@@ -164,7 +164,7 @@ def _heading(line: Line) -> tuple[float, float, float]:
 
 
 def _fit(line: Line) -> None:
-    """Fit the simplest curve that explains the paint to half a cell; outliers lose their weight.
+    """Fit the simplest curve that explains the paint to a fifth of a cell, or is not bettered by much; outliers lose weight.
 
     In perspective a bend of constant curvature is a hyperbola whose pole is the horizon; on a hill or in a bend that tightens
     a parabola comes nearer. The two together follow both.
@@ -187,7 +187,7 @@ def _fit(line: Line) -> None:
             line.error = error
             line.coefficients = (*solution.tolist(), *[0.0] * (4 - terms))
         # A few dashes do not tell a bend from a counter-bend: the pole is for lines that are mostly paint.
-        if error < 0.5 or len(t) < 8 * terms or (terms == 3 and len(t) < 0.6 * line.span):
+        if error < 0.2 or len(t) < 8 * terms or (terms == 3 and len(t) < 0.6 * line.span):
             break
 
 
@@ -291,15 +291,11 @@ def _lanes(lines: list[Line], vanishing: tuple[float, float], columns: int, rows
 
 def _road_bottom(lines: list[Line], columns: int, rows: int) -> float:
     """The row where the road ends in the picture: where long strokes stop, at the bonnet; without such, the frame's last row."""
+    enough = max(2, rows // 6)
     ends = []
     for line in lines:
-        unbroken = line.y[: rows // 6]
-        if (
-            len(unbroken) == rows // 6
-            and unbroken[0] - unbroken[-1] < len(unbroken)
-            and 4 < line.x[0] < columns - 5
-            and line.low > 0.7 * rows
-        ):
+        unbroken = line.y[:enough]
+        if len(unbroken) == enough and unbroken[0] - unbroken[-1] < enough and 4 < line.x[0] < columns - 5 and line.low > 0.7 * rows:
             ends.append(line.low)
     return max(ends, default=rows - 1.0)
 

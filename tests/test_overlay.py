@@ -38,18 +38,19 @@ def scene(size: tuple[int, int], shade: int = 110) -> tuple[Pixels, Pixels, list
 
 
 def drawn(pixels: Pixels, mask: Pixels, lanes: list[Lane], readout: Readout | None) -> Pixels:
-    result = pixels.copy()
+    result: Pixels = pixels.copy()
     Overlay().draw(result, mask, lanes, readout)
     return result
 
 
 def changed(before: Pixels, after: Pixels) -> NDArray[np.bool_]:
-    return (before != after).any(axis=2)
+    differs: NDArray[np.bool_] = np.any(before != after, axis=2)
+    return differs
 
 
 def allowed_region(size: tuple[int, int], mask: Pixels, lanes: list[Lane]) -> Pixels:
     """Where the mask, the curves (to 1.2 % of the frame's longer side around) and the ego lane's fill may be."""
-    region = mask.copy()
+    region: Pixels = mask.copy()
     for lane in lanes:
         cv2.polylines(region, [np.round(lane.points).astype(np.int32)], False, 255, round(0.024 * max(size)) + 3)
     left, right = (next(lane.points for lane in lanes if lane.position == side) for side in (-1, 1))
