@@ -11,8 +11,8 @@ import hashlib
 import logging
 import re
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -114,9 +114,7 @@ class BuildProgress:
         return min(1.0, (done + max(inner, default=0.0)) / steps)
 
 
-def build(
-    trt: ModuleType, model: ModelFile, options: BuildOptions, progress: BuildProgress | None = None, timings: bytes = b""
-) -> Built:
+def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: BuildProgress | None = None, timings: bytes = b"") -> Built:
     """Builds the engine of a model file. Takes seconds to many minutes; Ctrl-C cancels it (TensorRT 8.6 goes on to the end first).
 
     Args:
@@ -220,9 +218,9 @@ def _place_on_dla(
     config.DLA_core = options.dla or 0
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
     layers = [network.get_layer(index) for index in range(network.num_layers)]
-    others = sorted({str(layer.type).rpartition(".")[2] for layer in layers if not config.can_run_on_DLA(layer)})
-    count = sum(not config.can_run_on_DLA(layer) for layer in layers)
-    return (f"{count} of {len(layers)} layers cannot run on the DLA and run on the GPU: {', '.join(others)}",) if count else ()
+    others = [str(layer.type).rpartition(".")[2] for layer in layers if not config.can_run_on_DLA(layer)]
+    kinds = ", ".join(sorted(set(others)))
+    return (f"{len(others)} of {len(layers)} layers cannot run on the DLA and run on the GPU: {kinds}",) if others else ()
 
 
 def _make_monitor(trt: ModuleType, progress: BuildProgress) -> Any:
@@ -244,17 +242,15 @@ def _make_monitor(trt: ModuleType, progress: BuildProgress) -> Any:
 
 def _run(work: Callable[[], Any], progress: BuildProgress) -> Any:
     """Calls `work` in a thread of its own: only so does Ctrl-C reach Python while TensorRT builds."""
-    results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(work()), name="lanestream-build")
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.1)
-    except KeyboardInterrupt:
-        progress.cancelled = True
-        thread.join()
-        raise
-    return results[0] if results else None
+    with ThreadPoolExecutor(1, "lanestream-build") as pool:
+        building = pool.submit(work)
+        try:
+            while not building.done():
+                wait([building], timeout=0.1)
+        except KeyboardInterrupt:
+            progress.cancelled = True
+            raise  # when the thread has ended, which leaving the block waits for
+        return building.result()
 
 
 def _last(logger: Any) -> str:

@@ -292,7 +292,9 @@ def main(arguments: list[str] | None = None) -> int:
     for entry in cache.entries():
         key = entry.key
         size = f"{entry.plan_bytes / 1e6:.1f} MB"
-        print(f"{key.model} {key.precision} {key.shapes}  {size}  {key.tensorrt}  {key.gpu}  driver {key.driver}  {entry.built}  {key.flags}".rstrip())
+        print(
+            f"{key.model} {key.precision} {key.shapes}  {size}  {key.tensorrt}  {key.gpu}  driver {key.driver}  {entry.built}  {key.flags}".rstrip()
+        )
     print(f"{len(cache.entries())} engines in {cache.folder}", file=sys.stderr)
     return 0
 

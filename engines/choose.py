@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engines.engine import Engine, UnavailableError
 from engines.model_file import FILE_PRECISION, ModelFile, bundled_models, find_model, is_path
+from engines.probe import has_driver
 from lanes.errors import RequestError
 
 ENGINES = {
@@ -14,7 +15,14 @@ ENGINES = {
     "onnx": ("engines.onnx_engine", "OnnxEngine", "pip install onnxruntime"),
     "torch": ("engines.torch_engine", "TorchEngine", "pip install 'lanestream[train]'"),
 }
-"""Module, class and cure for its absence of each engine, the fastest first. Their libraries are imported only when asked for."""
+"""Module, class and cure for its absence of each engine on a CPU, the fastest first. Their libraries are imported only when asked for."""
+
+GPU_ENGINES = {
+    "tensorrt": ("engines.tensorrt_engine", "TensorRTEngine", "see docs/tensorrt.md"),
+    "onnx": ("engines.onnx_cuda_engine", "OnnxCudaEngine", "pip install onnxruntime-gpu"),
+    "torch": ("engines.torch_cuda_engine", "TorchCudaEngine", "pip install 'lanestream[train]'"),
+}
+"""The same on an NVIDIA GPU; they come before those on a CPU."""
 
 PRECISIONS = tuple(FILE_PRECISION)
 
@@ -25,7 +33,7 @@ def open_engine(
     """Opens a model with the engine asked for, or with the fastest that works here.
 
     Args:
-        engine: `auto`, `openvino`, `onnx` or `torch`.
+        engine: `auto`, `tensorrt`, `openvino`, `onnx` or `torch`; the last two run on an NVIDIA GPU where they can, else on the CPU.
         precision: `auto` (the fastest that the engine has on this processor), `fp32`, `bf16`, `fp16` or `int8`.
         model: a bundled model's name, or the path of a model file.
         batch: pictures in a call.
@@ -37,27 +45,38 @@ def open_engine(
     Raises:
         RequestError: the model file cannot be used, or no engine does here what is asked for.
     """
-    if engine == "tensorrt":
-        raise RequestError(f"this version has no tensorrt engine: ask for auto, {' or '.join(ENGINES)}")
-    if engine != "auto" and engine not in ENGINES:
-        raise RequestError(f"no engine is called {engine!r}: there are auto, {', '.join(ENGINES)}")
+    known = dict.fromkeys([*GPU_ENGINES, *ENGINES])
+    if engine != "auto" and engine not in known:
+        raise RequestError(f"no engine is called {engine!r}: there are auto, {', '.join(known)}")
     if precision != "auto" and precision not in PRECISIONS:
         raise RequestError(f"no precision is called {precision!r}: there are auto, {', '.join(PRECISIONS)}")
     passed_over: list[str] = []
-    for name in ENGINES if engine == "auto" else [engine]:
+    for name, place, entry in _candidates(engine):
         try:
-            opened = _open(name, precision, model, batch, threads)
+            opened = _open(_load(name, entry), precision, model, batch, threads)
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
-        choice = "the fastest of the engines on a CPU that work here" if engine == "auto" else "as asked for"
+        choice = f"the fastest of the engines on a {place} that work here" if engine == "auto" else "as asked for"
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
     raise RequestError(f"{'; '.join(passed_over)}. Ask for {_alternatives()}")
 
 
-def _open(name: str, precision: str, model: str | Path, batch: int, threads: int | None) -> Engine:
-    kind = _load(name)
+Entry = tuple[str, str, str]
+
+
+def _candidates(engine: str) -> list[tuple[str, str, Entry]]:
+    """What may be meant by `engine`, in the order to try: name, GPU or CPU, and the entry of the tables above.
+
+    Where there is no NVIDIA driver, engines on a GPU are left out without a word, unless TensorRT was asked for.
+    """
+    gpu = GPU_ENGINES if has_driver() or engine == "tensorrt" else {}
+    candidates = [(name, place, entry) for place, table in (("GPU", gpu), ("CPU", ENGINES)) for name, entry in table.items()]
+    return [candidate for candidate in candidates if engine in ("auto", candidate[0])]
+
+
+def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, threads: int | None) -> Engine:
     if precision != "auto":
         kind.settle_precision(precision, FILE_PRECISION[precision])
         file = find_model(model, precision)
@@ -69,8 +88,9 @@ def _open(name: str, precision: str, model: str | Path, batch: int, threads: int
     return kind(file, precision, batch, threads)
 
 
-def _load(name: str) -> type[Engine]:
-    module, kind, cure = ENGINES[name]
+def _load(name: str, entry: Entry | None = None) -> type[Engine]:
+    """The class of an engine: of the one on a CPU by default."""
+    module, kind, cure = entry or ENGINES[name]
     try:
         loaded: type[Engine] = getattr(import_module(module), kind)
     except (ImportError, OSError) as error:
@@ -81,9 +101,9 @@ def _load(name: str) -> type[Engine]:
 def _alternatives() -> str:
     """The engines and precisions to be had here, in words."""
     found = []
-    for name in ENGINES:
+    for name, place, entry in _candidates("auto"):
         try:
-            found.append(f"{name} ({', '.join(_load(name).precisions())})")
+            found.append(f"{name} ({', '.join(_load(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
         except UnavailableError:
             continue
     return " or ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"

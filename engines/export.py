@@ -1,4 +1,4 @@
-"""Writes a trained network as a model file: `python -m engines.export CHECKPOINT --out FILE`.
+"""Writes a trained network as a model file: `python -m engines.export CHECKPOINT --out FILE [--fp16]`.
 
 A checkpoint is a PyTorch file that holds a dictionary: `network`, the constructor arguments of lanes.models.unet.UNet;
 `state_dict`, its weights; `metadata`, the fields of engines.model_file.ModelMetadata but `network` and `precision`.
@@ -13,11 +13,12 @@ import logging
 import pickle
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -34,21 +35,35 @@ OPSET = 17
 IR_VERSION = 8
 """Operator set and file format that TensorRT 8.6 to 11, OpenVINO and ONNX Runtime all read."""
 
-TOLERANCE = 2
-"""Steps of 255 by which the exported graph may differ from the network: rounding, and folded weights."""
+TOLERANCE = {"fp32": 2, "fp16": 4}
+"""Steps of 255 by which the exported graph may differ from the network: rounding, folded weights, and in fp16 their 11 bits."""
+
+CHECK_FRAMES = 8
+"""Pictures of a folder that an export is checked on."""
+
+FP16_MAX = 65504
+"""Largest number of IEEE 754 half precision."""
 
 Pictures = NDArray[np.uint8]
 
 
 def export_onnx(
-    network: nn.Module, metadata: ModelMetadata, path: Path, *, static_batch: int | None = None, frames: Pictures | None = None
+    network: nn.Module,
+    metadata: ModelMetadata,
+    path: Path,
+    *,
+    precision: str = "fp32",
+    static_batch: int | None = None,
+    frames: Pictures | None = None,
 ) -> ModelFile:
-    """Writes `network` as an fp32 model file and proves that it calculates the same.
+    """Writes `network` as an fp32 or fp16 model file and proves that it calculates the same. Pictures and probability stay uint8.
 
     Args:
         network: maps normalised RGB (N, 3, H, W) float32 to logits (N, 1, H, W).
-        metadata: stored in the file, its precision set to fp32.
+        metadata: stored in the file, its precision set to `precision`.
         path: where to; written at once when all checks have passed, replacing what is there.
+        precision: `fp32`, or `fp16` for engines on a GPU. The latter is traced in half precision, which gets every operator right,
+            Resize and its scales too, where converting an fp32 graph does not.
         static_batch: fixes the batch; default any number of pictures.
         frames: (N, H, W, 3) uint8 BGR, what the file is held against the network on; default made-up pictures.
 
@@ -59,11 +74,15 @@ def export_onnx(
     if frames is None:
         frames = _made_up_frames(metadata)
     expected = _probability(network, frames)
+    lane_model = LaneModel(network).eval()
+    if precision == "fp16":
+        _check_half_range(lane_model, frames)
+        lane_model.half()
     height, width = metadata.transform.height, metadata.transform.width
     example = torch.zeros((static_batch or 2, height, width, 3), dtype=torch.uint8)
     with _quiet_exporter():
         program = torch.onnx.export(
-            LaneModel(network).eval(),
+            lane_model,
             (example,),
             dynamo=True,
             opset_version=OPSET,
@@ -77,8 +96,8 @@ def export_onnx(
     _clean(proto)
     proto.ir_version = IR_VERSION
     proto.graph.name = metadata.name
-    onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision="fp32").to_json()})
-    _check(proto, frames, expected, static_batch)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision=precision).to_json()})
+    _check(proto, frames, expected, TOLERANCE[precision], static_batch)
     _write_atomically(path, proto.SerializeToString())
     return ModelFile.load(path)
 
@@ -90,6 +109,20 @@ def _made_up_frames(metadata: ModelMetadata) -> Pictures:
     frames[0] = np.random.default_rng(0).integers(0, 256, frames[0].shape)
     frames[1] = np.linspace(0, 255, width)[None, :, None]
     frames[2] = 255
+    return frames
+
+
+def _read_frames(folder: Path, metadata: ModelMetadata) -> Pictures:
+    """Up to CHECK_FRAMES pictures, spread over all that are in the folder, as the model sees them."""
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    pictures = [cv2.imread(str(path)) for path in paths[:: max(1, -(-len(paths) // CHECK_FRAMES))]]
+    readable = [picture for picture in pictures if picture is not None]
+    if not readable:
+        raise RequestError(f"{folder} holds no pictures (.jpg, .png) to check the export on")
+    transform = metadata.transform
+    frames = np.empty((len(readable), transform.height, transform.width, 3), np.uint8)
+    for picture, frame in zip(readable, frames, strict=True):
+        transform.fit(picture.shape[1], picture.shape[0]).to_model(picture.astype(np.uint8, copy=False), frame)
     return frames
 
 
@@ -137,7 +170,24 @@ def _clean(proto: onnx.ModelProto) -> None:
         del entry.metadata_props[:]
 
 
-def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], static_batch: int | None) -> None:
+def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
+    """Runs the network in fp32, looking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
+    largest: dict[str, float] = {}
+
+    def look(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
+        return lambda module, given, maps: largest.update({name: float(maps.abs().max())})
+
+    hooks = [module.register_forward_hook(look(name)) for name, module in lane_model.named_modules() if name]
+    with torch.inference_mode():
+        lane_model(torch.from_numpy(frames))
+    for hook in hooks:
+        hook.remove()
+    name, most = max(largest.items(), key=lambda item: item[1])
+    if most > FP16_MAX:
+        raise RunError(f"the network reaches {most:.0f} in {name}, and fp16 ends at {FP16_MAX}: export it without --fp16")
+
+
+def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], tolerance: int, static_batch: int | None) -> None:
     onnx.checker.check_model(proto, full_check=True)
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     if opsets != {"": OPSET}:
@@ -151,7 +201,7 @@ def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float3
     for start in range(0, len(frames) - step + 1, step):
         (given,) = session.run(None, {"frames": frames[start : start + step]})
         worst = float(np.abs(given - expected[start : start + step]).max())
-        if worst > TOLERANCE:
+        if not worst <= tolerance:
             raise RunError(f"the exported graph differs from the network by up to {worst:.0f} of 255: nothing was written")
 
 
@@ -186,17 +236,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m engines.export", description="Writes a trained network as a model file (ONNX).")
     parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
+    parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
     parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")
+    parser.add_argument(
+        "--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up ones"
+    )
     args = parser.parse_args(arguments)
+    outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
     try:
-        file = export_onnx(*load_checkpoint(args.checkpoint), args.out, static_batch=args.batch)
+        network, metadata = load_checkpoint(args.checkpoint)
+        frames = _read_frames(args.frames, metadata) if args.frames else None
+        files = [
+            export_onnx(network, metadata, path, precision=precision, static_batch=args.batch, frames=frames)
+            for precision, path in outputs.items()
+        ]
     except RequestError as error:
         print(f"engines.export: {error}", file=sys.stderr)
         return 2
     except RunError as error:
         print(f"engines.export: {error}", file=sys.stderr)
         return 1
-    print(f"{file.path}  {file.path.stat().st_size / 1e6:.1f} MB  sha256 {file.sha256}")
+    for file in files:
+        print(f"{file.path}  {file.path.stat().st_size / 1e6:.1f} MB  sha256 {file.sha256}")
     return 0
 
 

@@ -114,7 +114,9 @@ def _look() -> None:
     code = driver.cuInit(0)
     count = ctypes.c_int()
     if code != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value < 1:
-        raise _LackingError(f"the NVIDIA driver is installed but gives no GPU (CUDA error {code}): try `nvidia-smi`, restart after an update")
+        raise _LackingError(
+            f"the NVIDIA driver is installed but gives no GPU (CUDA error {code}): try `nvidia-smi`, restart after an update"
+        )
     _say(**_gpu_facts(driver))
     _say(trying="loading pycuda or cuda-python")
     library = next((name for name in ("pycuda.driver", "cuda.bindings.driver") if _can_import(name)), None)

@@ -43,7 +43,7 @@ class LaneModel(nn.Module):
         first.weight.copy_((first.weight / (255 * torch.tensor(IMAGE_STD).view(1, 3, 1, 1))).flip(1))
 
     def forward(self, frames: Tensor) -> Tensor:
-        logits = self.network((frames.float() - self.mean).permute(0, 3, 1, 2))
+        logits = self.network((frames.to(self.mean.dtype) - self.mean).permute(0, 3, 1, 2))
         # The cast comes last, as it comes first above: all that TensorRT does with uint8 is to cast it at the graph's ends.
         return torch.round(255 * torch.sigmoid(logits)).squeeze(1).to(torch.uint8)
 

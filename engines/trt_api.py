@@ -61,7 +61,7 @@ class Network(Protocol):
 class Profile(Protocol):
     """trt.IOptimizationProfile"""
 
-    def set_shape(self, input: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]) -> None: ...  # noqa: A002
+    def set_shape(self, input: str, min: Sequence[int], opt: Sequence[int], max: Sequence[int]) -> None: ...
 
 
 class TimingCache(Protocol):

@@ -17,6 +17,7 @@ from engines import export
 from engines.choose import open_engine
 from engines.export import export_onnx, load_checkpoint, main
 from engines.model_file import ModelFile, ModelMetadata
+from engines.torch_engine import LaneModel
 from lanes.errors import RequestError, RunError
 from lanes.models.unet import UNet
 from lanes.transform import FrameTransform
@@ -33,8 +34,15 @@ def make_network(**config: Any) -> UNet:
             for values in (module.weight, module.bias, module.running_mean, module.running_var):
                 assert values is not None
                 nn.init.uniform_(values, 0.5, 1.5)
+    network.eval()
+    # Logits to either side of 0: a probability that is 0 everywhere would agree with anything.
     nn.init.normal_(network.head.weight, std=0.5)
-    return network.eval()
+    with torch.no_grad():
+        logits = network(torch.randn(2, 3, 64, 96))
+        network.head.weight *= 2 / logits.std()
+        assert network.head.bias is not None
+        network.head.bias -= network(torch.randn(2, 3, 64, 96)).mean()
+    return network
 
 
 def metadata_of(network: UNet) -> ModelMetadata:
@@ -56,9 +64,7 @@ def graph(exported: ModelFile) -> onnx.ModelProto:
     return onnx.load(exported.path)
 
 
-@pytest.mark.parametrize(
-    "config", [{"stem_stride": 2}, {"stem_stride": 1}, {"widths": (6, 8), "convolutions": 1, "decoder_convolutions": 1}]
-)
+@pytest.mark.parametrize("config", [{"stem_stride": 1}, {"widths": (6, 8), "decoder_convolutions": 1, "stem_stride": 2}])
 def test_file_calculates_what_the_network_does(config: dict[str, Any], tmp_path: Path) -> None:
     """Pixels to probability, spelled out here once more: BGR to RGB, ImageNet's mean and deviation, logit, sigmoid."""
     network = make_network(**config)
@@ -68,7 +74,10 @@ def test_file_calculates_what_the_network_does(config: dict[str, Any], tmp_path:
     with torch.inference_mode():
         expected = 255 * torch.sigmoid(network(normalised))[:, 0].numpy()
     assert expected.std() > 20
-    export_onnx(network, metadata_of(network), tmp_path / "m.onnx", frames=frames)
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    export_onnx(network.train(), metadata_of(network), tmp_path / "m.onnx", frames=frames)
+    assert network.training
+    assert all(torch.equal(values, before[name]) for name, values in network.state_dict().items())  # the network is left as it was
     for name in ("torch", "onnx", "openvino"):
         with open_engine(name, "fp32", tmp_path / "m.onnx", batch=3) as engine:
             assert np.abs(engine.infer(frames) - expected).max() < 0.6
@@ -133,14 +142,6 @@ def test_file_tells_nothing_of_the_machine_that_wrote_it(exported: ModelFile, gr
     assert not any(node.metadata_props or node.doc_string for node in graph.graph.node)
 
 
-def test_network_is_left_as_it_was(tmp_path: Path) -> None:
-    network = make_network(stem_stride=2).train()
-    before = {name: values.clone() for name, values in network.state_dict().items()}
-    export_onnx(network, metadata_of(network), tmp_path / "m.onnx")
-    assert network.training
-    assert all(torch.equal(values, before[name]) for name, values in network.state_dict().items())
-
-
 def test_static_batch_is_fixed_and_no_other_is_taken(network: UNet, tmp_path: Path) -> None:
     file = export_onnx(network, metadata_of(network), tmp_path / "two.onnx", static_batch=2)
     assert file.batch == 2
@@ -177,7 +178,7 @@ def test_a_file_that_calculates_something_else_is_not_written(network: UNet, tmp
     assert list(tmp_path.iterdir()) == [target]
 
 
-class _WithoutMean(export.LaneModel):
+class _WithoutMean(LaneModel):
     """An export gone wrong."""
 
     def __init__(self, network: nn.Module) -> None:

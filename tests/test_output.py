@@ -133,7 +133,9 @@ class TestVideoIsTheSourceAgain:
 
     @pytest.mark.parametrize("suffix", [".mp4", ".ts", ".mkv"])
     def test_a_damaged_source(self, tmp_path: Path, suffix: str) -> None:
-        clip = Clip(frames=120, width=384, height=256, options={"g": "10", "crf": "10"}, audio="aac").write(tmp_path / f"whole{suffix}")
+        clip = Clip(frames=120, width=384, height=256, options={"g": "10", "crf": "10", "preset": "ultrafast"}, audio="aac").write(
+            tmp_path / f"whole{suffix}"
+        )
         convert(damaged(clip, tmp_path / f"damaged{suffix}"), tmp_path / "out.mp4")
         with VideoFile(tmp_path / f"damaged{suffix}") as source:
             expected = [number_of(frame.pixels) for frame in source]
@@ -221,11 +223,11 @@ class TestSizes:
         width, height = size
         picture = np.full((height, width, 3), (40, 160, 90), np.uint8)
         with VideoSink(tmp_path / "out.mp4", replace(INFO, width=width, height=height)) as sink:
-            for number in range(3):
+            for number in range(2):
                 sink.write(result(number, picture))
         with VideoFile(tmp_path / "out.mp4") as video:
             frames = list(video)
-        assert len(frames) == 3
+        assert len(frames) == 2
         assert frames[0].size == (width + width % 2, height + height % 2)
         assert np.abs(frames[0].pixels.astype(int) - picture[0, 0]).max() <= 8
 
@@ -373,11 +375,14 @@ class TestFullDisk:
     def test_full_at_the_very_end(self, tmp_path: Path) -> None:
         """Every frame fitted, but not the finished file beside them: then the fragments are the result."""
         size = self.whole_size(tmp_path)
-        for spare in (0, 2000):
+        for spare in (-4000, 0, 2000):
             path = tmp_path / f"{spare}.mp4"
             child = self.run(path, size + spare)
             assert child.returncode in (0, 1), child.stderr
-            assert len(contents(path).numbers) >= 170
+            count = len(contents(path).numbers)
+            assert count >= 170
+            # Frames are lost only where the message says so.
+            assert count == 200 or "last frames" in child.stdout or "cannot write on" in child.stdout
         assert not [name for name in names(tmp_path) if name.startswith(".")]
 
     def test_full_at_once_leaves_nothing(self, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def painted_at(rendering: Rendering, camera: Camera, s: NDArray[np.float64], y: 
     """Whether the labels say paint at points of a flat straight road."""
     pixels = np.round(camera.project(np.stack([s, np.full_like(s, y), np.zeros_like(s)], axis=-1))).astype(int)
     assert np.all((pixels >= 0) & (pixels < (camera.width, camera.height)))
-    return rendering.paint[pixels[:, 1], pixels[:, 0]] > 0
+    painted: NDArray[np.bool_] = rendering.paint[pixels[:, 1], pixels[:, 0]] > 0
+    return painted
 
 
 def stretches(s: NDArray[np.float64], painted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -60,14 +61,16 @@ def test_camera_signs() -> None:
     """Left of the axis is left in the picture, down is down; nose down moves the world up, nose left moves it right."""
     camera = Camera(WIDTH, HEIGHT, 500.0)
     u, v = camera.project((20.0, 1.0, 0.0))
-    assert u < camera.centre[0] and v > camera.centre[1]
+    assert u < camera.centre[0]
+    assert v > camera.centre[1]
     assert replace(camera, pitch=0.1).project((20.0, 1.0, 0.0))[1] < v
     assert replace(camera, yaw=0.1).project((20.0, 1.0, 0.0))[0] > u
     assert replace(camera, lateral=2.0).project((20.0, 1.0, 0.0))[0] > camera.centre[0]
     # The right side down: what is on the left sinks less than what is on the right rises.
     rolled = replace(camera, roll=0.1)
     assert rolled.project((20.0, 5.0, 1.4))[1] > rolled.project((20.0, -5.0, 1.4))[1]
-    assert np.isnan(camera.to_ground((0, 0))).all() and np.isnan(camera.project((-1.0, 0.0, 0.0))).all()
+    assert np.isnan(camera.to_ground((0, 0))).all()
+    assert np.isnan(camera.project((-1.0, 0.0, 0.0))).all()
 
 
 def test_horizon_is_where_far_ground_ends() -> None:
@@ -157,7 +160,8 @@ def test_bonnet_and_text_hide_paint() -> None:
     covered = replace(PLAIN, lens=replace(PLAIN.lens, bonnet=0.2, text="2024-01-01"))
     paint = RoadRenderer(covered, WIDTH, HEIGHT).render().paint
     free = RoadRenderer(PLAIN, WIDTH, HEIGHT).render().paint
-    assert free[-20:].any() and not paint[-20:].any()
+    assert free[-20:].any()
+    assert not paint[-20:].any()
 
 
 def test_arrows_and_words_are_other_paint() -> None:
@@ -181,7 +185,8 @@ def test_worn_away_paint_is_not_labelled_as_paint() -> None:
 def test_paint_in_the_dark_is_left_open() -> None:
     night = replace(PLAIN, light=Light(ambient=0.01, shadow=0))
     rendering = RoadRenderer(night, WIDTH, HEIGHT).render()
-    assert not rendering.paint.any() and rendering.other_paint.any()
+    assert not rendering.paint.any()
+    assert rendering.other_paint.any()
 
 
 def test_boundary_curves_run_upward_through_gaps_with_their_positions() -> None:
@@ -217,7 +222,8 @@ def test_same_scene_and_time_same_pixels() -> None:
     one, other = RoadRenderer(scenes[0], 320, 192), RoadRenderer(scenes[1], 320, 192)
     other.render(0.5)
     first, second = one.render(2.0), other.render(2.0)
-    assert np.array_equal(first.pixels, second.pixels) and np.array_equal(first.paint, second.paint)
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.paint, second.paint)
     assert not np.array_equal(first.pixels, one.render(2.1).pixels)
 
 
@@ -225,10 +231,12 @@ def test_same_scene_and_time_same_pixels() -> None:
 def test_random_scenes_render(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rendering = RoadRenderer(Scene.random(rng), 320, 192).render(float(rng.uniform(0, 60)))
-    assert rendering.pixels.shape == (192, 320, 3) and rendering.pixels.dtype == np.uint8
+    assert rendering.pixels.shape == (192, 320, 3)
+    assert rendering.pixels.dtype == np.uint8
     assert rendering.pixels.std() > 3
     for labels in (rendering.paint, rendering.other_paint):
-        assert labels.shape == (192, 320) and labels.dtype == np.uint8
+        assert labels.shape == (192, 320)
+        assert labels.dtype == np.uint8
         assert set(np.unique(labels)) <= {0, 255}
     assert not np.any(rendering.paint & rendering.other_paint)
     assert 0 not in [boundary.position for boundary in rendering.lanes]

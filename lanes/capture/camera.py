@@ -60,12 +60,12 @@ class Camera(LiveSource):
         )
 
     def _produce(self) -> Iterator[Frame]:
-        index, begun, last = 0, monotonic_ns(), -1
+        index, begun, last = 0, monotonic_ns(), -(10**5)
         while not self._closing.is_set():
             pixels = self._read()
             if pixels is None:
                 raise RunError(f"{self.info.name}: the camera has stopped sending; check its cable. What came before is kept")
-            now = max(monotonic_ns() - begun, last + 1)
+            now = max(monotonic_ns() - begun, last + 10**5)  # frames that were waiting come at once; no two share a tick of the output
             yield Frame(pixels, index, Fraction(now, 10**9), self.info.name, f"{index:06d}")
             index, last = index + 1, now
 

@@ -77,6 +77,8 @@ class LiveSource(Source):
             if not self._change.wait_for(lambda: self._newest is not None or self._ended, self.patience):
                 raise RunError(f"{self.info.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
             frame, self._newest = self._newest, None
+            if self._closing.is_set():
+                return None
             if frame is None and self._failure is not None:
                 raise self._failure
             return frame

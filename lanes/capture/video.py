@@ -12,7 +12,7 @@ import av
 
 from lanes.capture.decoder import Decoder
 from lanes.capture.source import Source, SourceInfo
-from lanes.errors import RequestError
+from lanes.errors import RequestError, RunError
 from lanes.frame import Frame
 
 # FFmpeg would show text as a terminal film and read lists that name other files: neither is a video that somebody recorded.
@@ -25,6 +25,8 @@ class VideoFile(Source):
     Times are the container's own, exact, at constant or variable frame rate; rotation metadata is applied. A stretch that
     cannot be decoded is counted in `corrupt` and passed over, and a file that stops early ends there.
 
+    Iterating raises `RunError` when the file cannot be read on, as from a failing disk.
+
     Raises:
         RequestError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
     """
@@ -35,8 +37,10 @@ class VideoFile(Source):
         try:
             self._decoder = Decoder(self._container, str(path))
             self.info = self._describe(path)
-        except BaseException:
+        except BaseException as error:
             self._container.close()
+            if isinstance(error, av.FFmpegError):
+                raise RequestError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
             raise
         self._closed = False
 
@@ -50,7 +54,10 @@ class VideoFile(Source):
         name, index = self.info.name, 0
         while True:
             with self._lock:  # never decode from a container that `close` is freeing
-                picture = None if self._closed else next(pictures, None)
+                try:
+                    picture = None if self._closed else next(pictures, None)
+                except av.FFmpegError as error:
+                    raise RunError(f"{self.info.path}: cannot be read on ({error.strerror}); what came before is kept") from error
             if picture is None:
                 return
             yield Frame(picture[0], index, picture[1], name, f"{index:06d}")

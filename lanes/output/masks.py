@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from lanes.output.images import write_png
+from lanes.output.images import PNG_FILTER, PNG_FILTER_NONE, write_png
 from lanes.output.sink import Result, Sink
 from lanes.output.target import check_folder, make_folder, remove_empty
 
@@ -21,7 +21,13 @@ class MasksSink(Sink):
         overwrite: replace masks of the same names.
     """
 
-    _OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+    # A mask is runs of equal bytes: with run-length coding and no filter it takes a quarter of the time and a third of the bytes
+    # of the default (2.4 ms and 2.3 kB at 1280x720).
+    _OPTIONS = (
+        *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+        *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+        *(PNG_FILTER, PNG_FILTER_NONE),
+    )
 
     def __init__(self, folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
         check_folder(folder, inputs, overwrite)

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 def whole_fragments(path: Path) -> int:
     """How many bytes at the start of a fragmented MP4 are complete (ISO/IEC 14496-12: a box is its size, its type, its content).
 
-    Returns 0 unless at least one fragment (`moof` with its `mdat`) is complete.
+    That is all of it if every box is complete, else what ends with the last complete fragment (`moof` with its `mdat`); 0 if there is none.
     """
     good = at = 0
     size = path.stat().st_size
@@ -33,7 +33,7 @@ def whole_fragments(path: Path) -> int:
             at += length
             if kind == b"mdat":
                 good = at
-    return good
+    return size if good and at == size else good
 
 
 def finish_mp4(

@@ -99,6 +99,7 @@ class VideoSink(Sink):
         if not self._frames:
             self._remove()
             return
+        reported = self._failed
         try:
             if not self._failed:
                 self._container.mux(self._stream.encode(None))
@@ -109,8 +110,12 @@ class VideoSink(Sink):
         if not whole:
             self._remove()
             raise RunError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place")
-        os.truncate(self._part, whole)
+        if whole < self._part.stat().st_size:  # the muxer does not tell when its last fragment found no room
+            self._failed = True
+            os.truncate(self._part, whole)
         self._finish()
+        if self._failed and not reported:
+            raise RunError(f"{self._path}: the disk had no room for the last frames; what came before is kept and plays")
 
     def discard(self) -> None:
         self._frames = 0
@@ -135,8 +140,8 @@ class VideoSink(Sink):
     def _convert(self, frame: Frame) -> av.VideoFrame:
         """The frame as the encoder takes it, stamped with its time counted from the first."""
         if frame.size != self._size:
-            is_, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
-            raise RunError(f"{frame.source}: is {is_}, the video {video}; give --output a folder for images of several sizes")
+            this, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
+            raise RunError(f"{frame.source}: is {this}, the video {video}; give --output a folder for images of several sizes")
         if not self._frames:
             self._begin = frame.time
         else:

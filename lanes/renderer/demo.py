@@ -19,7 +19,7 @@ def demo_scene() -> Scene:
     )
     verge = Side(shoulder=2.6, shoulder_shade=1.06, verge=VERGES["grass"], beyond=(0.2, 0.42, 0.36), rail="guardrail", trees=0.5)
     scene = Scene(
-        seed=21,
+        seed=25,
         course=Course(winding=0.0016, winding_length=420, winding_phase=0.4, hill=3.0, hill_length=520),
         lines=lines,
         lane_width=3.6,

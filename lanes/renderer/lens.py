@@ -127,8 +127,10 @@ class Optics:
         """A stretch of noise of the picture's size, another one for each moment."""
         width, height = self.size
         noise, needed = sensor_noise().reshape(-1), width * height * 3
-        start = (self.scene.seed * 7919 + round(time_s * 1e6) * 104729) % max(1, len(noise) - needed + 1)
-        return (np.resize(noise, needed) if needed > len(noise) else noise[start : start + needed]).reshape(height, width, 3)
+        start = (self.scene.seed * 7919 + round(time_s * 1e6) * 104729) % len(noise)
+        if start + needed > len(noise):
+            noise, start = np.resize(np.concatenate([noise[start:], noise[:start]]), needed), 0
+        return noise[start : start + needed].reshape(height, width, 3)
 
     def _drop(self, picture: MatLike, x: float, y: float, radius: float) -> None:
         """A rain drop: a small upside-down, blurred picture of what is behind it."""

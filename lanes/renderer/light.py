@@ -7,22 +7,22 @@ import numpy as np
 
 from lanes.renderer.camera import Camera
 from lanes.renderer.road import FLOAT, GroundView
-from lanes.renderer.scene import Scene, haze
+from lanes.renderer.scene import BRIDGE_WIDTH, Scene, haze
 from lanes.renderer.textures import Image
 
 LAMP_SPACING = 35.0
 
 
-def ground_light(scene: Scene, view: GroundView, shade: FLOAT, travelled: float) -> FLOAT:
-    """(rows, width) float32: what the ground's colour is multiplied by. `shade` is the tile's shadow, 0 to 1."""
+def ground_light(scene: Scene, view: GroundView, shade: FLOAT | None, travelled: float) -> FLOAT:
+    """(rows, width) float32: what the ground's colour is multiplied by. `shade` is the tile's shadow, 0 to 1, if any."""
     light = scene.light
-    amount = np.full_like(shade, light.ambient)
-    if light.tree_shade:
+    amount = np.full_like(view.y, light.ambient)
+    if shade is not None:
         amount -= shade * np.float32(light.shadow * light.ambient)
-    if light.bridge is not None:
-        ahead = light.bridge - travelled
+    ahead = scene.bridge_ahead(travelled)
+    if ahead is not None:
         edge = np.maximum(view.along, np.float32(0.3))
-        dark = np.clip(np.minimum((view.s - np.float32(ahead)) / edge, (np.float32(ahead + 14) - view.s) / edge), 0, 1)
+        dark = np.clip(np.minimum((view.s - np.float32(ahead)) / edge, (np.float32(ahead + BRIDGE_WIDTH) - view.s) / edge), 0, 1)
         amount *= 1 - dark * np.float32(light.shadow)
     if light.headlights:
         amount += _headlights(scene, view) * np.float32(light.headlights)

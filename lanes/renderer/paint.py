@@ -74,12 +74,14 @@ def _pulse_train(s: FLOAT, span: FLOAT, dash: float, gap: float) -> FLOAT:
 def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> list[Stroke]:
     """Every stroke of every line. `wear` is the ground's noise, 0 to 1, (rows, width)."""
     y, across, along, s = (array.reshape(-1) for array in (view.y, view.across, view.along, view.s))
-    noise = wear.reshape(-1)
+    noise, half = wear.reshape(-1), across * np.float32(0.5)
+    reach = np.empty_like(y)
     found = []
     for line, boundary in zip(scene.lines, scene.boundaries, strict=True):
         for offset, dash, gap in _parts(line):
-            reach = np.abs(y - np.float32(boundary + offset))
-            reach -= across * np.float32(0.5)
+            np.subtract(y, np.float32(boundary + offset), out=reach)
+            np.abs(reach, out=reach)
+            reach -= half
             index = np.flatnonzero(reach < line.width / 2)
             if not len(index):
                 continue

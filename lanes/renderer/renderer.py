@@ -98,7 +98,7 @@ class RoadRenderer:
             covered[view.top :][~view.ground] = 255
         hidden = covered > 127
         paint[hidden] = 0
-        other[hidden] = 0
+        other[hidden | (paint > 0)] = 0
         return Rendering(pixels, paint, other, self._boundaries(camera, road))
 
     def _paint_ground(self, picture: Image, other: Image, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
@@ -107,7 +107,7 @@ class RoadRenderer:
         albedo, wear, shade, marks = self.ground.look(view, travelled)
         light = ground_light(scene, view, shade, travelled)
         clear = clearness(scene, view)
-        if scene.markings:
+        if marks is not None:
             lay_markings(albedo, marks)
             other[view.top :][marks > 0.3] = 255
         laid = strokes(scene, view, wear, travelled)
@@ -118,18 +118,18 @@ class RoadRenderer:
                 stroke.contrast *= clear.reshape(-1)[stroke.index]
         mirrored = reflect(picture, view, scene, camera, wear)
         lower, planes = picture[view.top :], []
-        for channel, plane in enumerate(albedo):
+        for channel, (plane, tint) in enumerate(zip(albedo, scene.light.tint, strict=True)):
             plane *= light
-            plane *= np.float32(scene.light.tint[channel])
             if mirrored is not None:
                 plane *= np.float32(1 - 0.35 * scene.weather.wet)
-                plane += mirrored[channel]
+                plane += mirrored[channel] * np.float32(1 / tint)
             if clear is not None:
-                fog = np.float32(scene.sky.horizon[channel])
+                # Divided by the tint, which comes last, so that the fog keeps its own colour.
+                fog = np.float32(scene.sky.horizon[channel] / tint)
                 plane -= fog
                 plane *= clear
                 plane += fog
-            planes.append(cv2.convertScaleAbs(plane, alpha=255))
+            planes.append(cv2.convertScaleAbs(plane, alpha=255 * tint))
         if view.ground.all():
             cv2.merge(planes, dst=lower)
         else:
@@ -138,14 +138,14 @@ class RoadRenderer:
 
     def _boundaries(self, camera: Camera, road: RoadAhead) -> list[Boundary]:
         """Project the painted boundaries, up to where a crest hides them."""
-        s = np.concatenate([np.linspace(0.3, 12, 60), np.geomspace(12.5, CURVE_REACH, 80)])
+        s = np.concatenate([np.linspace(0.3, 12, 240), np.geomspace(12.5, CURVE_REACH, 80)])
         hidden = road.hidden(s, camera)
         if hidden.any():
             s = s[: int(np.argmax(hidden))]
-        found = []
-        for index, (line, y) in enumerate(zip(self.scene.lines, self.scene.boundaries, strict=True)):
-            pixels = camera.project(road.points(s, y))
-            inside = np.all((pixels >= -0.5) & (pixels <= (self.width - 0.5, self.height - 0.5)), axis=1)
-            if line.kind != "none" and np.count_nonzero(inside) > 1:
-                found.append(Boundary(self.scene.position(index), pixels[inside]))
-        return found
+        pixels = camera.project(road.points(s, np.array(self.scene.boundaries)[:, None]))
+        inside = np.all((pixels >= -0.5) & (pixels <= (self.width - 0.5, self.height - 0.5)), axis=-1)
+        return [
+            Boundary(self.scene.position(index), pixels[index, inside[index]])
+            for index, line in enumerate(self.scene.lines)
+            if line.kind != "none" and np.count_nonzero(inside[index]) > 1
+        ]

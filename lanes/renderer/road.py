@@ -40,7 +40,7 @@ class RoadAhead:
         self.y = np.concatenate([[0.0], np.cumsum(step * np.sin(middle))])
         # The car stands on the slope, so heights count from the tangent under its wheels.
         self.z = course.elevation(travelled + self.s) - course.elevation(travelled) - course.grade(travelled) * self.s
-        self._samples = np.stack([self.x, self.y, self.z, np.sin(self.heading), np.cos(self.heading)], axis=-1)
+        self._samples = np.stack([self.x, self.y, self.z, np.sin(self.heading), np.cos(self.heading)])
 
     def points(self, s: ArrayLike, y: ArrayLike, z: ArrayLike = 0.0) -> NDArray[np.float64]:
         """(..., 3) metres in the camera's road frame, of points `s` along the road, `y` left of its reference line, `z` above it."""
@@ -48,11 +48,12 @@ class RoadAhead:
         # The samples' spacing is known, so that the place among them is worked out instead of searched.
         place = np.log1p(np.clip(s, 0, REACH) * (np.expm1(SPREAD) / REACH)) * ((SAMPLES - 1) / SPREAD)
         index = np.minimum(place.astype(np.intp), SAMPLES - 2)
-        low, high = self._samples[index], self._samples[index + 1]
-        x, across, height, sine, cosine = np.moveaxis(
-            low + (high - low) * ((s - self.s[index]) / (self.s[index + 1] - self.s[index]))[..., None], -1, 0
-        )
-        points: NDArray[np.float64] = np.stack(np.broadcast_arrays(x - y * sine, across + y * cosine, height + z), axis=-1)
+        low, high = self._samples[:, index], self._samples[:, index + 1]
+        x, across, height, sine, cosine = low + (high - low) * ((s - self.s[index]) / (self.s[index + 1] - self.s[index]))
+        points = np.empty((*np.broadcast(s, y, z).shape, 3))
+        points[..., 0] = x - y * sine
+        points[..., 1] = across + y * cosine
+        points[..., 2] = height + z
         return points
 
     def hidden(self, s: ArrayLike, camera: Camera) -> NDArray[np.bool_]:
@@ -128,7 +129,7 @@ def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
     inverse, centre, extra, sine = cv2.split(
         cv2.remap(table, entry, np.zeros_like(entry), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     )
-    distance = 1 / inverse
+    distance: FLOAT = np.reciprocal(inverse)
     offset = side * distance + np.float32(camera.lateral) - centre
     y = offset * np.sqrt(1 - sine * sine)
     s = distance + extra + offset * sine

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lanes.renderer.canvas import Canvas
 from lanes.renderer.rails import draw_rail
-from lanes.renderer.scene import Colour, Scene, dim, haze
+from lanes.renderer.scene import BRIDGE_WIDTH, Colour, Scene, dim, haze
 from lanes.renderer.sprites import trees
 from lanes.renderer.textures import Image
 
@@ -47,8 +47,9 @@ class Roadside:
                     drawings += make(canvas, s, sign, dice)
         for _, draw in sorted(drawings, key=lambda drawing: -drawing[0]):
             draw()
-        if self.scene.light.bridge is not None:
-            self._bridge(canvas, self.scene.light.bridge - travelled)
+        bridge = self.scene.bridge_ahead(travelled)
+        if bridge is not None:
+            self._bridge(canvas, bridge)
         for sign, side in ((1, self.scene.left), (-1, self.scene.right)):
             if side.rail != "none":
                 draw_rail(canvas, side, self._edge(sign) + sign * side.rail_gap, travelled)
@@ -137,7 +138,7 @@ class Roadside:
 
     def _bridge(self, canvas: Canvas, s: float) -> None:
         """A bridge over the road: its underside, its front, its piers."""
-        near, far = max(s, 1.5), s + 14.0
+        near, far = max(s, 1.5), s + BRIDGE_WIDTH
         if far < 2.0 or s > 220:
             return
         right, left = self._edge(-1) - 1.0, self._edge(1) + 1.0
@@ -147,7 +148,7 @@ class Roadside:
                     canvas.fill(
                         [canvas.project(at, [y - 0.5, y + 0.5, y + 0.5, y - 0.5], [0, 0, 5.2, 5.2])], canvas.seen((0.35, 0.36, 0.37), at)
                     )
-        across = np.array([left + 20, right - 20, right - 20, left + 20])
+        across = np.array([left + 60, right - 60, right - 60, left + 60])
         canvas.fill([canvas.project([near, near, far, far], across, 5.2)], canvas.seen((0.2, 0.2, 0.2), near, 0.4 * canvas.light))
         if s > 1.5:
             canvas.fill([canvas.project(s, across, [5.2, 5.2, 6.8, 6.8])], canvas.seen((0.5, 0.52, 0.53), s))

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from lanes.renderer.camera import Camera
 
 Colour = tuple[float, float, float]
+BRIDGE_WIDTH = 14.0
+BRIDGE_SPACING = 300.0
+"""After how many metres a scene's bridge comes again."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +290,12 @@ class Scene:
     def travelled(self, time_s: float) -> float:
         """How far along the road the camera is at a time."""
         return self.speed * time_s
+
+    def bridge_ahead(self, travelled: float) -> float | None:
+        """How far ahead the next bridge begins; negative while the camera is under it; None where there are none."""
+        if self.light.bridge is None:
+            return None
+        return (self.light.bridge - travelled + BRIDGE_WIDTH) % BRIDGE_SPACING - BRIDGE_WIDTH
 
     def camera(self, width: int, height: int, time_s: float = 0.0) -> Camera:
         """The camera at a time, for a picture of a size."""

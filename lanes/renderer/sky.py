@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lanes.renderer.camera import Camera
 from lanes.renderer.scene import Colour, Scene, haze
-from lanes.renderer.textures import FINE, NOISE_SIZE, SMOOTH, Image, cloud, cloud_part, skyline
+from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, Image, cloud, cloud_part, skyline
 
 TURN = 4096
 """Entries of a skyline profile around the whole horizon."""
@@ -27,7 +27,7 @@ class Backdrop:
             # Roofs are level: hold each height for the width of a house.
             starts = np.sort(rng.choice(TURN, 300, replace=False))
             self.near = self.near[starts[np.maximum(np.searchsorted(starts, np.arange(TURN), side="right") - 1, 0)]]
-        self.shift = int(rng.integers(NOISE_SIZE))
+        self.shift = int(rng.integers(CLOUD_SIZE))
 
     def paint(self, picture: Image, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
         """Fill the first `rows` rows; `heading` is where the road points, `drift_s` how long the clouds have been moving."""
@@ -75,8 +75,8 @@ class Backdrop:
         reach = 1 / (np.linspace(max(horizon, 1) / camera.focal, 0.02, small_rows) + 0.12)
         u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.focal
         tile = cloud(SMOOTH)
-        across = (u[None] * reach[:, None] * 90 + self.shift + 2 * drift_s).astype(np.int32) & (NOISE_SIZE - 1)
-        depth = (reach[:, None] * 90 + self.shift).astype(np.int32) & (NOISE_SIZE - 1)
+        across = (u[None] * reach[:, None] * 90 + self.shift + 2 * drift_s).astype(np.int32) % CLOUD_SIZE
+        depth = (reach[:, None] * 90 + self.shift).astype(np.int32) % CLOUD_SIZE
         density = np.clip((tile[depth, across].astype(np.float32) / 255 - (1 - sky.clouds)) * 3.0, 0, 1)
         # The underside of a thick cloud is darker than its edge.
         shade = sky.cloud_shade * (1 - 0.25 * density)[:, :, None] * np.array([1.0, 0.99, 0.98], np.float32)

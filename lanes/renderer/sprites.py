@@ -24,7 +24,7 @@ def trees() -> list[tuple[Image, Image]]:
 
 def _tree(rng: np.random.Generator, leaf: tuple[float, float, float], conifer: bool) -> tuple[Image, Image]:
     crown = np.zeros((SIZE, SIZE), np.uint8)
-    for _ in range(60):
+    for _ in range(100):
         height = rng.uniform(0, 1)
         reach = (0.42 * (1 - height) if conifer else 0.4 * np.sqrt(1 - (2 * height - 1) ** 2)) * SIZE
         x = SIZE / 2 + rng.uniform(-1, 1) * reach

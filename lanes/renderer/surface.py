@@ -94,20 +94,22 @@ class Ground:
         self.ragged = [0.0 if side.kerb else rng.uniform(4, 30) for side in (scene.left, scene.right)]
         self.grain_offset = int(rng.integers(GRAIN_SIZE**2))
 
-    def look(self, view: GroundView, travelled: float) -> tuple[FLOAT, FLOAT, FLOAT, FLOAT]:
+    def look(self, view: GroundView, travelled: float) -> tuple[FLOAT, FLOAT, FLOAT | None, FLOAT | None]:
         """Albedo (3, rows, width) in planes of blue, green and red; (rows, width) each: wear noise, shadow, other markings.
 
-        All float32, 0 to 1.
+        All float32, 0 to 1; None for shadow and markings where the scene has none.
         """
-        relief, wear, shade, marks = (channel.astype(np.float32) for channel in cv2.split(self._scattered(view, travelled)))
-        for channel in (wear, shade, marks):
-            channel *= np.float32(1 / 255)
+        tile = cv2.split(self._scattered(view, travelled))
+        relief, wear = tile[0].astype(np.float32), tile[1] * np.float32(1 / 255)
+        shade = tile[2] * np.float32(1 / 255) if self.scene.light.tree_shade else None
+        marks = tile[3] * np.float32(1 / 255) if self.scene.markings else None
         across_level = np.log2(view.across)
         across_level -= np.float32(np.log2(PITCH))
         np.maximum(across_level, 0, out=across_level)
         column = view.y * np.float32(1 / PITCH)
         column += np.float32(REACH / PITCH - 0.5)
-        column += self._ragged(view, wear)
+        if any(self.ragged):
+            column += self._ragged(view, wear)
         base = cv2.remap(self.section, column, across_level, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blue, green, red, paved = cv2.split(base)
         road = paved.astype(np.float32)
@@ -129,7 +131,7 @@ class Ground:
     def _ragged(self, view: GroundView, wear: FLOAT) -> FLOAT:
         """By how many entries of the cross-section the ground is shifted: grass and earth creep over an edge without a kerb."""
         low, high = self.scene.paved
-        reach = np.where(view.y > high - 0.3, np.float32(self.ragged[0]), np.float32(0))
+        reach: FLOAT = np.where(view.y > high - 0.3, np.float32(self.ragged[0]), np.float32(0))
         reach += np.where(view.y < low + 0.3, np.float32(self.ragged[1]), np.float32(0))
         reach *= wear - np.float32(0.5)
         return reach
@@ -159,10 +161,11 @@ class Ground:
         row += column
         row += self.grain_offset
         row &= GRAIN_SIZE**2 - 1
-        speckle = np.take(grain(), row)
+        speckle: FLOAT = np.take(grain(), row)
         contrast = road * np.float32(self.scene.surface.grain - 0.16)
         contrast += np.float32(0.16)
         stones = (view.along * texels + 1) * (view.across * texels + 1)
         speckle *= contrast
-        speckle *= cv2.pow(stones, -0.3)
+        # Not as fast as independent stones would: real ones come in clumps.
+        speckle /= np.sqrt(np.sqrt(stones))
         return speckle

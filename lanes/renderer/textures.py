@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 """A picture or a plane of one."""
-NOISE_SIZE = 1024
+CLOUD_SIZE = 768
 """After how many texels a `cloud` repeats."""
+NOISE_SIZE = 1024
+"""Side of `sensor_noise`, pixels."""
 NOISE_SPREAD = 32.0
 """Standard deviation of `sensor_noise`."""
 GRAIN_SIZE = 512
@@ -24,14 +26,14 @@ FINE, MIDDLE, SMOOTH = 0.8, 1.1, 1.5
 
 @lru_cache(maxsize=3)
 def cloud(roughness: float) -> Image:
-    """(2048, 2048) uint8, read-only: noise with a spectrum of 1 / frequency ** roughness, its histogram flat from 0 to 255.
+    """(1536, 1536) uint8, read-only: noise with a spectrum of 1 / frequency ** roughness, its histogram flat from 0 to 255.
 
-    It repeats after 1024 texels both ways, and is there twice each way, so that a window at any place is a plain slice.
+    It repeats after 768 texels both ways, and is there twice each way, so that a window at any place is a plain slice.
     """
     rng = np.random.default_rng(int(roughness * 10))
-    spectrum = np.fft.rfft2(rng.standard_normal((NOISE_SIZE, NOISE_SIZE)))
-    rows = np.fft.fftfreq(NOISE_SIZE)[:, None]
-    columns = np.fft.rfftfreq(NOISE_SIZE)[None, :]
+    spectrum = np.fft.rfft2(rng.standard_normal((CLOUD_SIZE, CLOUD_SIZE)))
+    rows = np.fft.fftfreq(CLOUD_SIZE)[:, None]
+    columns = np.fft.rfftfreq(CLOUD_SIZE)[None, :]
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = np.inf
     field = np.fft.irfft2(spectrum / frequency**roughness).astype(np.float32)
@@ -69,16 +71,16 @@ def sensor_noise() -> Image:
 
 def cloud_part(roughness: float, top: int, left: int, height: int, width: int) -> Image:
     """(height, width) uint8, read-only: a part of a cloud, which goes on without end in every direction."""
-    tile, top, left = cloud(roughness), top % NOISE_SIZE, left % NOISE_SIZE
-    if height <= NOISE_SIZE and width <= NOISE_SIZE:
+    tile, top, left = cloud(roughness), top % CLOUD_SIZE, left % CLOUD_SIZE
+    if height <= CLOUD_SIZE and width <= CLOUD_SIZE:
         return tile[top : top + height, left : left + width]
-    rows, columns = (np.arange(start, start + count) % NOISE_SIZE for start, count in ((top, height), (left, width)))
+    rows, columns = (np.arange(start, start + count) % CLOUD_SIZE for start, count in ((top, height), (left, width)))
     return tile[rows[:, None], columns[None, :]]
 
 
 def cloud_window(rng: np.random.Generator, height: int, width: int, roughness: float) -> Image:
     """(height, width) uint8, read-only: a part of a cloud at a random place."""
-    top, left = (int(value) for value in rng.integers(NOISE_SIZE, size=2))
+    top, left = (int(value) for value in rng.integers(CLOUD_SIZE, size=2))
     return cloud_part(roughness, top, left, height, width)
 
 

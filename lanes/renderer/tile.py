@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.renderer.scene import Marking, Scene
-from lanes.renderer.textures import FINE, MIDDLE, SMOOTH, Image, cloud_window
+from lanes.renderer.textures import CLOUD_SIZE, FINE, MIDDLE, SMOOTH, Image, cloud_window
 
 TILE_LENGTH = 48.0
 TILE_WIDTH = 24.0
-ROWS, COLUMNS = 768, 640
+# As long as clouds are, so that they run on from the tile's end to its beginning.
+ROWS, COLUMNS = CLOUD_SIZE, 640
 LEVELS = 7
 
 
@@ -92,7 +93,9 @@ def _shade(scene: Scene, rng: np.random.Generator) -> Image:
     if not cover:
         return np.zeros((ROWS, COLUMNS), np.uint8)
     leaves = cloud_window(rng, ROWS, COLUMNS, MIDDLE).astype(np.float32)
-    crowns = cv2.resize(cloud_window(rng, ROWS // 8, COLUMNS // 8, SMOOTH), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
+    # Crowns are far larger than leaves; mirrored, so that the end of the tile meets its beginning.
+    half = cloud_window(rng, ROWS // 16, COLUMNS // 8, SMOOTH)
+    crowns = cv2.resize(np.concatenate([half, half[::-1]]), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
     y = np.linspace(-1, 1, COLUMNS, dtype=np.float32)[None]
     lean = rng.choice([-1.0, 1.0, 0.0]) * 0.5
     field = leaves * np.float32(0.45) + crowns * np.float32(0.55)

@@ -206,7 +206,7 @@ def _light(rng: Rng, hour: str, setting: str) -> Light:
         tint=_spread(rng, (1.0, 1.0, 1.0), 0.02),
         shadow=float(rng.uniform(0.3, 0.65) if sunny else rng.uniform(0.05, 0.2)),
         tree_shade=float(rng.uniform(0.2, 0.85)) if chance(rng, 0.3) else 0.0,
-        bridge=float(rng.uniform(0, 400)) if chance(rng, 0.08) else None,
+        bridge=float(rng.uniform(0, 300)) if chance(rng, 0.12) else None,
         edge_shade=float(rng.uniform(-4, 4)) if sunny and chance(rng, 0.25) else 0.0,
         sun=_sun(rng, 0.1, 0.5) if sunny and chance(rng, 0.2) else None,
         glare=float(rng.uniform(0.1, 0.6)),

@@ -1,0 +1,33 @@
+"""Renders the clip that the demo processes: `python -m lanes.renderer.clip`."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from lanes.renderer.renderer import RoadRenderer
+from lanes.renderer.scene import Scene
+
+DEMO_CLIP = Path(__file__).resolve().parents[1] / "demo.mp4"
+
+
+def write_clip(path: Path, seconds: float = 6, rate: int = 30, width: int = 1280, height: int = 720) -> None:
+    """Encodes a drive along `Scene.demo()` small enough to be kept in the repository: quality first, then size, then time."""
+    renderer = RoadRenderer(Scene.demo(), width, height)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "28", "preset": "slow", "movflags": "+faststart"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index in range(round(seconds * rate)):
+            frame = av.VideoFrame.from_ndarray(renderer.render(index / rate).pixels, "bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m lanes.renderer.clip", description=__doc__)
+    parser.add_argument("--out", type=Path, default=DEMO_CLIP)
+    write_clip(parser.parse_args().out)
