@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from engines.torch_engine import IMAGE_MEAN, IMAGE_STD, LaneModel
+from engines.torch_engine import LaneModel
 from lanes.errors import RequestError, RunError
+from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.unet import UNet
 
 OPSET = 17

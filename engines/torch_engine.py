@@ -12,11 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engines.engine import Engine, Pictures
 from engines.model_file import ModelFile
 from lanes.errors import RequestError
+from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.unet import UNet
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""Mean and standard deviation of RGB in 0 to 1 by which training normalises pictures: ImageNet's, as nearly every network uses."""
 
 
 class LaneModel(nn.Module):

@@ -23,7 +23,7 @@ from engines.denormals import denormals_as_zero
 from engines.engine import Engine
 from engines.export import export_onnx
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models, find_model
-from engines.torch_engine import IMAGE_MEAN, IMAGE_STD
+from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.errors import RequestError
 from lanes.models.unet import UNet
 from lanes.transform import FrameTransform

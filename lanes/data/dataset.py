@@ -14,12 +14,9 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from lanes.data.augment import Sample, random_light, random_view
 from lanes.data.labels import supervise
 from lanes.data.lanedata import LabelledFrame
+from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
 from lanes.transform import FrameTransform
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""Mean and standard deviation of RGB in 0 to 1 by which inputs are normalised: ImageNet's, as nearly every network uses."""
 
 SYNTHETIC = "synthetic"
 """The name under which the renderer stands among the sources of a mix."""
