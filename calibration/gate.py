@@ -91,7 +91,9 @@ class Judge:
             self.maps = run_engine(engine, samples, console, "fp32")
         self.reference = self._score(self.maps)
         if not (self.maps > self.threshold).any():
-            raise RunError("the fp32 model sees no lane in any of the held-out frames, so nothing can be judged on them: give frames with lanes")
+            raise RunError(
+                "the fp32 model sees no lane in any of the held-out frames, so nothing can be judged on them: give frames with lanes"
+            )
 
     def score(self, path: Path, what: str) -> tuple[Score, Maps]:
         """Runs an int8 model file; `what` it is called in progress. Returns its score, and its maps, (N, H, W) uint8."""
@@ -114,7 +116,8 @@ class Judge:
         """The score against what is demanded, in words."""
         if score.f1:
             fall = self.reference.mean_f1 - score.mean_f1
-            return f"relaxed F1 {score.mean_f1:.4f} against {self.reference.mean_f1:.4f} in fp32: a fall of {fall:.4f}, at most {self.gate.f1_fall} allowed"
+            f1 = f"relaxed F1 {score.mean_f1:.4f} against {self.reference.mean_f1:.4f} in fp32"
+            return f"{f1}: a fall of {fall:.4f}, at most {self.gate.f1_fall} allowed"
         return f"IoU with fp32 {score.agreement:.4f}, at least {self.gate.agreement} demanded"
 
     def masks(self, maps: Maps) -> NDArray[np.bool_]:

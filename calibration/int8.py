@@ -40,7 +40,7 @@ LAYER_FRAMES = 6
 LEAST_SHARE = 0.5
 """Share of the multiplications below which int8 is not worth a second file."""
 
-ENGINES_AGREE = 0.95
+ENGINES_AGREE = 0.97
 """Least IoU of the masks that two engines give for one int8 file: they round in different places."""
 
 
@@ -65,7 +65,7 @@ class Quantiser:
         self._graph = graph
         self._folder = folder
         pictures = (sample.picture for sample in track(samples, "ranges of activations", console=console, transient=True))
-        tensors = list(dict.fromkeys(layer.tensor for layer in self.layers))
+        tensors = list(dict.fromkeys(tensor for layer in self.layers for tensor in layer.tensors))
         histograms = collect(graph, tensors, pictures, model.batch)
         self._ranges = {name: {tensor: cut(histograms[tensor]) for tensor in tensors} for name, cut in CALIBRATORS.items()}
 
@@ -158,7 +158,9 @@ def leave_out(quantiser: Quantiser, judge: Judge, calibrator: str, costs: list[L
             break
         costs[index] = replace(costs[index], quantised=False)
         if sum(cost.share for cost in costs if cost.quantised) < LEAST_SHARE:
-            raise RunError(f"int8 does not pass, not even with half of the network left in fp32 ({judge.verdict(best)}): nothing was written")
+            raise RunError(
+                f"int8 does not pass, not even with half of the network left in fp32 ({judge.verdict(best)}): nothing was written"
+            )
         left = [cost.layer for cost in costs if cost.quantised]
         score = judge.score(quantiser.write(left, calibrator), f"without {costs[index].layer.name}")[0]
         best = max(best, score, key=judge.rank)
@@ -180,7 +182,9 @@ def check_runs(path: Path, samples: Sequence[Sample], judge: Judge) -> dict[str,
     agreement = {name: iou(judge.masks(given), judge.masks(first)) for name, given in maps.items()}
     for name, value in agreement.items():
         if value < ENGINES_AGREE:
-            raise RunError(f"{name} and {next(iter(maps))} see different lanes with the quantised model (IoU {value:.3f}): nothing was written")
+            raise RunError(
+                f"{name} and {next(iter(maps))} see different lanes with the quantised model (IoU {value:.3f}): nothing was written"
+            )
     return agreement
 
 
@@ -234,7 +238,9 @@ def run(args: argparse.Namespace, console: Console) -> Report:
     if args.page is not None and args.page.absolute() == args.out.absolute():
         raise RequestError(f"{args.page}: named for both the model and the page; give each a place of its own")
     material = gather(model.metadata.transform, args.frames, args.labels, args.split, args.count, console)
-    console.print(f"calibrating on {len(material.calibration)} frames, judging on {len(material.judges)} others", style="dim", highlight=False)
+    console.print(
+        f"calibrating on {len(material.calibration)} frames, judging on {len(material.judges)} others", style="dim", highlight=False
+    )
     report = quantise(model, material, args.out, console)
     if args.page is not None:
         write_atomically(args.page, write_page(report).encode())

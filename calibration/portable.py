@@ -30,8 +30,8 @@ def check_portable(path: Path) -> None:
 
 
 def _what_is_wrong(node: onnx.NodeProto, constants: dict[str, TensorProto]) -> str | None:
-    if node.domain not in ("", "ai.onnx") or "Integer" in node.op_type or node.op_type.startswith("QLinear") or node.op_type == "DynamicQuantizeLinear":
-        return f"is of the kind {node.op_type}, not plain Q/DQ" if node.domain or "Linear" in node.op_type or "Integer" in node.op_type else None
+    if node.op_type.startswith("QLinear") or node.op_type.endswith("Integer") or node.op_type == "DynamicQuantizeLinear":
+        return f"is a {node.op_type}, not plain Q/DQ"
     if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
         return None
     quantised = constants.get(node.input[0])

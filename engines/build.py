@@ -128,7 +128,7 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
         RequestError: TensorRT cannot build this file, or not with these options.
         KeyboardInterrupt: it was cancelled.
     """
-    progress = progress or BuildProgress(lambda part, phase: None)
+    progress = progress or BuildProgress(lambda *_: None)
     logger = trt_api.make_logger(trt)
     try:
         builder: trt_api.Builder = trt.Builder(logger)
@@ -148,7 +148,8 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
         if cache is not None:
             config.set_timing_cache(cache, False)
     if hasattr(config, "progress_monitor"):
-        config.progress_monitor = monitor = _make_monitor(trt, progress)  # a reference must live as long as the build
+        monitor = _make_monitor(trt, progress)  # the configuration alone would not keep it alive
+        config.progress_monitor = monitor
     plan = _run(lambda: builder.build_serialized_network(network, config), progress)
     if plan is None:
         if progress.cancelled:

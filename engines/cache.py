@@ -244,11 +244,8 @@ class EngineCache:
     def _report_unwritable(self, error: OSError) -> None:
         if self.folder not in self._reported:
             self._reported.add(self.folder)
-            log.warning(
-                "TensorRT engines cannot be kept in %s (%s) and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written",
-                self.folder,
-                error.strerror,
-            )
+            cure = "and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written"
+            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, error.strerror, cure)
 
 
 def _try_lock(file: IO[bytes]) -> bool:
@@ -291,10 +288,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for entry in cache.entries():
         key = entry.key
-        size = f"{entry.plan_bytes / 1e6:.1f} MB"
-        print(
-            f"{key.model} {key.precision} {key.shapes}  {size}  {key.tensorrt}  {key.gpu}  driver {key.driver}  {entry.built}  {key.flags}".rstrip()
-        )
+        size, driver = f"{entry.plan_bytes / 1e6:.1f} MB", f"driver {key.driver}"
+        print("  ".join([key.model, key.precision, key.shapes, size, key.tensorrt, key.gpu, driver, entry.built, key.flags]).rstrip())
     print(f"{len(cache.entries())} engines in {cache.folder}", file=sys.stderr)
     return 0
 

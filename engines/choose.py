@@ -53,7 +53,7 @@ def open_engine(
     passed_over: list[str] = []
     for name, place, entry in _candidates(engine):
         try:
-            opened = _open(_load(name, entry), precision, model, batch, threads)
+            opened = _open(load_kind(name, entry), precision, model, batch, threads)
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
@@ -88,7 +88,7 @@ def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, thr
     return kind(file, precision, batch, threads)
 
 
-def _load(name: str, entry: Entry | None = None) -> type[Engine]:
+def load_kind(name: str, entry: Entry | None = None) -> type[Engine]:
     """The class of an engine: of the one on a CPU by default."""
     module, kind, cure = entry or ENGINES[name]
     try:
@@ -103,7 +103,7 @@ def _alternatives() -> str:
     found = []
     for name, place, entry in _candidates("auto"):
         try:
-            found.append(f"{name} ({', '.join(_load(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
+            found.append(f"{name} ({', '.join(load_kind(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
         except UnavailableError:
             continue
     return " or ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"

@@ -10,6 +10,7 @@ import ctypes
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -66,7 +67,7 @@ class Gpu(ABC):
 
     @abstractmethod
     def _detach(self) -> None:
-        """Lets the primary context go; it lives on while others, PyTorch say, use it."""
+        """Lets the primary context go, which lives on while others, PyTorch say, use it."""
 
     @abstractmethod
     def stream(self) -> int:
@@ -116,8 +117,7 @@ class PycudaGpu(Gpu):
         super().__init__()
         self._cuda: Any = import_module("pycuda.driver")
         self._failures = (self._cuda.Error, CudaError)
-        self._cuda.init()
-        self._context = self._cuda.Device(0).retain_primary_context()
+        self._context = _pycuda_context()
         self._streams: dict[int, Any] = {}
 
     def _push(self) -> None:
@@ -127,7 +127,7 @@ class PycudaGpu(Gpu):
         self._cuda.Context.pop()
 
     def _detach(self) -> None:
-        self._context.detach()
+        pass  # see _pycuda_context
 
     def stream(self) -> int:
         stream = self._cuda.Stream(NON_BLOCKING)
@@ -153,6 +153,18 @@ class PycudaGpu(Gpu):
 
     def wait(self, stream: int) -> None:
         self._streams[stream].synchronize()
+
+
+@lru_cache(maxsize=1)
+def _pycuda_context() -> Any:
+    """The primary context, kept until the process ends.
+
+    Context.detach is meant for contexts that pycuda made: letting a primary one go, it leaves it on the driver's stack of current
+    contexts, dead, and does nothing at all in another thread than the one that retained it.
+    """
+    cuda: Any = import_module("pycuda.driver")
+    cuda.init()
+    return cuda.Device(0).retain_primary_context()
 
 
 class CudaPythonGpu(Gpu):
@@ -185,8 +197,7 @@ class CudaPythonGpu(Gpu):
         size = int(np.prod(shape))
         address = _call(self._cuda.cuMemHostAlloc, size, 0)
         self._undo.append(lambda: _call(self._cuda.cuMemFreeHost, address))
-        memory = (ctypes.c_uint8 * size).from_address(int(address))
-        return np.frombuffer(memory, np.uint8).reshape(shape)
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address))).reshape(shape)
 
     def memory(self, size: int) -> int:
         address = _call(self._cuda.cuMemAlloc, size)

@@ -176,7 +176,7 @@ def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
     largest: dict[str, float] = {}
 
     def look(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
-        return lambda module, given, maps: largest.update({name: float(maps.abs().max())})
+        return lambda _module, _given, maps: largest.update({name: float(maps.abs().max())})
 
     hooks = [module.register_forward_hook(look(name)) for name, module in lane_model.named_modules() if name]
     with torch.inference_mode():
@@ -239,9 +239,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
     parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")
-    parser.add_argument(
-        "--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up ones"
-    )
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up")
     args = parser.parse_args(arguments)
     outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
     try:

@@ -17,7 +17,7 @@ class OnnxCudaEngine(Engine):
     name = "onnx"
     version = onnxruntime.__version__
 
-    def _start(self, threads: int | None) -> None:
+    def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
         self.device = probe().gpu or "GPU"
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what it would print, it also raises

@@ -51,7 +51,7 @@ class TensorRTEngine(Engine):
     name = "tensorrt"
     version = ""
 
-    def _start(self, threads: int | None) -> None:
+    def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
         found = _require()
         trt = trt_api.import_tensorrt()
         type(self).version = trt.__version__

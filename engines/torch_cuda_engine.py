@@ -17,7 +17,7 @@ class TorchCudaEngine(Engine):
     name = "torch"
     version = torch.__version__
 
-    def _start(self, threads: int | None) -> None:
+    def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
         self.device = torch.cuda.get_device_name(0)
         network = load_lane_model(self.model).to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.precision == "fp16":
@@ -27,7 +27,7 @@ class TorchCudaEngine(Engine):
         self._input = self._host_input.to("cuda")
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():
-            aside = torch.cuda.Stream()
+            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP_RUNS):
                     network(self._input)

@@ -89,7 +89,7 @@ class Config(Protocol):
 class Builder(Protocol):
     """trt.Builder"""
 
-    num_DLA_cores: int
+    num_DLA_cores: int  # noqa: N815
 
     def create_network(self, flags: int) -> Network: ...
     def create_builder_config(self) -> Config: ...

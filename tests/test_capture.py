@@ -131,7 +131,8 @@ class TestEverySource:
         frames = iter(source)
         first = next(frames)
         copy = first.pixels.copy()
-        next(frames, None)
+        with contextlib.suppress(RunError):  # the camera of this test may have ended by now
+            next(frames, None)
         assert np.array_equal(first.pixels, copy)
 
     def test_times_are_multiples_of_the_time_base(self, source: Source) -> None:

@@ -114,7 +114,7 @@ def _tiny_is_bundled(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def runnable() -> list[tuple[str, str]]:
     """(engine, precision) of everything that this machine can do."""
-    return [(name, precision) for name in ENGINES for precision in choose._load(name).precisions()]
+    return [(name, precision) for name in ENGINES for precision in choose.load_kind(name).precisions()]
 
 
 @pytest.fixture(params=ENGINES)
@@ -320,7 +320,7 @@ def test_auto_takes_what_is_best_of_the_fp32_file_where_no_int8_is_bundled(
     shutil.copy(weights / "tiny.onnx", tmp_path)
     monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
     for name in ENGINES:
-        best = next(precision for precision in choose._load(name).precisions() if precision != "int8")
+        best = next(precision for precision in choose.load_kind(name).precisions() if precision != "int8")
         with open_engine(name, model="tiny") as opened:
             assert opened.precision == best
 
@@ -356,8 +356,8 @@ def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_p
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"engine": "tensorrt"}, "no tensorrt engine: ask for auto, openvino or onnx or torch"),
-        ({"engine": "tflite"}, "no engine is called 'tflite': there are auto, openvino, onnx, torch"),
+        ({"engine": "tensorrt"}, "tensorrt cannot run here: "),
+        ({"engine": "tflite"}, "no engine is called 'tflite': there are auto, tensorrt, onnx, torch, openvino"),
         ({"precision": "fp8"}, "no precision is called 'fp8': there are auto, fp32, bf16, fp16, int8"),
         ({"engine": "torch", "precision": "int8"}, "torch runs no int8 here, only fp32. Ask for"),
         ({"engine": "onnx", "precision": "bf16"}, "onnx runs no bf16 here, only fp32 and int8. Ask for"),

@@ -144,15 +144,18 @@ class TestVideoIsTheSourceAgain:
     @pytest.mark.parametrize(
         "colour",
         [
-            Colour(),
-            Colour(6, 1, 6, 6),
-            Colour(5, 1, 5, 6),
-            Colour(9, 1, 9, 14),
-            Colour(2, 0, 2, 2),
-            Colour(1, 2, 1, 1),
-            Colour(0, 2, 1, 13),
+            pytest.param(Colour(), id="bt709"),
+            pytest.param(Colour(6, 1, 6, 6), id="ntsc"),
+            pytest.param(Colour(5, 1, 5, 6), id="pal"),
+            pytest.param(
+                Colour(9, 1, 9, 14),
+                id="bt2020",
+                marks=pytest.mark.skipif(int(av.__version__.split(".")[0]) < 18, reason="PyAV 17 converts BT.2020 by another matrix"),
+            ),
+            pytest.param(Colour(2, 0, 2, 2), id="unspecified"),
+            pytest.param(Colour(1, 2, 1, 1), id="full range"),
+            pytest.param(Colour(0, 2, 1, 13), id="rgb"),
         ],
-        ids=["bt709", "ntsc", "pal", "bt2020", "unspecified", "full range", "rgb"],
     )
     def test_colours(self, tmp_path: Path, colour: Colour) -> None:
         colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128], [30, 200, 250]], np.uint8)

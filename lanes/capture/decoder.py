@@ -24,9 +24,6 @@ SWSCALE_DEFAULT = 5
 SWSCALE_MATRICES = {1: 1, 5: 5, 6: 5, 7: 7, 9: 9}
 """The matrices of ITU-T H.273 that YUV 4:2:0 can have, to swscale's numbers for them."""
 
-SINGLE_THREADED = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
-"""For `reformat`, which before PyAV 17 knew nothing else: the other threads are busy, and splitting a picture costs more than it saves."""
-
 _DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError)
 
 # Damage makes a demuxer raise without moving on in some formats: that often in a row, and the file has ended.
@@ -71,7 +68,7 @@ class Decoder:
             "src_colorspace": matrix,
             "dst_colorspace": SWSCALE_DEFAULT,
             "src_color_range": self.colour.range,
-            **SINGLE_THREADED,
+            "threads": 1,  # the others are busy, and splitting a picture costs more than it saves
         }
 
         self._interlaced = False

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from lanes.capture.decoder import SINGLE_THREADED, SWSCALE_DEFAULT, SWSCALE_MATRICES
+from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
 from lanes.capture.source import Colour, SourceInfo
 from lanes.errors import RequestError, RunError
 from lanes.frame import Frame
@@ -73,7 +73,7 @@ class VideoSink(Sink):
             "src_colorspace": SWSCALE_DEFAULT,
             "dst_colorspace": matrix,
             "dst_color_range": self._tags.range,
-            **SINGLE_THREADED,
+            "threads": 1,  # as in decoding
         }
         try:
             self._container, self._stream = self._open()

@@ -1,0 +1,54 @@
+"""Memory does not grow with the length of a video. Takes some twenty minutes: `pytest -m slow tests/test_memory.py`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from lanes.renderer.clip import write_clip
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOP_SECONDS = 6
+
+
+def repeat(loop: Path, path: Path, times: int) -> None:
+    """The same stretch of road again and again, without encoding it anew."""
+    with av.open(str(path), "w") as out:
+        stream = None
+        for round_ in range(times):
+            with av.open(str(loop)) as container:
+                source = container.streams.video[0]
+                stream = stream or out.add_stream_from_template(source)
+                shift = int(round_ * Fraction(LOOP_SECONDS) / source.time_base)
+                for packet in container.demux(source):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    out.mux(packet)
+
+
+def peak_memory(source: Path, output: Path) -> int:
+    """Kilobytes that the main job had resident at the most."""
+    command = [sys.executable, str(ROOT / "run_video.py"), "--source", str(source), "--output", str(output), "--quiet", "--overwrite"]
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return usage.ru_maxrss
+
+
+@pytest.mark.slow
+def test_ten_minutes_take_no_more_memory_than_one(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.mp4"
+    write_clip(loop, LOOP_SECONDS)
+    peaks = {}
+    for minutes in (1, 10):
+        repeat(loop, tmp_path / "long.mp4", 60 // LOOP_SECONDS * minutes)
+        peaks[minutes] = peak_memory(tmp_path / "long.mp4", tmp_path / "out.mp4")
+    print(f"peak memory, MB: {peaks[1] / 1024:.0f} for one minute, {peaks[10] / 1024:.0f} for ten")
+    assert peaks[10] <= 1.15 * peaks[1]
