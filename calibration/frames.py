@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
+from calibration.progress import follow
 from lanes.capture import open_sources
 from lanes.data.lanedata import LabelledFrame, list_frames
 from lanes.errors import RequestError
@@ -104,7 +104,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
             raise RequestError("the val frames judge how well a model was trained and must stay unseen: calibrate on --split train")
         kept_labels, held_labels = hold_out(list_frames(labels, split))
         candidates = spread(kept_labels, CANDIDATES)
-        kept += [_read_labelled(frame, transform, False) for frame in track(candidates, "reading frames", console=console, transient=True)]
+        kept += [_read_labelled(frame, transform, False) for frame in follow(candidates, "reading frames", console)]
         judges = [_read_labelled(frame, transform, True) for frame in spread_by_source(held_labels, JUDGES)]
     if len(kept) < FEWEST or len(judges) < FEWEST:
         # Three quarters are chosen from, and a quarter is held out.
@@ -128,7 +128,7 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
                 raise RequestError(f"{text}: calibration needs recorded frames; give a video, a folder or a glob")
             found: list[Sample] = []
             stride = 1
-            for index, frame in enumerate(track(source, source.info.name, source.info.frames, console=console, transient=True)):
+            for index, frame in enumerate(follow(source, source.info.name, console, source.info.frames)):
                 if index % stride:
                     continue
                 picture = _fit(frame.pixels, transform)

@@ -13,9 +13,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from calibration.frames import Sample
+from calibration.progress import follow
 from engines.choose import open_engine
 from engines.engine import Engine
 from engines.model_file import ModelFile
@@ -88,7 +88,7 @@ class Judge:
         self.threshold = round(255 * model.metadata.threshold)
         self._transform = model.metadata.transform
         with open_engine(precision="fp32", model=model.path, batch=model.batch or 1) as engine:
-            self.maps = run_engine(engine, samples, console, "fp32")
+            self.maps = run_engine(engine, samples, console, "judging fp32")
         self.reference = self._score(self.maps)
         if not (self.maps > self.threshold).any():
             raise RunError(
@@ -99,7 +99,7 @@ class Judge:
         """Runs an int8 model file; `what` it is called in progress. Returns its score, and its maps, (N, H, W) uint8."""
         file = ModelFile.load(path)
         with open_engine(precision="int8", model=path, batch=file.batch or 1) as engine:
-            maps = run_engine(engine, self.samples, self._console, what)
+            maps = run_engine(engine, self.samples, self._console, f"judging {what}")
         return self._score(maps), maps
 
     def passes(self, score: Score) -> bool:
@@ -140,8 +140,8 @@ def _compare(transform: FrameTransform, sample: Sample, probability: Maps, thres
 
 def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks, 1 where both are empty."""
-    either = np.count_nonzero(one | other)
-    return np.count_nonzero(one & other) / either if either else 1.0
+    either = int(np.count_nonzero(one | other))
+    return int(np.count_nonzero(one & other)) / either if either else 1.0
 
 
 def run_engine(engine: Engine, samples: Sequence[Sample], console: Console | None = None, what: str = "") -> Maps:
@@ -149,7 +149,7 @@ def run_engine(engine: Engine, samples: Sequence[Sample], console: Console | Non
     transform = engine.model.metadata.transform
     maps = np.empty((len(samples), transform.height, transform.width), np.uint8)
     batch = np.empty((engine.batch, transform.height, transform.width, 3), np.uint8)
-    for index, sample in enumerate(track(samples, what, console=console, transient=True, disable=console is None)):
+    for index, sample in enumerate(follow(samples, what, console) if console else samples):
         batch[:] = sample.picture
         maps[index] = engine.infer(batch)[0]
     return maps
@@ -175,7 +175,7 @@ def run_everywhere(path: Path, samples: Sequence[Sample]) -> dict[str, Maps]:
 
 
 def measure_latency(fp32: Path, int8: Path, picture: NDArray[np.uint8], batch: int) -> tuple[dict[str, float], str]:
-    """Median milliseconds a call by precision (fp32, bf16 where there is one, int8), in the fastest engine that works here, and its name.
+    """Median milliseconds a picture by precision (fp32, bf16 where there is one, int8) in the fastest engine here, and its name.
 
     The runs take turns, so that all see the machine equally busy.
     """
@@ -193,4 +193,4 @@ def measure_latency(fp32: Path, int8: Path, picture: NDArray[np.uint8], batch: i
                 if run >= WARM_UP_RUNS:
                     times[precision].append(1000 * (perf_counter() - start))
         name = f"{engines['int8'].name} {engines['int8'].version}"
-    return {precision: float(np.median(taken)) for precision, taken in times.items()}, name
+    return {precision: float(np.median(taken)) / batch for precision, taken in times.items()}, name

@@ -11,6 +11,7 @@ fp32 by an IoU of 0.97. Layers that cost too much stay in fp32; a model that doe
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
@@ -20,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from rich.console import Console
-from rich.progress import track
 
 from calibration.frames import Material, Sample, gather, spread
 from calibration.gate import Gate, Judge, Score, iou, measure_latency, run_engine, run_everywhere
 from calibration.page import write_page
 from calibration.portable import check_portable
+from calibration.progress import follow
 from calibration.qdq import Layer, list_layers, quantise_layers
 from calibration.ranges import CALIBRATORS, collect
 from calibration.report import LayerCost, Report
@@ -64,7 +65,7 @@ class Quantiser:
             raise RequestError(f"{model.path} has no convolution with constant weights to quantise")
         self._graph = graph
         self._folder = folder
-        pictures = (sample.picture for sample in track(samples, "ranges of activations", console=console, transient=True))
+        pictures = (sample.picture for sample in follow(samples, "ranges of activations", console))
         tensors = list(dict.fromkeys(tensor for layer in self.layers for tensor in layer.tensors))
         histograms = collect(graph, tensors, pictures, model.batch)
         self._ranges = {name: {tensor: cut(histograms[tensor]) for tensor in tensors} for name, cut in CALIBRATORS.items()}
@@ -94,6 +95,8 @@ def quantise(model: ModelFile, material: Material, out: Path, console: Console, 
         RunError: the result does not pass; nothing is written.
     """
     with tempfile.TemporaryDirectory() as folder:
+        # A copy, so that nobody exports a newer one under way.
+        model = ModelFile.load(Path(shutil.copy(model.path, Path(folder) / "fp32.onnx")))
         judge = Judge(model, material.judges, gate or Gate(), console)
         quantiser = Quantiser(model, material.calibration, Path(folder), console)
         calibrators = {name: judge.score(quantiser.write(quantiser.layers, name), name)[0] for name in CALIBRATORS}
@@ -131,7 +134,7 @@ def measure_layers(quantiser: Quantiser, calibrator: str, samples: Sequence[Samp
         expected = run_engine(engine, samples)
     total = sum(layer.multiplications for layer in quantiser.layers)
     costs = []
-    for layer in track(quantiser.layers, "cost of each layer", console=console, transient=True):
+    for layer in follow(quantiser.layers, "cost of each layer", console):
         with open_engine(precision="int8", model=quantiser.write([layer], calibrator), batch=batch) as engine:
             given = run_engine(engine, samples)
         error = float(np.sqrt(np.mean((given.astype(np.float32) - expected) ** 2)))

@@ -60,7 +60,10 @@ def collect(
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Waiting threads sleep: most of the time goes into the histograms, and spinning would take a core from them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     histograms = {name: Histogram() for name in tensors}
     for picture in pictures:
         given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(picture[None], batch or 1, axis=0)})

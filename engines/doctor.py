@@ -47,7 +47,7 @@ def main() -> int:
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
-    facts = dict(tuple(part.strip() for part in line.split(":", 1)) for line in reversed(lines) if ":" in line)
+    facts = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
     flags = facts.get("flags", facts.get("Features", "")).split()
     features = [words for flag, words in FEATURES.items() if flag in flags]
     name = facts.get("model name", platform.processor() or platform.machine())

@@ -85,8 +85,10 @@ def read_findings(printed: str, status: int | None) -> Probe:
     for line in printed.splitlines():
         if line.startswith("{"):
             found |= json.loads(line)
-    trying = found.pop("trying", "starting Python")
-    if status != 0 and not found["lacking"]:
+    trying, error = found.pop("trying", "starting Python"), found.pop("error", None)
+    if error is not None:
+        found["lacking"] = f"{trying} fails ({error})"
+    elif status != 0 and not found["lacking"]:
         how = "does not come back" if status is None else f"kills the process (exit status {status})"
         found["lacking"] = f"{trying} {how}: see that driver and TensorRT are of versions that belong together"
     return Probe(**found)
@@ -98,6 +100,8 @@ def main() -> None:
         _look()
     except _LackingError as lack:
         _say(lacking=str(lack))
+    except Exception as error:  # whatever a library throws, the caller is to hear of it in one line
+        _say(error=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 class _LackingError(Exception):

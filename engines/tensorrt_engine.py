@@ -117,6 +117,9 @@ class TensorRTEngine(Engine):
             self._gpu.wait(slot.stream)
         return slot.output
 
+    def __enter__(self) -> TensorRTEngine:
+        return self
+
     def _infer(self, batch: Pictures) -> Pictures:
         if self._under_way:
             raise RuntimeError("batches are under way by submit: take their results first")

@@ -53,8 +53,11 @@ def shell(command: str, folder: Path) -> None:
 def test_the_first_command_installs_from_nothing_and_makes_the_demo(copy: Path) -> None:
     shell(INSTALL_AND_RUN, copy)
     assert sorted(path.name for path in (copy / "outputs").iterdir()) == ["demo_lanes.mp4", "demo_lanes.png"]
-    brought = subprocess.run([copy / ".venv/bin/pip", "list"], capture_output=True, text=True, check=True).stdout.lower()
-    assert not re.search(r"^(torch|nvidia|tensorrt|pycuda|lightning)", brought, re.MULTILINE), "the base package brings no torch and no CUDA"
+    listed = subprocess.run([copy / ".venv/bin/pip", "list"], capture_output=True, text=True, check=True)
+    brought = listed.stdout.lower()
+    assert not re.search(r"^(torch|nvidia|tensorrt|pycuda|lightning)", brought, re.MULTILINE), (
+        "the base package brings no torch and no CUDA"
+    )
 
 
 def test_the_second_command_is_what_ci_runs() -> None:
