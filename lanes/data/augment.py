@@ -157,8 +157,7 @@ def _veil(pixels: Picture, rng: Generator) -> Picture:
     height = pixels.shape[0]
     density = np.linspace(rng.uniform(0.3, 0.8), rng.uniform(0.0, 0.4), height, dtype=np.float32)[:, None, None]
     veil = rng.uniform(90, 235)
-    veiled: Picture = (pixels * (1 - density) + veil * density).astype(np.uint8)
-    return veiled
+    return np.clip(pixels * (1 - density) + veil * density, 0, 255).astype(np.uint8)
 
 
 def _glare(pixels: Picture, rng: Generator) -> Picture:
