@@ -166,7 +166,7 @@ def _glare(pixels: Picture, rng: Generator) -> Picture:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     distance = np.hypot(x - rng.uniform(0, width), y - rng.uniform(0, 0.8 * height))
     light = rng.uniform(60, 220) * np.exp(-distance / (width * rng.uniform(0.05, 0.4)))
-    return np.clip(pixels + light[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(pixels + light[..., None], 0, 255), np.uint8)
 
 
 def _drops(pixels: Picture, rng: Generator) -> Picture:
