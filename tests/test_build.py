@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -197,7 +198,16 @@ def test_ctrl_c_cancels_and_leaves_nothing(models: dict[str, ModelFile], tmp_pat
         "--out",
         str(tmp_path / "a.plan"),
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
+    # Whoever started the tests in the background has SIGINT ignored, and every process below inherits that.
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert ended.returncode == 130
     assert ended.stderr.strip() == "engines.build: cancelled, nothing was written"
     assert list(tmp_path.iterdir()) == []
