@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--source",
         metavar="S",
         help="a video file; a folder or a glob of images or of videos; 0 or /dev/video0 (camera); csi://0; rtsp://, rtmp://, http(s)://; "
-        "synthetic:// (rendered road)",
+        "synthetic:// (rendered road); default the bundled demo clip",
     )
     parser.add_argument(
         "--output", metavar="PATH", help="overlay video (.mp4), a folder for images, or none; default outputs/<name>_lanes.mp4"
@@ -81,11 +81,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    args = parser.parse_args(arguments)
-    args.demo = not (sys.argv[1:] if arguments is None else arguments)
-    if args.source is None and not args.demo:
-        parser.error("--source is missing (only a run without any argument takes the demo clip)")
-    return args
+    return parser.parse_args(arguments)
 
 
 def probability(text: str) -> float:
@@ -165,7 +161,7 @@ class Run:
         output, info = self.args.output, source.info
         if output == "none":
             return None, None
-        if self.args.demo:
+        if output is None and self.args.source is None:
             path = default_output(info)
             for number in itertools.count(2):
                 if not path.exists():
@@ -188,7 +184,7 @@ class Run:
             "device": engine.device,
             "version": engine.version,
         }
-        source = {"name": self.names[0] if len(self.names) == 1 else self.args.source, "files": self.names, "live": self.args.live}
+        source = {"name": self.names[0] if len(self.names) == 1 else str(self.args.source), "files": self.names, "live": self.args.live}
         report = self.log.report(corrupt=self.corrupt, engine=facts, source=source)
         self.console.print(latency_table(report))
         self.console.print(summary_line(report), highlight=False, soft_wrap=True)
@@ -220,7 +216,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         RunError: it failed under way; what was finished is kept.
     """
     check_places(args)
-    sources = open_sources(str(DEMO_CLIP) if args.demo else args.source, live=args.live)
+    sources = open_sources(args.source or str(DEMO_CLIP), live=args.live)
     with ExitStack() as stack:
         segmenter = stack.enter_context(load_segmenter(args.model, args.engine, args.precision))
         console.print(segmenter.engine.reason, style="dim", highlight=False, soft_wrap=True)

@@ -163,7 +163,6 @@ WRONG = {
     "a negative limit": ("--source {d}/drive.mp4 --limit -3", "-3"),
     "a threshold above one": ("--source {d}/drive.mp4 --threshold 1.5", "1.5"),
     "a flag of no kind": ("--source {d}/drive.mp4 --frobnicate", "frobnicate"),
-    "no source": ("--limit 3", "--source"),
 }
 
 
@@ -254,6 +253,12 @@ def test_the_demo_needs_no_argument_and_never_overwrites(tmp_path: Path) -> None
         subprocess.run([sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, check=True, capture_output=True, timeout=300)
         assert count_frames(tmp_path / f"outputs/{made}.mp4") == count_frames(ROOT / "lanes/demo.mp4")
         assert cv2.imread(str(tmp_path / f"outputs/{made}.png")) is not None
+
+
+def test_without_a_source_the_demo_clip_is_taken_with_whatever_else_is_asked(tmp_path: Path) -> None:
+    assert run("--limit", 3, "--output", tmp_path / "o.mp4", "--masks", tmp_path / "m") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "o.mp4"]
+    assert count_frames(tmp_path / "o.mp4") == 3
 
 
 # --- real clips -------------------------------------------------------------------------------------------------------------------
