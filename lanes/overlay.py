@@ -118,7 +118,7 @@ class Overlay:
         rows = np.arange(seen.shape[0])
         nearness = np.clip((rows + at - top) / (bottom - top), 0.0, 1.0)
         opacity = FILL_OPACITY * nearness**0.7 * np.clip((bottom - rows - at) / (0.1 * height), 0.0, 1.0)
-        edges = np.flatnonzero(np.diff(np.round(opacity * 50))) + 1
+        edges = np.flatnonzero(np.diff(np.round(opacity * 100))) + 1
         for begin, end in zip([0, *edges.tolist()], [*edges.tolist(), len(rows)], strict=True):
             near = float(nearness[(begin + end) // 2])
             colour = tuple(round(near * a + (1.0 - near) * b) for a, b in zip(FILL_NEAR, FILL_FAR, strict=True))

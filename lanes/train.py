@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from engines.denormals import denormals_as_zero
 from lanes.data.augment import Sample
 from lanes.data.dataset import SYNTHETIC, TrainingStream, WholeFrames, load_samples
 from lanes.data.lanedata import LICENCES, list_frames
@@ -109,7 +110,6 @@ class LaneTraining(lightning.LightningModule):
 def train(args: argparse.Namespace) -> Path:
     """Runs the training and returns the checkpoint that `engines.export` takes."""
     lightning.seed_everything(args.seed, workers=True)
-    torch.set_flush_denormal(True)
     config = NETWORKS[args.network]
     transform = FrameTransform(*args.size)
     by_source: dict[str, list[Sample]] = {}
@@ -145,7 +145,8 @@ def train(args: argparse.Namespace) -> Path:
         gradient_clip_val=1.0,
         enable_model_summary=False,
     )
-    trainer.fit(module, loader, val_loaders, ckpt_path=resume)
+    with denormals_as_zero():
+        trainer.fit(module, loader, val_loaders, ckpt_path=resume)
     checkpoint: Path = args.out / f"{args.network}.pt"
     metadata = {
         "name": args.network,
