@@ -24,7 +24,7 @@ from rich.console import Console
 
 from calibration.frames import Material, Sample, gather, spread
 from calibration.gate import Gate, Judge, Score, iou, measure_latency, run_engine, run_everywhere
-from calibration.page import write_page
+from calibration.page import calibration_page
 from calibration.portable import check_portable
 from calibration.progress import follow
 from calibration.qdq import Layer, list_layers, quantise_layers
@@ -246,7 +246,7 @@ def run(args: argparse.Namespace, console: Console) -> Report:
     )
     report = quantise(model, material, args.out, console)
     if args.page is not None:
-        write_atomically(args.page, write_page(report).encode())
+        write_atomically(args.page, calibration_page(report).encode())
     return report
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
 from html import escape
 
 import cv2
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from calibration.frames import spread
 from calibration.gate import iou
 from calibration.report import Report
+from lanes.page import picture, table, write_page
 
 Picture = NDArray[np.uint8]
 
@@ -25,21 +24,14 @@ GAINED = (255, 200, 0)
 """Colours, BGR, of lane, of lane that only fp32 sees, and of lane that only int8 sees."""
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --dim: #888; --bar: #3a8f5c; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
-tr.kept td { font-weight: 600; } p.dim, figcaption { color: var(--dim); } td.bar { width: 12rem; }
+tr.kept td { font-weight: 600; } td.bar { width: 12rem; }
 td.bar i { display: block; height: .7rem; background: var(--bar); border-radius: 2px; } tr.float td.bar i { background: #c0392b; }
 .frame { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; margin: 0 0 1.2rem; }
-.frame figcaption { grid-column: 1 / -1; } img { width: 100%; display: block; border-radius: 3px; }
-b.lost { color: #ff3c3c; } b.gained { color: #00a5d8; }
+.frame figcaption { grid-column: 1 / -1; } b.lost { color: #ff3c3c; } b.gained { color: #00a5d8; }
 """
 
 
-def write_page(report: Report) -> str:
+def calibration_page(report: Report) -> str:
     """The page as HTML, complete in itself: no other file and no network is needed to show it."""
     material = report.material
     judged = "against their labels" if material.labelled else "against fp32, for want of labels"
@@ -59,8 +51,7 @@ def write_page(report: Report) -> str:
         "<h2>Layers</h2><p class=dim>What comes of it when one layer is quantised and no other.</p>",
         _layers(report),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(report.name)} in int8</title><style>{STYLE}</style>'
-    return head + "\n".join(body) + "</html>\n"
+    return write_page(f"{report.name} in int8", body, STYLE)
 
 
 def _latency(report: Report) -> str:
@@ -70,7 +61,7 @@ def _latency(report: Report) -> str:
     ]
     engines = ", ".join(f"{name} (IoU {value:.4f})" for name, value in report.engines.items())
     ran = f"<p class=dim>Median, the runs taking turns, in {escape(report.engine)}. The int8 file was run in {escape(engines)}.</p>"
-    return _table(["precision", "a frame", "times int8"], rows) + ran
+    return table(["precision", "a frame", "times int8"], rows) + ran
 
 
 def _calibrators(report: Report) -> str:
@@ -80,7 +71,7 @@ def _calibrators(report: Report) -> str:
         f1 = [f"{value:.4f}" for value in ([score.mean_f1, *score.f1.values()] if sources else [])]
         rows.append([name, *f1, f"{score.agreement:.4f}"])
         kept.append("kept" if name == report.calibrator else "")
-    return _table(["", *(["relaxed F1", *sources] if sources else []), "IoU with fp32"], rows, kept)
+    return table(["", *(["relaxed F1", *sources] if sources else []), "IoU with fp32"], rows, kept)
 
 
 def _layers(report: Report) -> str:
@@ -95,16 +86,6 @@ def _layers(report: Report) -> str:
         )
     head = "".join(f"<th>{name}</th>" for name in ("layer", "share of work", "error, of 255", "IoU with fp32", "runs in", ""))
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str] | None = None) -> str:
-    kinds = kinds or [""] * len(rows)
-    lines = [f'<tr class="{kind}">{_cells(row)}</tr>' for row, kind in zip(rows, kinds, strict=True)]
-    return f"<table><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>{''.join(lines)}</table>"
-
-
-def _cells(row: Sequence[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
 
 
 def _masks(report: Report, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -130,7 +111,7 @@ def _frame(report: Report, index: int) -> str:
         _painted(_painted(both, _wider(fp32 & ~int8), LOST), _wider(int8 & ~fp32), GAINED),
     ]
     caption = f"{sample.name}: IoU {iou(fp32, int8):.3f}"
-    return f"<figure class=frame>{''.join(map(_image, pictures))}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure class=frame>{''.join(picture(one, '', 82) for one in pictures)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _wider(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -141,8 +122,3 @@ def _painted(picture: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, 
     painted: Picture = picture.copy()
     painted[mask] = colour
     return painted
-
-
-def _image(picture: Picture) -> str:
-    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])[1].tobytes()
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(encoded).decode()}">'

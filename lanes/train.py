@@ -24,14 +24,14 @@ from torch.utils.data import DataLoader
 
 from engines.denormals import denormals_as_zero
 from lanes.data.augment import Sample
-from lanes.data.dataset import SYNTHETIC, TrainingStream, WholeFrames, load_samples
+from lanes.data.dataset import SYNTHETIC, Batch, TrainingStream, WholeFrames, load_samples, normalise
 from lanes.data.lanedata import LICENCES, list_frames
 from lanes.errors import RequestError
 from lanes.models import NETWORKS
 from lanes.models.unet import UNet
 from lanes.transform import FrameTransform
 
-MIX = {"camvid": 0.20, "roboflow_ego": 0.20, "udacity_ego": 0.10, "ceymo_lines": 0.25, "curvelanes_mini": 0.05, SYNTHETIC: 0.20}
+MIX = {"camvid": 0.18, "roboflow_ego": 0.18, "udacity_ego": 0.09, "ceymo_lines": 0.22, "curvelanes_mini": 0.05, SYNTHETIC: 0.28}
 """Share of the training examples that each source gives: by how much variety it holds rather than by how many frames."""
 
 
@@ -67,15 +67,18 @@ class LaneTraining(lightning.LightningModule):
         self.counts: dict[str, Tensor] = defaultdict(lambda: torch.zeros(3))
         self.losses: list[float] = []
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002 - Lightning gives it
+        return normalise(batch)
+
+    def training_step(self, batch: Batch) -> Tensor:
         pixels, target, weight = batch
-        loss = lane_loss(self.network(pixels.to(memory_format=torch.channels_last)), target, weight)
+        loss = lane_loss(self.network(pixels), target, weight)
         self.log("train_loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002 - Lightning gives it
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002 - Lightning gives it
         pixels, target, weight = batch
-        logits = self.network(pixels.to(memory_format=torch.channels_last))
+        logits = self.network(pixels)
         said = (logits > 0) & (weight > 0)
         true = (target > 0.5) & (weight > 0)
         counts = torch.stack([(said & true).sum(), said.sum(), true.sum()]).cpu().float()

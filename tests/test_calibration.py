@@ -22,7 +22,7 @@ from calibration import int8
 from calibration.frames import Material, choose_unlike, gather, hold_out, read_frames
 from calibration.gate import Gate, iou
 from calibration.int8 import quantise
-from calibration.page import write_page
+from calibration.page import calibration_page
 from calibration.portable import check_portable
 from calibration.qdq import list_layers, quantise_layers
 from calibration.ranges import CALIBRATORS, Histogram
@@ -356,7 +356,7 @@ def test_one_outlier_is_cut_by_all_but_minmax() -> None:
 
 
 def test_page_is_complete_in_itself(result: tuple[Report, Path]) -> None:
-    page = write_page(result[0])
+    page = calibration_page(result[0])
     assert page.count("<img") == page.count('src="data:image/jpeg;base64,') >= 9
     assert "http" not in page
     assert "url(" not in page

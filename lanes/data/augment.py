@@ -37,12 +37,12 @@ class Sample:
 def random_view(sample: Sample, transform: FrameTransform, width: int, height: int, rng: Generator) -> Sample:
     """A `width` x `height` crop of the sample as the model would see it from a camera a little different.
 
-    The frame is placed as `transform` places it, then scaled by 0.75 to 1.6, stretched, turned by a few degrees, sheared into a
+    The frame is placed as `transform` places it, then scaled by 0.65 to 1.6, stretched, turned by a few degrees, sheared into a
     mild perspective and mirrored half the time. Two crops of three are centred near paint.
     """
     frame_height, frame_width = sample.target.shape
     to_model = np.vstack([transform.fit(frame_width, frame_height).matrix, (0, 0, 1)])
-    scale = float(np.exp(rng.uniform(np.log(0.75), np.log(1.6))))
+    scale = float(np.exp(rng.uniform(np.log(0.65), np.log(1.6))))
     stretch = float(np.exp(rng.normal(0, 0.10)))
     angle = np.deg2rad(rng.normal(0, 2.0))
     mirror = -1.0 if rng.random() < 0.5 else 1.0
@@ -91,11 +91,36 @@ def _focus(sample: Sample, rng: Generator) -> tuple[float, float]:
     return float(rng.uniform(0.2, 0.8) * width), float(rng.uniform(0.35, 0.8) * height)
 
 
+Palette = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Mean and spread, (3,) each, of a picture's L*a*b* channels as OpenCV's 8-bit conversion scales them."""
+
+
+def palette(pixels: Picture) -> Palette:
+    """The colours of a picture (H, W, 3, uint8 BGR), summed up."""
+    mean, spread = cv2.meanStdDev(cv2.cvtColor(cv2.resize(pixels, (96, 54), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2LAB))
+    return mean[:, 0].astype(np.float32), spread[:, 0].astype(np.float32)
+
+
+def recolour(pixels: Picture, wanted: Palette, share: float) -> Picture:
+    """A picture (H, W, 3, uint8 BGR) moved by `share` (0 to 1) towards the colours of another one.
+
+    The colour transfer of Reinhard et al. 2001 ("Color transfer between images"): one road in the light and the camera of another.
+    """
+    mean, spread = palette(pixels)
+    target_mean, target_spread = (own + share * (other - own) for own, other in zip((mean, spread), wanted, strict=True))
+    # A flat channel (a grey night) must not have its noise blown up to somebody else's colours.
+    gain = np.clip(target_spread / np.maximum(spread, 1.0), 0.4, 2.0)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    table = np.clip((levels - mean) * gain + target_mean, 0, 255).astype(np.uint8)[None]
+    return cv2.cvtColor(cv2.LUT(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB), table), cv2.COLOR_LAB2BGR).astype(np.uint8, copy=False)
+
+
 def random_light(pixels: Picture, rng: Generator) -> Picture:
     """The same view (H, W, 3, uint8 BGR) in another light, through another lens and camera. Returns a new array."""
     pixels = _tone(pixels, rng)
     for chance, effect in (
         (0.30, _shadow),
+        (0.12, _dusk),
         (0.12, _night),
         (0.12, _veil),
         (0.08, _glare),
@@ -138,6 +163,13 @@ def _shadow(pixels: Picture, rng: Generator) -> Picture:
         shade = cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
     depth = rng.uniform(0.25, 0.75)
     return _scale_by(pixels, 1 - depth * cv2.resize(shade, (width, height)).astype(np.float32) / 255)
+
+
+def _dusk(pixels: Picture, rng: Generator) -> Picture:
+    """The last light, or an exposure set by a bright sky: the road dark and bluish, the paint a little less dark."""
+    gain = np.exp(rng.uniform(np.log(0.15), np.log(0.6))) * np.array([1 + rng.uniform(-0.05, 0.25), 1.0, 1 - rng.uniform(-0.05, 0.15)])
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    return cv2.LUT(pixels, np.clip(levels * gain, 0, 255).astype(np.uint8)[None]).astype(np.uint8, copy=False)
 
 
 def _night(pixels: Picture, rng: Generator) -> Picture:

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from lanes.data.augment import Sample, random_light, random_view
+from lanes.data.augment import Sample, palette, random_light, random_view, recolour
 from lanes.data.labels import supervise
 from lanes.data.lanedata import LabelledFrame
 from lanes.models import IMAGE_MEAN, IMAGE_STD
@@ -20,6 +20,9 @@ from lanes.transform import FrameTransform
 
 SYNTHETIC = "synthetic"
 """The name under which the renderer stands among the sources of a mix."""
+
+RECOLOURED = 0.25
+"""Share of the training examples that take on the colours of a frame of any other source."""
 
 
 def load_samples(frames: Sequence[LabelledFrame], longest_side: int = 960) -> list[Sample]:
@@ -45,14 +48,25 @@ def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
     return Sample(rendering.pixels, rendering.paint, weight)
 
 
-def to_tensors(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    """A sample as the network takes it: pixels (3, H, W) float32 normalised RGB, target and weight (1, H, W) float32, 0 to 1."""
-    rgb = torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1])).permute(2, 0, 1).float() / 255
-    pixels = (rgb - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
-    return pixels, torch.from_numpy(sample.target)[None].float() / 255, torch.from_numpy(sample.weight)[None].float() / 255
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Pixels (N, 3, H, W) uint8 RGB, target and weight (N, 1, H, W) uint8, as loaders give them: a quarter of the bytes that floats are."""
 
 
-class TrainingStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+def to_tensors(sample: Sample) -> Batch:
+    """A sample as one item of a `Batch`, without the first axis."""
+    rgb = torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1].transpose(2, 0, 1)))
+    return rgb, torch.from_numpy(sample.target)[None], torch.from_numpy(sample.weight)[None]
+
+
+def normalise(batch: Batch) -> Batch:
+    """A batch as the network and the loss take it, on the device it lies on: float32, normalised RGB, target and weight 0 to 1."""
+    rgb, target, weight = batch
+    mean, std = (torch.tensor(values, device=rgb.device).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
+    pixels = (rgb.to(torch.float32, memory_format=torch.channels_last) / 255 - mean) / std
+    return pixels, target.float() / 255, weight.float() / 255
+
+
+class TrainingStream(IterableDataset[Batch]):
     """An endless stream of augmented crops, drawn from the sources in the proportions of `mix`.
 
     Args:
@@ -72,8 +86,9 @@ class TrainingStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         self.transform = transform
         self.crop = crop
         self.seed = seed
+        self.palettes = [palette(sample.pixels) for group in samples.values() for sample in group]
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
@@ -87,10 +102,13 @@ class TrainingStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         else:
             sample = self.samples[name][int(rng.integers(len(self.samples[name])))]
         view = random_view(sample, self.transform, *self.crop, rng)
-        return Sample(random_light(view.pixels, rng), view.target, view.weight)
+        pixels = view.pixels
+        if self.palettes and rng.random() < RECOLOURED:
+            pixels = recolour(pixels, self.palettes[int(rng.integers(len(self.palettes)))], float(rng.uniform(0.3, 1)))
+        return Sample(random_light(pixels, rng), view.target, view.weight)
 
 
-class WholeFrames(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class WholeFrames(Dataset[Batch]):
     """Frames as the model sees them, without augmentation, for validation."""
 
     def __init__(self, samples: Sequence[Sample], transform: FrameTransform) -> None:
@@ -100,7 +118,7 @@ class WholeFrames(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         sample = self.samples[index]
         height, width = sample.target.shape
         place = self.transform.fit(width, height)

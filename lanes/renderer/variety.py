@@ -29,6 +29,7 @@ VEHICLE_COLOURS: tuple[Colour, ...] = (
 
 
 def chance(rng: Rng, share: float) -> bool:
+    """True in `share` of all draws."""
     return bool(rng.random() < share)
 
 
@@ -93,7 +94,7 @@ def _lines(rng: Rng, setting: str) -> tuple[tuple[Line, ...], int, bool]:
     middle_yellow, left_yellow = chance(rng, 0.5), chance(rng, 0.5)
     lines = []
     for index in range(lanes + 1):
-        colour = "white"
+        colour, line_width = "white", width
         if index in (0, lanes):
             kind = (
                 pick(rng, solid=0.74, dashed=0.08, none=0.15, double=0.03)
@@ -102,8 +103,9 @@ def _lines(rng: Rng, setting: str) -> tuple[tuple[Line, ...], int, bool]:
             )
             if index == 0 and setting == "highway" and left_yellow:
                 colour = "yellow"
-            if setting == "city" and chance(rng, 0.15):
-                kind, colour = pick(rng, double=0.6, solid=0.4), "yellow"
+            if setting == "city" and chance(rng, 0.25):
+                # No waiting along a British kerb: one or two yellow lines as narrow as 50 mm.
+                kind, colour, line_width = pick(rng, double=0.7, solid=0.3), "yellow", float(rng.uniform(0.05, 0.12))
         elif two_way and index == lanes // 2:
             kind = pick(
                 rng, dashed=0.35, solid=0.15, double=0.25, solid_dashed=0.08, dashed_solid=0.1, double_dashed=0.03, dots=0.02, none=0.04
@@ -113,7 +115,7 @@ def _lines(rng: Rng, setting: str) -> tuple[tuple[Line, ...], int, bool]:
             kind = pick(rng, dashed=0.78, solid=0.1, dots=0.06, none=0.03, solid_dashed=0.015, double=0.015)
         if colour == "yellow" and chance(rng, 0.08):
             colour = "orange"
-        lines.append(_line(rng, kind, colour, wear, bright, width, dash, gap))
+        lines.append(_line(rng, kind, colour, wear, bright, line_width, dash, gap))
     lines_out, lane = tuple(lines), ego
     if chance(rng, 0.35):
         # Left-hand traffic is the mirror image.
@@ -193,7 +195,7 @@ def _light(rng: Rng, hour: str, setting: str) -> Light:
     if hour == "dusk":
         warm = float(rng.uniform(-0.1, 0.3))
         return Light(
-            ambient=float(rng.uniform(0.3, 0.7)),
+            ambient=float(rng.uniform(0.15, 0.7)),
             tint=(1 - warm, 1 - warm / 3, 1.0),
             headlights=float(rng.uniform(0, 0.3)),
             shadow=float(rng.uniform(0.1, 0.4)),
@@ -301,7 +303,7 @@ def _vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...]:
 def random_scene(rng: Rng) -> Scene:
     """A scene from wide but honest ranges: see `Scene.random`."""
     setting = pick(rng, highway=0.42, country=0.28, city=0.3)
-    hour = pick(rng, day=0.5, overcast=0.2, dusk=0.13, night=0.17)
+    hour = pick(rng, day=0.45, overcast=0.2, dusk=0.18, night=0.17)
     lines, ego_lane, two_way = _lines(rng, setting)
     lane_width = float(rng.uniform(*{"highway": (3.3, 3.9), "country": (2.6, 3.6), "city": (2.6, 3.6)}[setting]))
     wet = float(rng.uniform(0.2, 1.0)) if chance(rng, 0.35 if hour in ("overcast", "night") else 0.04) else 0.0
