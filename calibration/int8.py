@@ -11,7 +11,6 @@ fp32 by an IoU of 0.97. Layers that cost too much stay in fp32; a model that doe
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
@@ -96,7 +95,9 @@ def quantise(model: ModelFile, material: Material, out: Path, console: Console, 
     """
     with tempfile.TemporaryDirectory() as folder:
         # A copy, so that nobody exports a newer one under way.
-        model = ModelFile.load(Path(shutil.copy(model.path, Path(folder) / "fp32.onnx")))
+        copy = Path(folder) / "fp32.onnx"
+        copy.write_bytes(model.read())
+        model = ModelFile.load(copy)
         judge = Judge(model, material.judges, gate or Gate(), console)
         quantiser = Quantiser(model, material.calibration, Path(folder), console)
         calibrators = {name: judge.score(quantiser.write(quantiser.layers, name), name)[0] for name in CALIBRATORS}

@@ -171,7 +171,7 @@ def _create_network(trt: ModuleType, builder: trt_api.Builder, config: trt_api.C
 
 def _parse(trt: ModuleType, network: trt_api.Network, logger: Any, model: ModelFile) -> None:
     parser: trt_api.OnnxParser = trt.OnnxParser(network, logger)
-    if parser.parse(model.path.read_bytes()):
+    if parser.parse(model.read()):
         return
     why = _words(parser.get_error(0)) if parser.num_errors else _last(logger)
     raise RequestError(f"{trt_api.product(trt)} cannot read {model.path}: {why}")

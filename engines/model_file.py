@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
@@ -111,17 +112,30 @@ class ModelFile:
         sha256: of its bytes, in hexadecimal.
         metadata: what the file says about the model.
         batch: pictures in a batch, None where the file takes any number.
+        widened: whether the file's fp16 weights are read as fp32.
     """
 
     path: Path
     sha256: str
     metadata: ModelMetadata
     batch: int | None
+    widened: bool = False
 
     @property
     def precision(self) -> str:
-        """That of the file's weights: fp32, fp16 or int8."""
+        """That of the graph that `read` gives: fp32, fp16 or int8."""
         return self.metadata.precision
+
+    def read(self) -> bytes:
+        """The model as ONNX. Raises RequestError when the file can no longer be read."""
+        content = _read(self.path)
+        return _as_fp32(content) if self.widened else content
+
+    def as_fp32(self) -> ModelFile:
+        """An fp16 model for engines that calculate in fp32: the same weights, so a model need be stored only once, in half the bytes."""
+        content = _as_fp32(_read(self.path))
+        metadata = replace(self.metadata, precision="fp32")
+        return replace(self, sha256=hashlib.sha256(content).hexdigest(), metadata=metadata, widened=True)
 
     @classmethod
     def load(cls, path: Path) -> ModelFile:
@@ -149,6 +163,32 @@ def _read(path: Path) -> bytes:
     if not content:
         raise RequestError(f"{path} is empty: {CURE}")
     return content
+
+
+def _as_fp32(content: bytes) -> bytes:
+    """An fp16 graph with every number of half precision widened to single, which is exact."""
+    proto = onnx.load_model_from_string(content)
+    for weight in proto.graph.initializer:
+        _widen(weight)
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                _widen(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.FLOAT
+    for value in proto.graph.value_info:
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT16:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+    for entry in proto.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = replace(ModelMetadata.from_json(entry.value), precision="fp32").to_json()
+    widened: bytes = proto.SerializeToString()
+    return widened
+
+
+def _widen(tensor: TensorProto) -> None:
+    if tensor.data_type == TensorProto.FLOAT16:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
 
 
 def _read_metadata(path: Path, proto: onnx.ModelProto) -> ModelMetadata:
@@ -210,6 +250,8 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     wanted = FILE_PRECISION[precision]
     if is_path(model):
         file = ModelFile.load(Path(model))
+        if (file.precision, wanted) == ("fp16", "fp32"):
+            return file.as_fp32()
         if file.precision != wanted:
             runs = " or ".join(name for name, of_file in FILE_PRECISION.items() if of_file == file.precision)
             raise RequestError(f"{model} is an {file.precision} model and cannot run as {precision}: ask for {runs}, or for auto")
@@ -219,6 +261,8 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     if files is None:
         known = f"the bundled ones are {', '.join(models)}" if models else "none is bundled"
         raise RequestError(f"no model is called {model!r}: {known}; or give the path of an .onnx file")
+    if wanted == "fp32" and wanted not in files and "fp16" in files:
+        return ModelFile.load(files["fp16"]).as_fp32()
     if wanted not in files:
         raise RequestError(f"the model {model} is not bundled in {wanted}, only in {', '.join(files)}")
     return ModelFile.load(files[wanted])

@@ -22,7 +22,7 @@ class OnnxCudaEngine(Engine):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what it would print, it also raises
         try:
-            self._session = onnxruntime.InferenceSession(str(self.model.path), options, providers=[PROVIDER])
+            self._session = onnxruntime.InferenceSession(self.model.read(), options, providers=[PROVIDER])
             if self._session.get_providers()[0] != PROVIDER:  # it falls back to the CPU without a word when CUDA's libraries are missing
                 raise UnavailableError("onnx cannot load CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'")
             self._input = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(self._shape, np.uint8), "cuda", 0)

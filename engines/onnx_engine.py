@@ -27,7 +27,7 @@ class OnnxEngine(Engine):
         try:
             # The first session of a process leaves its calling thread with denormals off: here the block puts that right.
             with denormals_as_zero():
-                self._session = onnxruntime.InferenceSession(str(self.model.path), options, providers=["CPUExecutionProvider"])
+                self._session = onnxruntime.InferenceSession(self.model.read(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base but this
             raise UnavailableError(f"onnx cannot run {self.model.path} ({str(error).strip().splitlines()[0]})") from None
         self._input: Pictures | None = None

@@ -32,7 +32,7 @@ class OpenVinoEngine(Engine):
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
-            network = _core().read_model(self.model.path)
+            network = _core().read_model(self.model.read())
             network.reshape(self._shape)
             self._request = _core().compile_model(network, "CPU", options).create_infer_request()
         except RuntimeError as error:

@@ -83,11 +83,13 @@ class TorchEngine(Engine):
 
 def load_lane_model(model: ModelFile) -> LaneModel:
     """The network of an fp32 model file, as a PyTorch module. Raises RequestError when graph and metadata do not belong together."""
-    graph = onnx.load(model.path).graph
+    graph = onnx.load_model_from_string(model.read()).graph
     weights = {weight.name: torch.from_numpy(onnx.numpy_helper.to_array(weight).copy()) for weight in graph.initializer}
     try:
         lane_model = LaneModel(UNet(**model.metadata.network))
-        lane_model.load_state_dict({name: weights[name] for name in lane_model.state_dict()})
+        # The exporter leaves out a bias that is zero throughout.
+        zeros = {name: torch.zeros_like(values) for name, values in lane_model.state_dict().items() if name.endswith(".bias")}
+        lane_model.load_state_dict({name: (zeros | weights)[name] for name in lane_model.state_dict()})
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         why = str(error).splitlines()[0]
         raise RequestError(f"torch cannot rebuild the network of {model.path} from its metadata ({why}): export it again") from None

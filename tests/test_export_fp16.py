@@ -14,6 +14,7 @@ import torch
 from onnx import TensorProto
 
 from engines import export
+from engines.choose import open_engine
 from engines.export import export_onnx
 from engines.model_file import ModelFile, ModelMetadata
 from lanes.errors import RequestError, RunError
@@ -90,3 +91,21 @@ def test_folder_without_pictures_is_refused(files: dict[str, ModelFile], tmp_pat
     assert "holds no pictures" in capsys.readouterr().err
     with pytest.raises(RequestError, match="holds no pictures"):
         export._read_frames(tmp_path, METADATA)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnx", "torch"])
+def test_a_cpu_runs_the_fp16_file_in_fp32(files: dict[str, ModelFile], engine: str) -> None:
+    pictures = np.random.default_rng(2).integers(0, 256, (1, 64, 96, 3), np.uint8)
+    with open_engine("onnx", "fp32", files["fp32"].path) as reference:
+        expected = reference.infer(pictures).astype(int)
+    with open_engine(engine, "fp32", files["fp16"].path) as opened:
+        assert opened.precision == "fp32"
+        assert np.abs(opened.infer(pictures).astype(int) - expected).max() <= export.TOLERANCE["fp16"]
+
+
+def test_a_widened_file_is_another_model_to_the_engine_cache(files: dict[str, ModelFile]) -> None:
+    widened = files["fp16"].as_fp32()
+    assert widened.sha256 not in (files["fp16"].sha256, files["fp32"].sha256)
+    assert widened.precision == widened.metadata.precision == "fp32"
+    kinds = {weight.data_type for weight in onnx.load_model_from_string(widened.read()).graph.initializer}
+    assert TensorProto.FLOAT16 not in kinds
