@@ -227,7 +227,7 @@ def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
         raise RequestError(f"cannot read the checkpoint {path}: {error.strerror}") from None
     except KeyError as missing:
         raise RequestError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
-    except (pickle.UnpicklingError, EOFError, TypeError, ValueError, RuntimeError) as error:
+    except (pickle.UnpicklingError, EOFError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise RequestError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
     return network, metadata
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
 pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
+from lanes.errors import RequestError  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
+from lanes.models.widen import widen  # noqa: E402
 from lanes.train import lane_loss, parse, train  # noqa: E402
+from lanes.transform import FrameTransform  # noqa: E402
 
 
 def maps(*rows: list[float]) -> torch.Tensor:
@@ -59,6 +65,32 @@ def test_a_network_of_nonsense_is_refused() -> None:
         UNet((4, 8), stem_stride=3)
 
 
+@pytest.mark.parametrize("widths", [(8, 4, 16), (8, 8, 16), (4, 4, 8)])
+def test_a_widened_network_calculates_the_same(widths: tuple[int, ...]) -> None:
+    torch.manual_seed(3)
+    narrow = UNet((4, 4, 8), stem_stride=2)
+    for module in narrow.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    torch.nn.init.normal_(narrow.head.weight)
+    pictures = torch.randn(2, 3, 32, 32)
+    wide = widen(narrow, widths, noise=0)
+    assert wide.config["widths"] == list(widths)
+    torch.testing.assert_close(wide.eval()(pictures), narrow.eval()(pictures), rtol=1e-4, atol=1e-4)
+
+
+def test_the_copies_in_a_widened_network_are_set_apart() -> None:
+    weight = widen(UNet((4, 4)), (8, 4)).stem[0].weight
+    assert not torch.equal(weight[:4], weight[4:])
+
+
+@pytest.mark.parametrize("widths", [(4, 4), (6, 4, 8), (2, 4, 8)])
+def test_a_network_that_cannot_grow_to_the_widths_is_refused(widths: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="whole multiple"):
+        widen(UNet((4, 4, 8)), widths)
+
+
 def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lanes.train.NETWORKS", {"unet": {"widths": (4, 4, 8), "stem_stride": 2}})
     few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
@@ -71,12 +103,43 @@ def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypat
     network = UNet(**saved["network"])
     network.load_state_dict(saved["state_dict"])
     assert saved["metadata"]["transform"]["width"] == 128
-    steps = [int(line.split(",")[1]) for line in (tmp_path / "log/metrics.csv").read_text().splitlines()[1:]]
-    assert max(steps) == 5
+    logs = [tmp_path / f"log/version_{run}/metrics.csv" for run in (0, 1)]
+    steps = [[int(row["step"]) for row in csv.DictReader(log.open())] for log in logs]
+    assert [max(run) for run in steps] == [3, 5]
+    assert (tmp_path / "best.ckpt").exists()
+    assert "IoU" in (tmp_path / "log/curves.svg").read_text()
+
+
+def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a narrower network here, with a rate so low that nothing moves: what comes out calculates what went in."""
+    monkeypatch.setattr("lanes.train.list_frames", lambda root, split: every_hundredth(root, split))
+    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": {"widths": (8, 8, 16), "stem_stride": 2}})
+    narrow = UNet((4, 4, 8), stem_stride=2)
+    metadata = {"name": "tiny", "transform": FrameTransform(128, 64).to_dict(), "threshold": 0.5, "classes": ["lane"]}
+    metadata |= {"label_definition": "", "training_data": [], "licences": []}
+    torch.save({"network": narrow.config, "state_dict": narrow.state_dict(), "metadata": metadata}, tmp_path / "narrow.pt")
+    base = ["--data", str(shared / "lanedata"), "--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0"]
+    base += ["--val-stride", "200", "--steps", "2", "--val-every", "2", "--learning-rate", "1e-12"]
+    trained = torch.load(train(parse([*base, "--out", str(tmp_path / "run"), "--weights", str(tmp_path / "narrow.pt")])), weights_only=True)
+    wide = UNet(**trained["network"])
+    wide.load_state_dict(trained["state_dict"])
+    assert wide.config["widths"] == [8, 8, 16]
+    assert torch.allclose(wide.stem[0].weight[:4], narrow.stem[0].weight, atol=0.2)
+    with pytest.raises(RequestError, match="no checkpoint"):
+        train(parse([*base, "--out", str(tmp_path / "other"), "--weights", str(tmp_path / "run" / "log" / "version_0" / "metrics.csv")]))
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(shared: Path, tmp_path: Path) -> None:
+    """As two GPUs do: each on examples of its own, the frames held back shared out between them."""
+    few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "40", "--val-every", "2"]
+    command = [sys.executable, "-m", "lanes.train", "--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
+    subprocess.run([*command, "--steps", "4", "--accelerator", "cpu", "--devices", "2"], check=True, timeout=600)
+    assert (tmp_path / "unet.pt").exists()
 
 
 def every_hundredth(root: Path, split: str) -> list[object]:
     """A few frames of every source: enough to run, quick to read."""
-    from lanes.data.lanedata import list_frames
+    from lanes.data.open import list_frames
 
     return list_frames(root, split)[::100]

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from lanes.data.augment import Sample, palette, random_light, random_view, recolour
 from lanes.data.labels import supervise
-from lanes.data.lanedata import LabelledFrame
+from lanes.data.frames import LabelledFrame
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
 from lanes.transform import FrameTransform
@@ -74,11 +74,16 @@ class TrainingStream(IterableDataset[Batch]):
         mix: share of each source, in any unit; `synthetic` is the renderer.
         transform: how the model sees a whole frame.
         crop: (width, height) of the examples.
-        seed: each worker, and each resumed run (which passes another seed), draws its own sequence.
+        seed: numbers that make the sequence; each worker draws its own.
     """
 
     def __init__(
-        self, samples: Mapping[str, Sequence[Sample]], mix: Mapping[str, float], transform: FrameTransform, crop: tuple[int, int], seed: int
+        self,
+        samples: Mapping[str, Sequence[Sample]],
+        mix: Mapping[str, float],
+        transform: FrameTransform,
+        crop: tuple[int, int],
+        seed: Sequence[int],
     ) -> None:
         self.samples = samples
         self.names = list(mix)
@@ -90,7 +95,7 @@ class TrainingStream(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
-        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
         while True:
             yield to_tensors(self.draw(rng))
 
