@@ -61,19 +61,21 @@ def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
     from lanes.models.unet import UNet
 
     found = {precision: ModelFile.load(path) for precision, path in bundled_models().get(name, {}).items()}
+    if "fp16" in found and "fp32" not in found:
+        found["fp32"] = found["fp16"].as_fp32()
     if "fp32" in found:
         metadata = found["fp32"].metadata
     elif name in NETWORKS:
-        metadata = ModelMetadata(name, FrameTransform(640, 384), 0.5, ["lane"], "fp32", "none", [], [], {})
+        metadata = ModelMetadata(name, FrameTransform(*NETWORKS[name].size), 0.5, ["lane"], "fp32", "none", [], [], {})
     else:
         raise RequestError(f"no network is called {name}")
-    network = UNet(**(metadata.network or NETWORKS[name]))
+    network = UNet(**(metadata.network or NETWORKS[name].config))
     metadata = ModelMetadata(**(vars(metadata) | {"network": network.config}))
     for precision in ("fp32", "fp16"):
         if precision not in found:
             found[precision] = export_onnx(network, metadata, folder / f"{name}.{precision}.onnx", precision=precision)
     if "int8" not in found:
-        proto = onnx.load(found["fp32"].path)
+        proto = onnx.load_model_from_string(found["fp32"].read())
         layers = list_layers(proto)
         quantised = quantise_layers(proto, layers, {tensor: 4.0 for layer in layers for tensor in layer.tensors})
         helper.set_model_props(quantised, {METADATA_KEY: ModelMetadata(**(vars(metadata) | {"precision": "int8"})).to_json()})

@@ -189,15 +189,15 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
 def train(args: argparse.Namespace) -> Path:
     """Runs the training and returns the checkpoint that `engines.export` takes."""
     lightning.seed_everything(args.seed, workers=True)
-    config = NETWORKS[args.network]
-    transform = FrameTransform(*args.size)
+    shape = NETWORKS[args.network]
+    transform = FrameTransform(*(args.size or shape.size))
     frames = [frame for frame in list_frames(args.data, "train") if frame.source != args.leave_out]
     if not frames:
         raise RequestError(f"{args.data} has no frames to train on")
     by_source = {source: load_samples(some) for source, some in _by_source(frames).items()}
     looks = {f"val/{source}": load_samples(some) for source, some in _by_source(list_frames(args.data, "val")[:: args.val_stride]).items()}
     looks |= {f"seen/{source}": samples[:: -(-len(samples) // SEEN_FRAMES)] for source, samples in by_source.items()}
-    module = LaneTraining({**config, "widths": list(config["widths"])}, args.learning_rate, args.steps, list(looks))
+    module = LaneTraining(shape.config, args.learning_rate, args.steps, list(looks))
     if args.weights:
         start_from(module.network, args.weights)
     resume = args.out / "last.ckpt" if args.resume and (args.out / "last.ckpt").exists() else None
@@ -274,7 +274,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in the lanedata layout")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="unet")
-    parser.add_argument("--size", type=int, nargs=2, default=(640, 384), metavar=("W", "H"), help="input of the model")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="input of the model; default the network's own")
     parser.add_argument("--crop", type=int, nargs=2, default=(512, 288), metavar=("W", "H"), help="size of the training examples")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=8)

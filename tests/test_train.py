@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
 from lanes.errors import RequestError  # noqa: E402
+from lanes.models import Network  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.train import lane_loss, parse, train  # noqa: E402
@@ -92,8 +93,8 @@ def test_a_network_that_cannot_grow_to_the_widths_is_refused(widths: tuple[int, 
 
 
 def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": {"widths": (4, 4, 8), "stem_stride": 2}})
-    few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
+    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
     base = ["--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
     monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 2)
     monkeypatch.setattr("lanes.train.list_frames", lambda root, split: every_hundredth(root, split))
@@ -113,12 +114,12 @@ def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypat
 def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a narrower network here, with a rate so low that nothing moves: what comes out calculates what went in."""
     monkeypatch.setattr("lanes.train.list_frames", lambda root, split: every_hundredth(root, split))
-    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": {"widths": (8, 8, 16), "stem_stride": 2}})
+    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": Network({"widths": [8, 8, 16], "stem_stride": 2}, (128, 64))})
     narrow = UNet((4, 4, 8), stem_stride=2)
     metadata = {"name": "tiny", "transform": FrameTransform(128, 64).to_dict(), "threshold": 0.5, "classes": ["lane"]}
     metadata |= {"label_definition": "", "training_data": [], "licences": []}
     torch.save({"network": narrow.config, "state_dict": narrow.state_dict(), "metadata": metadata}, tmp_path / "narrow.pt")
-    base = ["--data", str(shared / "lanedata"), "--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0"]
+    base = ["--data", str(shared / "lanedata"), "--crop", "64", "64", "--batch", "2", "--workers", "0"]
     base += ["--val-stride", "200", "--steps", "2", "--val-every", "2", "--learning-rate", "1e-12"]
     trained = torch.load(train(parse([*base, "--out", str(tmp_path / "run"), "--weights", str(tmp_path / "narrow.pt")])), weights_only=True)
     wide = UNet(**trained["network"])

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of RGB in 0 to 1 by which a network's input is normalised: ImageNet's, as nearly every network uses."""
 
-NETWORKS: dict[str, dict[str, Any]] = {
-    "unet": {"widths": (16, 32, 64, 128, 256), "stem_stride": 2},
+
+@dataclass(frozen=True)
+class Network:
+    """The shape of a bundled model.
+
+    Attributes:
+        config: constructor arguments of `lanes.models.unet.UNet`.
+        size: width and height of its input, pixels.
+    """
+
+    config: dict[str, Any]
+    size: tuple[int, int]
+
+
+NETWORKS = {
+    "unet": Network({"widths": [16, 32, 64, 128, 256], "stem_stride": 2}, (640, 384)),
+    "unet-large": Network({"widths": [32, 64, 128, 256, 512], "stem_stride": 2}, (896, 512)),
 }
-"""Constructor arguments of `lanes.models.unet.UNet` for each bundled model."""
+"""The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""

@@ -1,0 +1,119 @@
+"""What a network's shape costs by the clock: `python -m benchmarks.shapes`.
+
+Operation counts mislead: full-resolution maps with few channels take far more time than their count says. So the shapes of the
+bundled models are timed beside the plain U-Net, 16 channels at full resolution, doubled at each of four halvings (Ronneberger et al.
+2015, a quarter as wide), one frame at a time, taking turns. Weights are random: they do not change the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.layers import read_layers
+from benchmarks.turns import take_turns
+from engines.choose import PRECISIONS, open_engine
+from engines.engine import Engine
+from engines.export import export_onnx
+from engines.model_file import ModelMetadata
+from lanes.errors import RequestError
+from lanes.files import write_atomically
+from lanes.latency import machine_facts
+from lanes.models import NETWORKS
+from lanes.models.unet import UNet
+from lanes.transform import FrameTransform
+
+PLAIN = "plain U-Net"
+
+SHAPES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
+    PLAIN: (UNet.of(16, 4).config, (512, 288)),
+    **{name: (network.config, network.size) for name, network in NETWORKS.items()},
+}
+"""Constructor arguments of `UNet`, and width and height of the input."""
+
+
+def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Console) -> dict[str, Any]:
+    """Milliseconds a frame of every shape, and its time in that of the plain U-Net, round by round.
+
+    Raises RequestError when the engine cannot be had, or not in that precision.
+    """
+    with TemporaryDirectory() as folder:
+        engines: dict[str, Engine] = {}
+        macs: dict[str, int] = {}
+        for name, (config, size) in SHAPES.items():
+            metadata = ModelMetadata(name, FrameTransform(*size), 0.5, ["lane"], "fp32", "none: random weights", [], [], config)
+            file = export_onnx(UNet(**config).eval(), metadata, Path(folder) / f"{len(engines)}.onnx")
+            macs[name] = sum(layer.macs for layer in read_layers(file))
+            engines[name] = open_engine(engine, precision, file.path)
+        pictures = {
+            name: np.random.default_rng(0).integers(0, 256, (1, size[1], size[0], 3), np.uint8) for name, (_, size) in SHAPES.items()
+        }
+        calls = {name: lambda name=name: engines[name].infer(pictures[name]) for name in engines}
+        times = take_turns(calls, rounds, runs, warm_up=10, console=console)
+        medians = {name: [median(turn) for turn in turns] for name, turns in times.items()}
+        one = engines[PLAIN]
+        facts = {"name": one.name, "version": one.version, "precision": one.precision}
+        for opened in engines.values():
+            opened.close()
+    return {
+        "engine": facts,
+        "shapes": {
+            name: {
+                **config,
+                "size": list(size),
+                "gmac": macs[name] / 1e9,
+                "median_ms": medians[name],
+                "of_plain": [ours / plain for ours, plain in zip(medians[name], medians[PLAIN], strict=True)],
+            }
+            for name, (config, size) in SHAPES.items()
+        },
+        "machine": machine_facts(),
+    }
+
+
+def table(results: dict[str, Any]) -> Table:
+    """A row a shape: medians over the rounds, with the least and the greatest round."""
+    view = Table(title="{name} {precision}, one frame at a time".format(**results["engine"]), title_justify="left", box=None)
+    for column in ("shape", "input", "GMAC", "ms a frame", f"time, of the {PLAIN}'s"):
+        view.add_column(column, justify="left" if column == "shape" else "right", no_wrap=True)
+    for name, shape in results["shapes"].items():
+        width, height = shape["size"]
+        ratios = shape["of_plain"]
+        spread = "" if name == PLAIN else f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        view.add_row(name, f"{width}x{height}", f"{shape['gmac']:.1f}", f"{median(shape['median_ms']):.1f}", spread)
+    return view
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.shapes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engine", default="openvino")
+    parser.add_argument("--precision", default="fp32", choices=[name for name in PRECISIONS if name != "int8"])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=20, help="timed calls of each shape in a round")
+    parser.add_argument("--json", type=Path, help="write every round here")
+    args = parser.parse_args(arguments)
+    try:
+        results = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
+    except RequestError as error:
+        print(f"benchmarks.shapes: {error}", file=sys.stderr)
+        return 2
+    Console(width=100).print(table(results))
+    if args.json:
+        write_atomically(args.json, json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
