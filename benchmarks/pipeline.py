@@ -10,7 +10,6 @@ or the cores divided by the processor time that a frame takes, whichever is less
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,18 +25,23 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.machine import watch_machine
+from benchmarks.results import new_result, write_result
 from engines.torch_engine import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.video import VideoFile
 from lanes.curves import find_lanes
 from lanes.errors import RequestError
 from lanes.frame import Frame
-from lanes.latency import LatencyLog, machine_facts, usable_cores
+from lanes.latency import LatencyLog, usable_cores
 from lanes.output import open_outputs
 from lanes.output.sink import Result
+from lanes.output.target import check_file
 from lanes.overlay import Overlay, Readout
 from lanes.pipeline import Pipeline
 from lanes.segmenter import Segmenter
+
+KIND = "pipeline"
 
 
 def ten_minute_loop(clip: Path, output: Path, network: TorchEngine, limit: int) -> int:
@@ -120,15 +124,16 @@ def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, mo
         output = Path(folder) / "out.mp4"
         stream(clip, output, ours, 20)
         ten_minute_loop(clip, output, theirs.engine, 5)
-        for _ in track(range(rounds), "rounds", console=console, transient=True):
-            begun = perf_counter()
-            frames = ten_minute_loop(clip, output, theirs.engine, limit)
-            results["theirs_fps"].append(frames / (perf_counter() - begun))
-            begun, spent = perf_counter(), process_time()
-            log = stream(clip, output, ours, limit)
-            results["ours_fps"].append(len(log) / (perf_counter() - begun))
-            results["cpu_seconds_per_frame"].append((process_time() - spent) / len(log))
-            results["stages_fps"].append(stage_rates(clip, output, ours, limit))
+        with watch_machine() as watch:
+            for _ in track(range(rounds), "rounds", console=console, transient=True):
+                begun = perf_counter()
+                frames = ten_minute_loop(clip, output, theirs.engine, limit)
+                results["theirs_fps"].append(frames / (perf_counter() - begun))
+                begun, spent = perf_counter(), process_time()
+                log = stream(clip, output, ours, limit)
+                results["ours_fps"].append(len(log) / (perf_counter() - begun))
+                results["cpu_seconds_per_frame"].append((process_time() - spent) / len(log))
+                results["stages_fps"].append(stage_rates(clip, output, ours, limit))
         engine_facts = {"name": ours.engine.name, "precision": ours.engine.precision, "version": ours.engine.version}
     results["ratio"] = [a / b for a, b in zip(results["ours_fps"], results["theirs_fps"], strict=True)]
     results["bound_fps"] = [
@@ -136,7 +141,8 @@ def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, mo
         for stages, cpu in zip(results["stages_fps"], results["cpu_seconds_per_frame"], strict=True)
     ]
     results["of_bound"] = [a / b for a, b in zip(results["ours_fps"], results["bound_fps"], strict=True)]
-    return results | {"clip": clip.name, "frames": frames, "rounds": rounds, "engine": engine_facts, "machine": machine_facts()}
+    name = f"{ours.engine.model.metadata.name} on {ours.engine.name} {ours.engine.precision}, against a ten-minute loop"
+    return new_result(KIND, name, watch, clip=clip.name, frames=frames, rounds=rounds, engine=engine_facts, **results)
 
 
 def table(results: dict[str, Any]) -> Table:
@@ -181,13 +187,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
     try:
-        results = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
+        if args.json:
+            check_file(args.json, overwrite=True)
+        result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
+        Console(width=100).print(table(result))
+        for doubt in result["doubts"]:
+            print(f"in doubt: {doubt}")
+        if args.json:
+            write_result(args.json, result)
     except RequestError as error:
         print(f"benchmarks.pipeline: {error}", file=sys.stderr)
         return 2
-    Console(width=100).print(table(results))
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

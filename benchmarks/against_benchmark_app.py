@@ -1,0 +1,154 @@
+"""The OpenVINO engine here against OpenVINO's own benchmark_app, taking turns: `python -m benchmarks.against_benchmark_app`.
+
+Both run the same ONNX file on the processor with the latency hint, one synchronous request, the same precision hint, batch 1 and random
+pictures, and both time the inference alone. benchmark_app (https://docs.openvino.ai, Benchmark Tool) comes with the openvino package and
+is started anew for each turn. If the stopwatch here is right, the medians agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter_ns
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.machine import watch_machine
+from benchmarks.results import Result, new_result, write_result
+from engines.choose import PRECISIONS, open_engine
+from engines.engine import Engine
+from lanes.errors import RequestError, RunError
+from lanes.output.target import check_file
+
+KIND = "against_benchmark_app"
+
+AGREEMENT = 0.05
+"""Share by which the medians may differ."""
+
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+"""As in engines.openvino_engine: a quantised file is given none."""
+
+WARM_UP_RUNS = 3
+
+PATIENCE_S = 600
+
+
+def time_ours(engine: Engine, runs: int) -> float:
+    """Median milliseconds of `runs` calls on noise."""
+    transform = engine.model.metadata.transform
+    pictures = np.random.default_rng(0).integers(0, 256, (1, transform.height, transform.width, 3), np.uint8)
+    times = []
+    for index in range(WARM_UP_RUNS + runs):
+        begun = perf_counter_ns()
+        engine.infer(pictures)
+        if index >= WARM_UP_RUNS:
+            times.append((perf_counter_ns() - begun) / 1e6)
+    return median(times)
+
+
+def time_theirs(engine: Engine, runs: int) -> float:
+    """Median milliseconds of `runs` inferences by benchmark_app's own account. Raises RunError when it fails."""
+    transform = engine.model.metadata.transform
+    with TemporaryDirectory() as folder:
+        model = Path(folder) / "model.onnx"
+        model.write_bytes(engine.model.read())  # what the engine was given: the file's own weights may be of another precision
+        options = {
+            "-m": str(model),
+            "-d": "CPU",
+            "-hint": "latency",
+            "-api": "sync",
+            "-niter": str(runs),
+            "-shape": f"[1,{transform.height},{transform.width},3]",
+            "-report_type": "no_counters",
+            "-report_folder": folder,
+        } | ({"-infer_precision": HINTS[engine.precision]} if engine.precision in HINTS else {})
+        # Not the script beside Python, which is elsewhere on each system.
+        command = [sys.executable, "-c", "from openvino.tools.benchmark.main import main; main()", "-json_stats"]
+        command += [word for option in options.items() for word in option]
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+            return float(json.loads((Path(folder) / "benchmark_report.json").read_text())["execution_results"]["latency (ms)"])
+        except subprocess.TimeoutExpired:
+            raise RunError(f"benchmark_app did not end in {PATIENCE_S} s: ask for fewer --runs") from None
+        except (OSError, ValueError, KeyError):
+            raise RunError(
+                f"benchmark_app failed: {((ended.stdout + ended.stderr).strip().splitlines() or ['it said nothing'])[-1]}"
+            ) from None
+
+
+def compare(engine: Engine, rounds: int, runs: int, console: Console) -> Result:
+    """Both in turn, every other round in the opposite order. Raises RunError when benchmark_app fails."""
+    ways = {"ours_ms": time_ours, "theirs_ms": time_theirs}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    with watch_machine() as watch:
+        for turn in track(range(rounds), "rounds", console=console, transient=True):
+            for name in list(ways)[:: 1 if turn % 2 == 0 else -1]:
+                times[name].append(ways[name](engine, runs))
+    ratio = median(ours / theirs for ours, theirs in zip(*times.values(), strict=True))
+    name = f"{engine.model.metadata.name} on openvino {engine.precision}, against benchmark_app"
+    facts = {"name": engine.name, "precision": engine.precision, "version": engine.version}
+    agreement = {"ratio": ratio, "agrees": abs(ratio - 1) <= AGREEMENT}
+    return new_result(KIND, name, watch, engine=facts, rounds=rounds, runs=runs, **times, **agreement)
+
+
+def table(result: Result) -> Table:
+    """The medians of each round."""
+    view = Table(box=None, pad_edge=False)
+    for column in ("round", "here", "benchmark_app", "ratio"):
+        view.add_column(column, justify="right")
+    for turn, (ours, theirs) in enumerate(zip(result["ours_ms"], result["theirs_ms"], strict=True), 1):
+        view.add_row(str(turn), f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.3f}")
+    view.add_row("median", *(f"{median(result[name]):.2f}" for name in ("ours_ms", "theirs_ms")), f"{result['ratio']:.3f}", style="bold")
+    return view
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.against_benchmark_app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="unet", metavar="NAME|FILE", help="a bundled model, or a model file; default unet")
+    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each; default 5")
+    parser.add_argument("--runs", type=int, default=100, help="inferences in a turn; default 100")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    args = parse(arguments)
+    try:
+        if args.rounds < 1 or args.runs < 1:
+            raise RequestError("--rounds and --runs are whole numbers from 1 up")
+        if args.json:
+            check_file(args.json, overwrite=True)
+        with open_engine("openvino", args.precision, args.model) as engine:
+            result = compare(engine, args.rounds, args.runs, Console(stderr=True))
+        print(f"{result['name']}: medians of {result['runs']} runs, milliseconds")
+        Console(width=100).print(table(result))
+        print(f"the medians {'agree' if result['agrees'] else 'do not agree'} within {AGREEMENT:.0%}")
+        for doubt in result["doubts"]:
+            print(f"in doubt: {doubt}")
+        if args.json:
+            write_result(args.json, result)
+    except RequestError as error:
+        print(f"benchmarks.against_benchmark_app: {error}", file=sys.stderr)
+        return 2
+    except RunError as error:
+        print(f"benchmarks.against_benchmark_app: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

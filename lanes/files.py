@@ -1,0 +1,23 @@
+"""Files that appear only when they are complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lanes.errors import RequestError
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes a file whole or not at all; text as UTF-8. Folders on the way are made.
+
+    Raises:
+        RequestError: it cannot be written; whatever was there before is there still.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RequestError(f"cannot write {path}: {error.strerror}") from None
