@@ -15,7 +15,8 @@ from rich.console import Console
 
 from calibration.progress import follow
 from lanes.capture import open_sources
-from lanes.data.lanedata import LabelledFrame, list_frames
+from lanes.data.frames import LabelledFrame
+from lanes.data.open import list_frames
 from lanes.errors import RequestError
 from lanes.transform import FrameTransform
 
@@ -87,7 +88,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
     Args:
         transform: of the model.
         frames: a video file, a folder or a glob of images or of videos, as `open_sources` takes; None for none.
-        labels: folder in the lanedata layout. Its frames are calibrated on too, and those held out are what the model is judged on.
+        labels: labelled frames, as `list_frames` takes them. They are calibrated on too, and those held out judge the model.
         split: which of the labelled frames, never those that judge the training.
         count: frames to calibrate on.
         console: where progress goes.

@@ -220,7 +220,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--model", default="unet", help="a bundled model's name, or an fp32 model file (default: unet)")
     parser.add_argument("--frames", metavar="SOURCE", help="a video, or a folder or glob of images or videos, to calibrate on")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="labelled frames in the lanedata layout, to calibrate and judge on")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="labelled frames to calibrate and judge on (formats: docs/training.md)")
     parser.add_argument("--split", default="train", help="which of the labelled frames (default: train)")
     parser.add_argument("--count", type=int, default=64, metavar="N", help="frames to calibrate on (default: 64)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the int8 model file to write, as in unet.int8.onnx")

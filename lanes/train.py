@@ -271,7 +271,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lanes.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in the lanedata layout")
+    parser.add_argument("--data", type=Path, required=True, help="labelled frames, in any format that docs/training.md lists")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="unet")
     parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="input of the model; default the network's own")

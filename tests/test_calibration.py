@@ -29,7 +29,8 @@ from calibration.ranges import CALIBRATORS, Histogram
 from calibration.report import Report
 from engines.choose import open_engine
 from engines.model_file import ModelFile, ModelMetadata
-from lanes.data.lanedata import LabelledFrame, list_frames
+from lanes.data.lanedata import LanedataFrame
+from lanes.data.open import list_frames
 from lanes.errors import RequestError, RunError
 from lanes.transform import FrameTransform
 from tests.media import Clip
@@ -285,7 +286,7 @@ def test_choice_never_takes_a_frame_twice(vectors: NDArray[np.float32], count: i
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5)), min_size=8, max_size=120))
 def test_no_drive_is_on_both_sides(places: list[tuple[str, int]]) -> None:
-    frames = [LabelledFrame(Path(), source, "train", f"{source}{drive}", str(n)) for n, (source, drive) in enumerate(sorted(places))]
+    frames = [LanedataFrame(Path(), source, "train", f"{source}{drive}", str(n)) for n, (source, drive) in enumerate(sorted(places))]
     kept, held = hold_out(frames)
     assert sorted(frame.stem for frame in [*kept, *held]) == sorted(frame.stem for frame in frames)
     for source in {frame.source for frame in frames}:

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from lanes.data.augment import Sample, palette, random_light, random_view, recolour
-from lanes.data.labels import supervise
 from lanes.data.frames import LabelledFrame
+from lanes.data.labels import supervise
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
 from lanes.transform import FrameTransform

@@ -5,19 +5,22 @@ index.csv                 source, split, sequence, stem, width, height, ...
 <source>/masks/<stem>.png     non-zero = lane marking
 <source>/ignore/<stem>.png    non-zero = not known; optional
 <source>/ids/<stem>.png       class of each pixel; optional
+<source>/polylines.json       {stem: {"lines": [[[x, y], ...], ...]}}; optional
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from lanes.data.frames import Format, LabelledFrame, Mask, Polyline, as_polyline, inside, read_image
 from lanes.data.labels import LabelDefinition
 from lanes.errors import RequestError
 
@@ -36,81 +39,104 @@ LICENCES = {
     "ceymo_lines": "CeyMo frames, labelled as Roboflow road-mark: CC BY 4.0 as its uploader states",
     "curvelanes_mini": "CurveLanes: research use",
 }
-"""What the makers of each source allow; it goes into the metadata of every model trained on it."""
+"""What the makers of each source allow."""
 
 UNCERTAIN_IDS = {"camvid": (11, 30), "ceymo_lines": (2,)}
 """Classes that the mask decides one way and a lane mask might decide the other: non-driving markings and void, arrows."""
 
+CONDITIONS = ("day", "dusk", "dusk or tunnel", "night", "rain")
+"""What the index may note of a frame's light and weather; other notes say nothing of them."""
+
+DRIVE_CONDITIONS = {"0006R0": "day", "0016E5": "day", "0001TP": "dusk"}
+"""The same for drives of which the index notes nothing: CamVid's, from its paper (Brostow et al. 2009)."""
+
+POLYLINE_WIDTHS = {"curvelanes_mini": 1280}
+"""Width of the pictures whose pixels a source's polylines count, where the pictures in the folder are scaled."""
+
 
 @dataclass(frozen=True, slots=True)
-class LabelledFrame:
-    """Where one labelled frame lies, and what its label means."""
+class LanedataFrame(LabelledFrame):
+    """One row of the index.
 
-    root: Path
-    source: str
-    split: str
-    sequence: str
-    stem: str
+    Attributes:
+        width: of the picture, pixels; 0 where the index does not say.
+        note: what the index notes of the frame.
+    """
+
+    width: int = 0
+    note: str = ""
 
     @property
     def definition(self) -> LabelDefinition:
-        """What the label marks."""
         return DEFINITIONS[self.source]
 
-    def read_as_labelled(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Pixels (H, W, 3) BGR, mask (H, W) and ignore (H, W) or None, as the label gives them; all uint8 and of the picture's size.
+    @property
+    def licence(self) -> str:
+        return LICENCES[self.source]
 
-        Raises:
-            RequestError: a file is missing or broken, or mask and picture differ in size.
-        """
-        folder = self.root / self.source
-        pixels = _read_image(folder / "images" / f"{self.stem}.jpg", cv2.IMREAD_COLOR)
-        mask = _read_image(folder / "masks" / f"{self.stem}.png", cv2.IMREAD_GRAYSCALE)
-        ignore_path = folder / "ignore" / f"{self.stem}.png"
-        ignore = _read_image(ignore_path, cv2.IMREAD_GRAYSCALE) if ignore_path.exists() else None
-        for name, label in (("mask", mask), ("ignore", ignore)):
-            if label is not None and label.shape != pixels.shape[:2]:
-                raise RequestError(
-                    f"{folder.name}/{self.stem}: the {name} is {label.shape[1]}x{label.shape[0]} but the picture "
-                    f"{pixels.shape[1]}x{pixels.shape[0]}; save it at the picture's size"
-                )
-        return pixels, mask, ignore
+    @property
+    def picture(self) -> Path:
+        return self._file("images", "jpg")
 
-    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """The same, with the classes that a lane mask might decide either way added to what is ignored."""
-        pixels, mask, ignore = self.read_as_labelled()
-        if self.source in UNCERTAIN_IDS:
-            ids = _read_image(self.root / self.source / "ids" / f"{self.stem}.png", cv2.IMREAD_GRAYSCALE)
-            uncertain = np.isin(ids, UNCERTAIN_IDS[self.source]).astype(np.uint8) * 255
-            ignore = uncertain if ignore is None else ignore | uncertain
-        return pixels, mask, ignore
+    @property
+    def condition(self) -> str:
+        return self.note if self.note in CONDITIONS else DRIVE_CONDITIONS.get(self.sequence, "")
+
+    def polylines(self) -> list[Polyline] | None:
+        path = self.root / self.source / "polylines.json"
+        label = _read_polylines(path).get(self.stem) if path.exists() else None
+        if label is None:
+            return None
+        scale = self.width / POLYLINE_WIDTHS[self.source] if self.width and self.source in POLYLINE_WIDTHS else 1.0
+        try:
+            return [as_polyline(line, f"{path}: {self.stem}") * scale for line in label["lines"]]
+        except (KeyError, TypeError):
+            raise RequestError(f"{path}: {self.stem} has no lists of lines of points") from None
+
+    def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
+        mask = read_image(self._file("masks", "png"), cv2.IMREAD_GRAYSCALE)
+        ignore = self._file("ignore", "png")
+        return mask, read_image(ignore, cv2.IMREAD_GRAYSCALE) if ignore.exists() else None
+
+    def uncertain(self) -> Mask | None:
+        if self.source not in UNCERTAIN_IDS:
+            return None
+        ids = read_image(self._file("ids", "png"), cv2.IMREAD_GRAYSCALE)
+        return np.isin(ids, UNCERTAIN_IDS[self.source]).astype(np.uint8) * 255
+
+    def _file(self, folder: str, suffix: str) -> Path:
+        return self.root / self.source / folder / f"{self.stem}.{suffix}"
 
 
-def list_frames(root: Path, split: str | None = None, sources: Collection[str] | None = None) -> list[LabelledFrame]:
-    """The frames of a split (None = all) and of the named sources (None = all), in the order of the index.
-
-    Raises:
-        RequestError: no index, or a source whose label definition is not known.
-    """
+def _list_frames(root: Path) -> list[LanedataFrame]:
     index = root / "index.csv"
-    if not index.is_file():
-        raise RequestError(f"{root} has no index.csv; give the folder that holds it")
     frames = []
-    with index.open(newline="") as rows:
-        for row in csv.DictReader(rows):
+    with index.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.DictReader(file)
+        missing = {"source", "split", "sequence", "stem"} - set(rows.fieldnames or ())
+        if missing:
+            raise RequestError(f"{index} has no column {min(missing)}; its first line must name source, split, sequence and stem")
+        for row in rows:
             if row["source"] not in DEFINITIONS:
                 raise RequestError(
                     f"{index}: the label definition of source {row['source']!r} is not known; known are {', '.join(DEFINITIONS)}"
                 )
-            if split in (None, row["split"]) and (sources is None or row["source"] in sources):
-                frames.append(LabelledFrame(root, row["source"], row["split"], row["sequence"], row["stem"]))
+            stem = inside(root, row["stem"] or "", f"{index}:{rows.line_num}")
+            width, note = row.get("width") or "", (row.get("note") or "").strip()
+            place = (row["source"], row["split"], row["sequence"], str(stem))
+            frames.append(LanedataFrame(root, *place, int(width) if width.isdecimal() else 0, note))
     return frames
 
 
-def _read_image(path: Path, flags: int) -> NDArray[np.uint8]:
-    if not path.is_file():
-        raise RequestError(f"{path} is missing")
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise RequestError(f"{path} cannot be decoded as an image")
-    return image.astype(np.uint8, copy=False)
+@lru_cache(maxsize=8)
+def _read_polylines(path: Path) -> dict[str, Any]:
+    try:
+        lines = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(lines, dict):
+        raise RequestError(f"{path} is no JSON object of frames")
+    return lines
+
+
+FORMAT = Format("lanedata", "index.csv and, for each source, images/ and masks/", lambda root: (root / "index.csv").is_file(), _list_frames)

@@ -1,0 +1,60 @@
+"""Shows what is in a data set: `python -m lanes.data explore DIR --out report/`.
+
+DIR is a folder in any format that training reads (docs/training.md lists them), or a folder of such folders. Every frame is read once. The
+page, report/index.html, is complete in itself: counts, sizes, where the paint is, a montage with the labels drawn, labels that look
+wrong, and pictures that are all but the same in two splits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from lanes.data.open import list_frames, recognise
+from lanes.errors import RequestError
+from lanes.files import write_atomically
+
+
+def explore(root: Path, out: Path, console: Console) -> Path:
+    """Writes the page and returns where it is. What looks wrong is said on the console. Raises RequestError as `list_frames` does."""
+    try:
+        from lanes.data.explore import explore_page, findings, shared_drives, survey
+    except ModuleNotFoundError as missing:
+        raise RequestError(f"{missing.name} is not installed: pip install 'lanestream[plots]'") from None
+    formats = ", ".join(dict.fromkeys(kind.name for _, kind in recognise(root)))
+    frames = list_frames(root)
+    if not frames:
+        raise RequestError(f"{root} ({formats}) lists no frame")
+    found = survey(frames, console)
+    page = out / "index.html"
+    write_atomically(page, explore_page(f"{root.resolve().name} ({formats})", found, console))
+    counts = {"Cannot be read": len(found.broken)} | {kind.title: len(kind.frames) for kind in findings(found)}
+    counts["Drives in more than one split"] = len(shared_drives(found))
+    for title, count in counts.items():
+        if count:
+            console.print(f"{count:>7,}  {title}", highlight=False)
+    return page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m lanes.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="explore")
+    command = commands.add_parser("explore", help="a page that shows what is in a data set")
+    command.add_argument("root", type=Path, metavar="DIR", help="the data set")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for index.html")
+    args = parser.parse_args(arguments)
+    try:
+        print(explore(args.root, args.out, Console(stderr=True)))
+    except RequestError as error:
+        print(f"lanes.data: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

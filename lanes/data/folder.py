@@ -1,0 +1,131 @@
+"""Reads a folder of pictures and a folder of masks: what most people have of their own roads.
+
+images/<drive>/<name>.jpg         jpg, png, bmp or webp; without folders of drives, a name less its last number is taken for the drive
+masks/<drive>/<name>.png          non-zero = lane marking
+ignore/<drive>/<name>.png         non-zero = not known; optional
+dataset.json                      {"definition": "ALL_PAINT", "licence": "my own"}
+
+`train`, `val` and `test` may stand above images/ and masks/ or below them. Where they do not, whole drives are held back as `val`.
+What a mask means no program can see, so dataset.json has to say it: the name of a `LabelDefinition`. It may also give a `name`, which
+the folder's is otherwise taken for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import cv2
+
+from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, Mask, list_files, read_image, split_by_drive
+from lanes.data.labels import LabelDefinition
+from lanes.errors import RequestError
+
+STATEMENT = "dataset.json"
+EXAMPLE = '{"definition": "ALL_PAINT", "licence": "my own"}'
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+MASK_SUFFIXES = (".png", ".bmp")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFrame(LabelledFrame):
+    """One picture and its mask.
+
+    Attributes:
+        base: folder that holds images/ and masks/, relative to the root.
+        image, mask: the files, relative to images/ and masks/.
+        meaning: what the masks mark.
+        terms: their licence.
+    """
+
+    base: str
+    image: str
+    mask: str
+    meaning: LabelDefinition = field(repr=False)
+    terms: str = field(repr=False)
+
+    @property
+    def definition(self) -> LabelDefinition:
+        return self.meaning
+
+    @property
+    def licence(self) -> str:
+        return self.terms
+
+    @property
+    def picture(self) -> Path:
+        return self.root / self.base / "images" / self.image
+
+    def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
+        base = self.root / self.base
+        mask = read_image(base / "masks" / self.mask, cv2.IMREAD_GRAYSCALE)
+        ignore = base / "ignore" / self.mask
+        return mask, read_image(ignore, cv2.IMREAD_GRAYSCALE) if ignore.exists() else None
+
+
+def _bases(root: Path) -> Iterator[str]:
+    """Folders that hold images/ and masks/: the root, or one for each split."""
+    for name in (".", *SPLITS):
+        if (root / name / "images").is_dir() and (root / name / "masks").is_dir():
+            yield name
+
+
+def _list_frames(root: Path) -> Sequence[FolderFrame]:
+    name, meaning, terms = _read_statement(root)
+    frames = []
+    for base in _bases(root):
+        images, masks = root / base / "images", root / base / "masks"
+        mask_of = {path.with_suffix(""): path for path in list_files(masks, MASK_SUFFIXES)}
+        pictures = {path.with_suffix(""): path for path in list_files(images, PICTURE_SUFFIXES)}
+        _check_pairs(images, pictures, masks, mask_of)
+        for stem, picture in pictures.items():
+            split, drive = _place(PurePosixPath(base) / stem, name)
+            frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(picture), str(mask_of[stem]), meaning, terms))
+    made = [frame for frame in frames if frame.split]
+    return made + split_by_drive([frame for frame in frames if not frame.split])
+
+
+def _place(path: PurePosixPath, otherwise: str) -> tuple[str, str]:
+    """Split (empty = none made) and drive, from the folders that a picture is in and from its name."""
+    folders = list(path.parts[:-1])
+    split = SPLITS[folders.pop(0)] if folders and folders[0] in SPLITS else ""
+    drive = "/".join(folders) or re.sub(r"[\W_]*(?:frame|f)?\d+$", "", path.name)
+    return split, drive or otherwise
+
+
+def _check_pairs(
+    images: Path, pictures: dict[PurePosixPath, PurePosixPath], masks: Path, mask_of: dict[PurePosixPath, PurePosixPath]
+) -> None:
+    for missing, folder, wanted in (
+        (pictures.keys() - mask_of.keys(), masks, "mask (png or bmp)"),
+        (mask_of.keys() - pictures.keys(), images, "picture"),
+    ):
+        if missing:
+            others = f", nor for {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise RequestError(f"{folder} has no {wanted} for {min(missing)}{others}; each picture needs its mask, of the same name")
+
+
+def _read_statement(root: Path) -> tuple[str, LabelDefinition, str]:
+    path = root / STATEMENT
+    kinds = "; ".join(f"{kind.name}: {kind.value}" for kind in LabelDefinition)
+    if not path.is_file():
+        raise RequestError(f"what do the masks in {root} mark? Say so in {path}, for example {EXAMPLE} ({kinds})")
+    try:
+        statement = json.loads(path.read_text(encoding="utf-8"))
+        definition, licence = str(statement["definition"]), str(statement["licence"])
+    except (OSError, ValueError, TypeError, KeyError):
+        raise RequestError(f"{path} is no JSON object with a definition and a licence, for example {EXAMPLE}") from None
+    if definition not in LabelDefinition.__members__:
+        raise RequestError(f"{path}: the definition {definition!r} is not known; known are {kinds}")
+    return str(statement.get("name", root.resolve().name)), LabelDefinition[definition], licence
+
+
+FORMAT = Format(
+    "image and mask folder",
+    f"images/, masks/ of the same names, and {STATEMENT}, which says what the masks mark",
+    lambda root: any(True for _ in _bases(root)),
+    _list_frames,
+)
