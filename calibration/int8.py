@@ -32,6 +32,7 @@ from calibration.report import LayerCost, Report
 from engines.choose import open_engine
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.errors import RequestError, RunError
+from lanes.files import write_atomically
 from lanes.output.target import check_file
 
 LAYER_FRAMES = 6
@@ -192,18 +193,6 @@ def check_runs(path: Path, samples: Sequence[Sample], judge: Judge) -> dict[str,
     return agreement
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that appears only when complete. Raises RequestError when it cannot be written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RequestError(f"cannot write {path}: {error.strerror}") from None
-
-
 def find_fp32(model: str) -> ModelFile:
     """The fp32 file that a bundled model's name or a path means. Raises RequestError when it is something else."""
     file = ModelFile.load(Path(model)) if is_path(model) else find_model(model)
@@ -247,7 +236,7 @@ def run(args: argparse.Namespace, console: Console) -> Report:
     )
     report = quantise(model, material, args.out, console)
     if args.page is not None:
-        write_atomically(args.page, calibration_page(report).encode())
+        write_atomically(args.page, calibration_page(report))
     return report
 
 

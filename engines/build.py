@@ -26,6 +26,7 @@ from engines import trt_api
 from engines.model_file import ModelFile, find_model
 from engines.probe import probe
 from lanes.errors import RequestError
+from lanes.files import write_atomically
 
 CURES = {
     "shiftIsAllZeros": "it is quantised with a zero-point, and TensorRT takes symmetric int8 alone",
@@ -323,13 +324,7 @@ def _build_file(args: argparse.Namespace) -> str:
     number = args.batch_max or args.batch
     options = BuildOptions((1 if args.batch_max else number, number, number), args.workspace, args.dla)
     built = build_with_bar(trt, model, options)
-    part = args.out.with_name(f".{args.out.name}.part")
-    try:
-        part.write_bytes(built.plan)
-        part.replace(args.out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RequestError(f"cannot write {args.out}: {error.strerror}") from None
+    write_atomically(args.out, built.plan)
     digest = hashlib.sha256(built.plan).hexdigest()
     return f"{args.out}  {len(built.plan) / 1e6:.1f} MB  {trt_api.product(trt)}  sha256 {digest}"
 

@@ -29,6 +29,7 @@ from torch import nn
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
 from engines.torch_engine import LaneModel
 from lanes.errors import RequestError, RunError
+from lanes.files import write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.unet import UNet
 
@@ -99,7 +100,7 @@ def export_onnx(
     proto.graph.name = metadata.name
     onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision=precision).to_json()})
     _check(proto, frames, expected, TOLERANCE[precision], static_batch)
-    _write_atomically(path, proto.SerializeToString())
+    write_atomically(path, proto.SerializeToString())
     return ModelFile.load(path)
 
 
@@ -204,16 +205,6 @@ def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float3
         worst = float(np.abs(given - expected[start : start + step]).max())
         if not worst <= tolerance:
             raise RunError(f"the exported graph differs from the network by up to {worst:.0f} of 255: nothing was written")
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RequestError(f"cannot write {path}: {error.strerror}") from None
 
 
 def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
