@@ -1,7 +1,10 @@
 """Scores a model on labelled frames: `python -m lanes.evaluate --data lanedata`.
 
-Frames go the way a video's frames go: through `Segmenter`, at the frame's own size. Pixel counts are pooled over the frames of
-a source; the mean is over sources, so that none drowns another.
+Prints overlap with the labels, to the pixel (IoU, Dice) and within a tolerance (relaxed precision, recall and F1), by source and
+condition; how well the probability is calibrated; and, where a data set has lanes as lines, TuSimple's accuracy, FP and FN and CULane's
+F1. `--page` writes one HTML file with all of it, curves over every threshold and the worst frames; `--json` the figures.
+
+A threshold, or whatever else is chosen by these scores, must not be reported on the frames that it was chosen on.
 """
 
 from __future__ import annotations
@@ -9,77 +12,142 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from lanes import load_segmenter
-from lanes.data.lanedata import LabelledFrame, list_frames
-from lanes.errors import RequestError
-from lanes.metrics import PixelCounts, count_pixels
+from lanes.data.open import list_frames
+from lanes.errors import RequestError, RunError
+from lanes.evaluation import SCORES, Evaluation, as_json, as_table, evaluate, lane_rows, measure, probability_rows, score_rows
+from lanes.files import write_atomically
+from lanes.output.target import check_file
 from lanes.segmenter import Segmenter
 
-SCORES = ("iou", "relaxed_precision", "relaxed_recall", "relaxed_f1", "false_area")
+__all__ = ["as_table", "evaluate", "main"]
+
+PAGE_NAME = "evaluation.html"
 
 
-def evaluate(segmenter: Segmenter, frames: list[LabelledFrame], threshold: int | None = None) -> dict[str, PixelCounts]:
-    """Pixel counts by source. `threshold`: 0 to 255, above which a pixel is lane; default the model's own."""
-    threshold = segmenter.threshold if threshold is None else threshold
-    counts: dict[str, PixelCounts] = defaultdict(PixelCounts)
-    for frame in track(frames, "frames", console=Console(stderr=True), transient=True):
-        pixels, truth, ignore = frame.read_as_labelled()
-        mask = (segmenter(pixels) > threshold).astype(np.uint8)
-        counts[frame.source] += count_pixels(mask, truth, ignore)
-    return dict(counts)
-
-
-def as_table(counts: dict[str, PixelCounts]) -> dict[str, dict[str, float]]:
-    """Every score by source, and their unweighted mean."""
-    rows = {source: {"frames": count.frames} | {score: getattr(count, score) for score in SCORES} for source, count in counts.items()}
-    mean = {score: float(np.mean([row[score] for row in rows.values()])) for score in SCORES}
-    return rows | {"mean": {"frames": sum(count.frames for count in counts.values())} | mean}
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m lanes.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in the lanedata layout")
-    parser.add_argument("--split", default="val")
+    parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in any format that lanes.data reads")
+    parser.add_argument("--split", default="val", help="default: val")
     parser.add_argument("--source", help="one source only")
-    parser.add_argument("--model", default="unet", help="a bundled model's name, or an ONNX file")
+    parser.add_argument("--model", default="unet", help="a bundled model's name, or an ONNX file (default: unet)")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--json", type=Path, help="write the table here too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
+    parser.add_argument("--page", type=Path, metavar="PATH", help=f"write a page here: a .html file, or a folder for {PAGE_NAME}")
     return parser.parse_args(arguments)
 
 
-def main() -> int:
+def run(args: argparse.Namespace) -> Evaluation:
+    """Carries out a request. Raises RequestError or RunError."""
+    if args.page is not None and args.page.suffix.lower() not in (".html", ".htm"):
+        args.page /= PAGE_NAME
+    for path in (args.json, args.page):
+        if path is not None:
+            check_file(path, overwrite=True)
+    if args.json is not None and args.page is not None and args.json.absolute() == args.page.absolute():
+        raise RequestError(f"{args.page}: named for both the figures and the page; give each a place of its own")
+    frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
+    if not frames:
+        raise RequestError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
+    if args.page is not None:
+        write_page = _page_writer()
+    with load_segmenter(args.model, args.engine, args.precision) as segmenter:
+        found = measure(segmenter, frames)
+        facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}
+        if args.json is not None:
+            write_atomically(args.json, json.dumps(facts | as_json(found), indent=1, allow_nan=False) + "\n")
+        if args.page is not None:
+            write_atomically(args.page, write_page(found, segmenter, facts))
+    return found
+
+
+def describe(segmenter: Segmenter) -> dict[str, str]:
+    """Which model was scored, and what ran it."""
+    engine = segmenter.engine
+    return {
+        "name": engine.model.metadata.name,
+        "sha256": engine.model.sha256,
+        "precision": engine.precision,
+        "engine": engine.name,
+        "version": engine.version,
+        "device": engine.device,
+    }
+
+
+def score_table(found: Evaluation) -> Table:
+    """Overlap with the labels by source and condition."""
+    table = Table("source", "condition", "frames", *map(_heading, SCORES), box=None)
+    for source, condition, row in score_rows(found):
+        table.add_row(source, condition, str(row["frames"]), *(f"{row[score]:.4f}" for score in SCORES))
+    return table
+
+
+def probability_table(found: Evaluation) -> Table:
+    """Average precision and calibration by source."""
+    rows = probability_rows(found)
+    table = Table("source", *map(_heading, rows["mean"]), box=None)
+    for source, row in rows.items():
+        table.add_row(source, *(f"{value:.4f}" for value in row.values()))
+    return table
+
+
+def lane_table(found: Evaluation) -> Table:
+    """Lanes as lines, by source and condition."""
+    columns = ("TuSimple\naccuracy", "FP", "FN", "CULane\nF1", "precision", "recall")
+    table = Table("source", "condition", "frames", *columns, box=None)
+    for source, conditions in lane_rows(found).items():
+        for condition, row in conditions.items():
+            values = [*row["tusimple"].values(), *(row["culane"][name] for name in ("f1", "precision", "recall"))]
+            name = source if condition == "all" else ""
+            table.add_row(name, condition, str(row["frames"]), *(f"{value:.4f}" for value in values))
+    return table
+
+
+def _heading(score: str) -> str:
+    """A score's name in two lines."""
+    first, _, rest = score.partition("_")
+    return f"{first}\n{rest.replace('_', ' ')}" if rest else first
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    args = parse()
+    args = parse(arguments)
     try:
-        frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
-        if not frames:
-            raise RequestError(
-                f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else "")
-            )
-        with load_segmenter(args.model, args.engine, args.precision) as segmenter:
-            rows = as_table(evaluate(segmenter, frames))
+        found = run(args)
     except RequestError as error:
         print(f"lanes.evaluate: {error}", file=sys.stderr)
         return 2
-    table = Table("source", *("frames", *SCORES), box=None)
-    for source, row in rows.items():
-        table.add_row(source, str(row["frames"]), *(f"{row[score]:.4f}" for score in SCORES))
-    Console(width=100).print(table)
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1))
+    except RunError as error:
+        print(f"lanes.evaluate: {error}", file=sys.stderr)
+        return 1
+    console = Console(width=100)
+    console.print(score_table(found))
+    console.print()
+    console.print(probability_table(found))
+    if lane_rows(found):
+        console.print()
+        console.print(lane_table(found))
     return 0
+
+
+def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:
+    """The function that writes the page, found before the work begins, for it needs what plots need."""
+    try:
+        from lanes.evaluation_page import evaluation_page
+    except ModuleNotFoundError as missing:
+        raise RequestError(f'--page needs {missing.name}: pip install -e ".[plots]"') from None
+    return evaluation_page
 
 
 if __name__ == "__main__":

@@ -46,6 +46,21 @@ class PixelCounts:
         return _ratio(self.both, self.either)
 
     @property
+    def precision(self) -> float:
+        """Share of predicted pixels that are true, to the pixel."""
+        return _ratio(self.both, self.predicted)
+
+    @property
+    def recall(self) -> float:
+        """Share of true pixels that are predicted, to the pixel."""
+        return _ratio(self.both, self.true)
+
+    @property
+    def dice(self) -> float:
+        """Dice coefficient: the F1 of `precision` and `recall`."""
+        return _ratio(2 * self.both, self.predicted + self.true)
+
+    @property
     def relaxed_precision(self) -> float:
         """Share of predicted pixels within the tolerance of a true one."""
         return _ratio(self.predicted_near, self.predicted)
@@ -81,15 +96,25 @@ def count_pixels(predicted: Mask, truth: Mask, ignore: Mask | None = None) -> Pi
         raise ValueError(f"masks of one frame must have one shape, not {predicted.shape} and {truth.shape}")
     known = np.ones(truth.shape, bool) if ignore is None else ignore == 0
     said, true = (predicted > 0) & known, (truth > 0) & known
-    radius = max(1, round(TOLERANCE_PX * truth.shape[1] / 1280))
-    near_true, near_said, around_true = _grown(true, radius), _grown(said, radius), _grown(true, 3 * radius)
+    radius = tolerance(truth.shape[1])
+    near_true, near_said, around_true = grown(true, radius), grown(said, radius), grown(true, 3 * radius)
     counts = (said & true, said | true, said, true, said & near_true, true & near_said, said & ~around_true, known)
     return PixelCounts(1, *(int(np.count_nonzero(pixels)) for pixels in counts))
 
 
-def _grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask.astype(np.uint8), disc) > 0
+def tolerance(width: int) -> int:
+    """The tolerance in whole pixels of a frame of this width, 1 at least."""
+    return max(1, round(TOLERANCE_PX * width / 1280))
+
+
+def disc(radius: int) -> Mask:
+    """What lies within `radius` of a pixel, as a kernel for dilation: (2 radius + 1) a side, uint8."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.uint8, copy=False)
+
+
+def grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Which pixels lie within `radius` of one of the mask; (H, W) bool, as the mask."""
+    return cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0
 
 
 def _ratio(part: float, whole: float) -> float:

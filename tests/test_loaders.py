@@ -312,6 +312,7 @@ def test_culane_is_read_from_the_label_images_where_there_are_no_lines(tmp_path:
         frame.read()
     save(tmp_path / "laneseg_label_w16/val_gt.png", stripe(3))
     assert (frame.read()[1] > 0).sum() == (stripe() > 0).sum()
+    assert frame.polylines() is None
 
 
 def test_culane_refuses_a_picture_in_two_splits(tmp_path: Path) -> None:

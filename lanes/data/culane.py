@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 
 from lanes.data.frames import Format, Mask, Polyline, as_polyline, inside, read_image
-from lanes.data.polylines import PolylineFrame, beyond_outermost, draw_lines
+from lanes.data.polylines import PolylineFrame
 from lanes.errors import RequestError
 
 SOURCE = "culane"
@@ -48,18 +48,17 @@ class CULaneFrame(PolylineFrame):
     def _lines_file(self) -> Path:
         return self.picture.with_suffix(".lines.txt")
 
-    def polylines(self) -> list[Polyline]:
+    def polylines(self) -> list[Polyline] | None:
+        if self.label_image is not None and not self._lines_file.exists():
+            return None
         try:
             text = self._lines_file.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise RequestError(f"cannot read {self._lines_file}: {error.strerror}") from None
         return [_parse(row, f"{self._lines_file}:{number}") for number, row in enumerate(text.splitlines(), 1) if row.strip()]
 
-    def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:
-        if self.label_image is not None and not self._lines_file.exists():
-            return read_image(self.root / self.label_image, cv2.IMREAD_GRAYSCALE), None
-        lines = self.polylines()
-        return draw_lines(lines, width, height), beyond_outermost(lines, width, height)
+    def drawn(self) -> Mask:
+        return read_image(self.root / str(self.label_image), cv2.IMREAD_GRAYSCALE)
 
 
 def _parse(row: str, where: str) -> Polyline:

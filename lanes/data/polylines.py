@@ -29,11 +29,17 @@ class PolylineFrame(LabelledFrame):
         return LabelDefinition.ALL_CONTINUOUS
 
     @abstractmethod
-    def polylines(self) -> list[Polyline]:
-        """The lines, in the order of the label. Raises RequestError when they are missing or broken."""
+    def polylines(self) -> list[Polyline] | None:
+        """The lines, in the order of the label; None where `drawn` has them. Raises RequestError when they are missing or broken."""
+
+    def drawn(self) -> Mask:
+        """The mask of a frame whose lines are stored only as drawn by others. Raises RequestError like `read`."""
+        raise NotImplementedError
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:
         lines = self.polylines()
+        if lines is None:
+            return self.drawn(), None
         return draw_lines(lines, width, height), beyond_outermost(lines, width, height)
 
 

@@ -1,0 +1,253 @@
+"""Scores of lanes as lines, by the official definitions of TuSimple and CULane.
+
+Both definitions count pixels of frames of one size; lines of frames of another size are scaled to it, so that a score means the same
+everywhere.
+
+TuSimple, 1280x720 (https://github.com/TuSimple/tusimple-benchmark, evaluate/lane.py): a lane is x at fixed rows. A row is right where
+prediction and truth differ by less than 20 px across the lane, or neither has the lane; a lane is found when 85 % of its rows are right.
+
+CULane, 1640x590 (https://github.com/XingangPan/SCNN, tools/lane_evaluation; Pan et al. 2018): lanes are drawn 30 px wide along a cubic
+spline, matched one to one so that the sum of their IoU is greatest, and found where the IoU is above 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Polyline = NDArray[np.floating]
+"""(N, 2) x and y in pixels of the frame, pixel centres at whole numbers, in order along the lane."""
+
+Floats = NDArray[np.float64]
+
+TUSIMPLE_SIZE = (1280, 720)
+TUSIMPLE_ROWS = range(160, 711, 10)
+"""Rows at which most of TuSimple's labels give x (`h_samples`)."""
+
+TUSIMPLE_PX = 20.0
+TUSIMPLE_FOUND = 0.85
+ABSENT = -100.0
+"""x of a lane in a row that it does not pass through, in TuSimple's evaluation."""
+
+CULANE_SIZE = (1640, 590)
+CULANE_WIDTH = 30
+CULANE_IOU = 0.5
+SPLINE_STEPS = 50
+"""Points of the spline between two points of the lane."""
+
+
+def scaled(lanes: Sequence[Polyline], size: tuple[int, int], wanted: tuple[int, int]) -> list[Polyline]:
+    """The lanes of a frame of `size` (width, height) in pixels of a frame of the `wanted` size."""
+    factor = np.array(wanted) / np.array(size)
+    return [(np.asarray(lane) + 0.5) * factor - 0.5 for lane in lanes]
+
+
+# --- TuSimple --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TuSimpleScore:
+    """TuSimple's scores summed over frames; two of them add up. The scores are means over frames, as in the benchmark.
+
+    Attributes:
+        frames: how many frames were counted.
+        right: sum of each frame's share of right rows.
+        false, missed: sums of each frame's share of predicted lanes that match none, and of true lanes that none matches.
+    """
+
+    frames: int = 0
+    right: float = 0.0
+    false: float = 0.0
+    missed: float = 0.0
+
+    def __add__(self, other: TuSimpleScore) -> TuSimpleScore:
+        return TuSimpleScore(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the true lanes' rows that are right."""
+        return _ratio(self.right, self.frames)
+
+    @property
+    def fp(self) -> float:
+        """Share of predicted lanes that match none."""
+        return _ratio(self.false, self.frames)
+
+    @property
+    def fn(self) -> float:
+        """Share of true lanes that none matches."""
+        return _ratio(self.missed, self.frames)
+
+
+def score_tusimple(
+    predicted: Sequence[Polyline],
+    truth: Sequence[Polyline],
+    size: tuple[int, int] = TUSIMPLE_SIZE,
+    rows: Sequence[int] = TUSIMPLE_ROWS,
+) -> TuSimpleScore:
+    """TuSimple's scores of one frame.
+
+    The benchmark's own ways are kept: a row that neither has is right; of five lanes or more, one missed is forgiven and the worst
+    left out, though the rest is divided by 4, so that six lanes can give more than 1; and `false` counts true lanes found rather than the
+    predictions that found them, so that it can fall below 0.
+
+    Args:
+        predicted, truth: the lanes.
+        size: (width, height) of the frame.
+        rows: where lanes are compared, in rows of a frame 720 high.
+    """
+    said, true = (
+        np.array([at_rows(lane, rows) for lane in scaled(lanes, size, TUSIMPLE_SIZE)]).reshape(-1, len(rows))
+        for lanes in (predicted, truth)
+    )
+    shares = np.array([_share_right(said, lane, rows) for lane in true])
+    missed = int(np.count_nonzero(shares < TUSIMPLE_FOUND))
+    found = len(true) - missed
+    right = float(shares.sum())
+    if len(true) > 4:
+        missed = max(0, missed - 1)
+        right -= float(shares.min())
+    return TuSimpleScore(1, right / max(min(4, len(true)), 1), _ratio(len(said) - found, len(said)), missed / max(len(true), 1))
+
+
+def at_rows(lane: Polyline, rows: Sequence[int]) -> Floats:
+    """x of a lane at each row, (len(rows),): on the straight line between its points; `ABSENT` where it does not pass."""
+    crossings = np.full(len(rows), ABSENT)
+    wanted = np.asarray(rows, np.float64)
+    if len(lane) == 1:
+        lane = np.repeat(lane, 2, axis=0)
+    # The lane's own order decides where it passes a row twice: the first time counts, hence backwards.
+    for (x0, y0), (x1, y1) in reversed(list(zip(lane[:-1].tolist(), lane[1:].tolist(), strict=True))):
+        passes = (wanted >= min(y0, y1)) & (wanted <= max(y0, y1))
+        part = (wanted[passes] - y0) / (y1 - y0) if y1 != y0 else 0.0
+        crossings[passes] = x0 + part * (x1 - x0)
+    return np.where(crossings >= 0, crossings, ABSENT)
+
+
+def _share_right(said: Floats, lane: Floats, rows: Sequence[int]) -> float:
+    """The greatest share of rows in which one of the predictions (N, R) is right about a true lane (R,)."""
+    if not len(said):
+        return 0.0
+    x, y = lane[lane >= 0], np.asarray(rows, np.float64)[lane >= 0]
+    slope = float(np.polyfit(y, x, 1)[0]) if len(x) > 1 else 0.0
+    allowed = TUSIMPLE_PX * np.hypot(1.0, slope)  # 20 px across the lane, along the row
+    return float((np.abs(said - lane) < allowed).mean(axis=1).max())
+
+
+# --- CULane ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class CULaneScore:
+    """CULane's counts pooled over frames; two of them add up.
+
+    Attributes:
+        frames: how many frames were counted.
+        tp, fp, fn: predicted lanes that match a true one, that match none, and true lanes that none matches.
+    """
+
+    frames: int = 0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+
+    def __add__(self, other: CULaneScore) -> CULaneScore:
+        return CULaneScore(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    @property
+    def precision(self) -> float:
+        """Share of predicted lanes that match."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """Share of true lanes that are matched."""
+        return _ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of the two."""
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+
+def score_culane(predicted: Sequence[Polyline], truth: Sequence[Polyline], size: tuple[int, int] = CULANE_SIZE) -> CULaneScore:
+    """CULane's counts of one frame of `size` (width, height)."""
+    said, true = ([_drawn(lane) for lane in scaled(lanes, size, CULANE_SIZE)] for lanes in (predicted, truth))
+    overlap = np.array([[_iou(one, other) for other in true] for one in said]).reshape(len(said), len(true))
+    tp = sum(bool(overlap[i, j] > CULANE_IOU) for i, j in best_matching(overlap))
+    return CULaneScore(1, tp, len(said) - tp, len(true) - tp)
+
+
+def spline(lane: Polyline) -> Floats:
+    """Points along the natural cubic spline through (N, 2) points, its parameter the length of the chords, 50 to a chord.
+
+    Two points give the straight line between them, fewer themselves; a point that repeats the one before it is dropped.
+    """
+    moved = np.any(np.diff(lane, axis=0, prepend=np.nan) != 0, axis=1)
+    points = np.asarray(lane, np.float64)[moved]
+    if len(points) < 3:
+        return points
+    chord = np.linalg.norm(np.diff(points, axis=0), axis=1)[:, None]
+    slope = np.diff(points, axis=0) / chord
+    # Second derivatives: continuous at the inner points, none at the ends.
+    equations = np.diag(2 * (chord[:-1] + chord[1:])[:, 0]) + np.diag(chord[1:-1, 0], 1) + np.diag(chord[1:-1, 0], -1)
+    bend = np.zeros_like(points)
+    bend[1:-1] = np.linalg.solve(equations, 6 * np.diff(slope, axis=0))
+    along = chord[..., None] * (np.arange(SPLINE_STEPS) / SPLINE_STEPS)[:, None]  # (chords, steps, 1)
+    first = (slope - chord * (2 * bend[:-1] + bend[1:]) / 6)[:, None]
+    second, third = (bend[:-1] / 2)[:, None], (np.diff(bend, axis=0) / (6 * chord))[:, None]
+    curve = points[:-1, None] + along * (first + along * (second + along * third))
+    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+
+
+def best_matching(gain: Floats) -> list[tuple[int, int]]:
+    """Pairs (row, column), each row and column in one at most, whose gains sum to the most.
+
+    The Hungarian algorithm with shortest augmenting paths (https://en.wikipedia.org/wiki/Hungarian_algorithm), O(rows^2 columns).
+
+    Args:
+        gain: (M, N) float, at least 0. min(M, N) pairs come back.
+    """
+    if gain.shape[0] > gain.shape[1]:
+        return [(row, column) for column, row in best_matching(gain.T)]
+    rows, columns = gain.shape
+    row_price, column_price = np.zeros(rows), np.zeros(columns + 1)
+    row_of = np.full(columns + 1, -1)  # the last column is where a row's search for a place begins
+    for row in range(rows):
+        row_of[columns], column = row, columns
+        least, came_from, visited = np.full(columns, np.inf), np.full(columns, columns), np.zeros(columns + 1, bool)
+        while row_of[column] >= 0:
+            visited[column] = True
+            cost = -gain[row_of[column]] - row_price[row_of[column]] - column_price[:columns]
+            nearer = ~visited[:columns] & (cost < least)
+            least[nearer], came_from[nearer] = cost[nearer], column
+            next_column = int(np.argmin(np.where(visited[:columns], np.inf, least)))
+            step = least[next_column]
+            row_price[row_of[visited]] += step
+            column_price[visited] -= step
+            least[~visited[:columns]] -= step
+            column = next_column
+        while column != columns:
+            row_of[column] = row_of[came_from[column]]
+            column = int(came_from[column])
+    return sorted((int(row), column) for column, row in enumerate(row_of[:columns]) if row >= 0)
+
+
+def _drawn(lane: Polyline) -> NDArray[np.bool_]:
+    """A lane drawn as wide as CULane draws it, (590, 1640) bool; one of fewer than two points is nowhere."""
+    canvas = np.zeros(CULANE_SIZE[::-1], np.uint8)
+    if len(lane) > 1:
+        cv2.polylines(canvas, [np.rint(spline(lane)).astype(np.int32)], False, 1, CULANE_WIDTH)
+    return canvas > 0
+
+
+def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return _ratio(int(np.count_nonzero(one & other)), int(np.count_nonzero(one | other)))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
