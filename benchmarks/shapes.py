@@ -8,7 +8,6 @@ bundled models are timed beside the plain U-Net, 16 channels at full resolution,
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from statistics import median
@@ -20,33 +19,37 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.layers import read_layers
+from benchmarks.machine import watch_machine
+from benchmarks.request import check_request, tell_rest
+from benchmarks.results import Result, new_result, write_result
 from benchmarks.turns import take_turns
 from engines.choose import PRECISIONS, open_engine
 from engines.engine import Engine
-from engines.export import export_onnx
 from engines.model_file import ModelMetadata
 from lanes.errors import RequestError
-from lanes.files import write_atomically
-from lanes.latency import machine_facts
 from lanes.models import NETWORKS
-from lanes.models.unet import UNet
 from lanes.transform import FrameTransform
+
+KIND = "shapes"
 
 PLAIN = "plain U-Net"
 
 SHAPES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
-    PLAIN: (UNet.of(16, 4).config, (512, 288)),
+    PLAIN: ({"widths": [16, 32, 64, 128, 256]}, (512, 288)),
     **{name: (network.config, network.size) for name, network in NETWORKS.items()},
 }
 """Constructor arguments of `UNet`, and width and height of the input."""
 
 
-def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Console) -> dict[str, Any]:
+def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Console) -> Result:
     """Milliseconds a frame of every shape, and its time in that of the plain U-Net, round by round.
 
     Raises RequestError when the engine cannot be had, or not in that precision.
     """
-    with TemporaryDirectory() as folder:
+    from engines.export import export_onnx
+    from lanes.models.unet import UNet
+
+    with TemporaryDirectory() as folder, watch_machine() as watch:
         engines: dict[str, Engine] = {}
         macs: dict[str, int] = {}
         for name, (config, size) in SHAPES.items():
@@ -64,32 +67,37 @@ def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Co
         facts = {"name": one.name, "version": one.version, "precision": one.precision}
         for opened in engines.values():
             opened.close()
-    return {
-        "engine": facts,
-        "shapes": {
-            name: {
-                **config,
-                "size": list(size),
-                "gmac": macs[name] / 1e9,
-                "median_ms": medians[name],
-                "of_plain": [ours / plain for ours, plain in zip(medians[name], medians[PLAIN], strict=True)],
-            }
-            for name, (config, size) in SHAPES.items()
-        },
-        "machine": machine_facts(),
+    shapes = {
+        name: {
+            **config,
+            "size": list(size),
+            "gmac": macs[name] / 1e9,
+            "median_ms": medians[name],
+            "of_plain": [ours / plain for ours, plain in zip(medians[name], medians[PLAIN], strict=True)],
+        }
+        for name, (config, size) in SHAPES.items()
     }
+    return new_result(KIND, "shapes of networks in {name} {precision}".format(**facts), watch, engine=facts, shapes=shapes)
 
 
-def table(results: dict[str, Any]) -> Table:
-    """A row a shape: medians over the rounds, with the least and the greatest round."""
-    view = Table(title="{name} {precision}, one frame at a time".format(**results["engine"]), title_justify="left", box=None)
-    for column in ("shape", "input", "GMAC", "ms a frame", f"time, of the {PLAIN}'s"):
+COLUMNS = ("shape", "input", "GMAC", "ms a frame", f"time, of the {PLAIN}'s")
+
+
+def cells(name: str, shape: dict[str, Any]) -> list[str]:
+    """A row a shape, by COLUMNS: medians over the rounds, with the least and the greatest round."""
+    width, height = shape["size"]
+    ratios = shape["of_plain"]
+    spread = "" if name == PLAIN else f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [name, f"{width}x{height}", f"{shape['gmac']:.1f}", f"{median(shape['median_ms']):.1f}", spread]
+
+
+def table(result: Result) -> Table:
+    """The result on a screen."""
+    view = Table(title="{name} {precision}, one frame at a time".format(**result["engine"]), title_justify="left", box=None)
+    for column in COLUMNS:
         view.add_column(column, justify="left" if column == "shape" else "right", no_wrap=True)
-    for name, shape in results["shapes"].items():
-        width, height = shape["size"]
-        ratios = shape["of_plain"]
-        spread = "" if name == PLAIN else f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        view.add_row(name, f"{width}x{height}", f"{shape['gmac']:.1f}", f"{median(shape['median_ms']):.1f}", spread)
+    for name, shape in result["shapes"].items():
+        view.add_row(*cells(name, shape))
     return view
 
 
@@ -105,13 +113,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write every round here")
     args = parser.parse_args(arguments)
     try:
-        results = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
+        check_request(args.json, None, rounds=args.rounds, runs=args.runs)
+        result = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
+        if args.json:
+            write_result(args.json, result)
     except RequestError as error:
         print(f"benchmarks.shapes: {error}", file=sys.stderr)
         return 2
-    Console(width=100).print(table(results))
-    if args.json:
-        write_atomically(args.json, json.dumps(results, indent=1) + "\n")
+    Console(width=100).print(table(result))
+    tell_rest(result, args.json, Console(stderr=True))
     return 0
 
 
