@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 import sys
 from collections.abc import Callable
@@ -27,8 +28,9 @@ FEATURES = {
 """Flags of /proc/cpuinfo, x86-64 and ARM, that make inference faster."""
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Entry point. Whatever it meets, it goes on to the next line."""
+    argparse.ArgumentParser(prog="python -m engines.doctor", description="What this machine can run models with.").parse_args(arguments)
     for title, find in (
         ("processor", _processor),
         ("GPU", _gpu),

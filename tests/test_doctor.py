@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_doctor_has_a_line_for_every_engine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.main() == 0
+    assert doctor.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     for start in (
         "processor",
@@ -30,7 +30,7 @@ def test_doctor_has_a_line_for_every_engine(capsys: pytest.CaptureFixture[str]) 
 
 def test_doctor_names_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(choose.ENGINES, "openvino", ("engines.no_such_module", "OpenVinoEngine", "pip install openvino"))
-    assert doctor.main() == 0
+    assert doctor.main([]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("openvino"))
     assert "lacks: openvino is not installed" in line
     assert line.endswith("pip install openvino")
@@ -40,7 +40,7 @@ def test_doctor_survives_a_library_that_breaks(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "broken_library.py").write_text("raise SystemError('half of it\\nis missing')")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(choose.ENGINES, "openvino", ("broken_library", "OpenVinoEngine", "pip install openvino"))
-    assert doctor.main() == 0
+    assert doctor.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "cannot be told: SystemError: half of it is missing" in next(line for line in lines if line.startswith("openvino"))
     assert lines[-1].startswith("engine cache")
