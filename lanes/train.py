@@ -173,13 +173,15 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
         ("seen_loss", "tab:orange", "frames trained on"),
         ("val_loss", "tab:blue", "drives held back"),
     ):
-        loss.plot(*series[name], color=colour, label=label)
+        if name in series:
+            loss.plot(*series[name], color=colour, label=label)
     loss.set(title="Loss", xlabel="step", yscale="log")
     sources = sorted(name.partition("/")[2] for name in series if "_iou/" in name)
     for index, source in enumerate(dict.fromkeys(sources)):
         iou.plot(*series[f"val_iou/{source}"], color=f"C{index}", label=source)
         iou.plot(*series[f"seen_iou/{source}"], color=f"C{index}", linestyle="--")
-    iou.set(title="IoU: held back (solid), trained on (dashed)", xlabel="step", ylim=(0, 1))
+    dashed = ", trained on (dashed)" if any(name.startswith("seen_iou/") for name in points) else ""
+    iou.set(title=f"IoU: held back (solid){dashed}", xlabel="step", ylim=(0, 1))
     for axes in (loss, iou):
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
