@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from lanes.errors import RequestError
@@ -19,5 +20,6 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file stands in for a folder, there is nothing to take away
+            part.unlink(missing_ok=True)
         raise RequestError(f"cannot write {path}: {error.strerror}") from None

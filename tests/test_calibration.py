@@ -397,7 +397,7 @@ def places(model: ModelFile, result: tuple[Report, Path], unlabelled: Path, labe
         ("--model {model} --out {new} --frames {empty}/none.mp4", "no such file"),
         ("--model {model} --out {new} --frames {few}", "only 5 frames"),
         ("--model {model} --out {new} --frames synthetic://?seconds=1", "recorded"),
-        ("--model {model} --out {new} --labels {frames}", "no index.csv"),
+        ("--model {model} --out {new} --labels {frames}", "none of the known formats"),
         ("--model {model} --out {new} --labels {labels} --split val", "must stay unseen"),
         ("--model {model} --out {new} --labels {labels} --split other", "only 0 frames"),
         ("--model {model} --out {new} --frames {frames} --count 0", "--count"),
