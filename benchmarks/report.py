@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import compare, roofline, shapes, tradeoff
+from benchmarks import against_benchmark_app, compare, roofline, shapes, tradeoff
 from benchmarks.plots import COLOURS, GREY, new_figure, title
 from benchmarks.request import reasons
 from benchmarks.results import load_result
@@ -316,6 +316,13 @@ def show_shapes(result: Result) -> list[str]:
     return [_wide(table(shapes.COLUMNS, [shapes.cells(name, shape) for name, shape in result["shapes"].items()]))]
 
 
+def show_against(result: Result) -> list[str]:
+    """The medians of each round, by the stopwatch here and by OpenVINO's own."""
+    turns = zip(result["ours_ms"], result["theirs_ms"], strict=True)
+    rows = [[str(turn), f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.3f}"] for turn, (ours, theirs) in enumerate(turns, 1)]
+    return [table(["round", "here, ms", "benchmark_app, ms", "ratio"], rows)]
+
+
 def _left_out(result: Result) -> str:
     found = reasons(result)
     if not found:
@@ -331,6 +338,7 @@ SECTIONS: dict[str, Callable[[Result], list[str]]] = {
     tradeoff.KIND: show_tradeoff,
     roofline.KIND: show_roofline,
     shapes.KIND: show_shapes,
+    against_benchmark_app.KIND: show_against,
 }
 
 
@@ -351,6 +359,11 @@ def _headline(result: Result) -> str:
         return f"{fastest['engine']} {fastest['precision']}: {fastest['of_floor']:.0%} of the limit"
     if kind == "pipeline":
         return f"{np.median(result['ratio']):.2f} times the ten-minute loop"
+    if kind == shapes.KIND:
+        times = [f"{name} {np.median(shape['of_plain']):.2f}" for name, shape in result["shapes"].items() if name != shapes.PLAIN]
+        return f"time, of the {shapes.PLAIN}'s: {', '.join(times)}"
+    if kind == against_benchmark_app.KIND:
+        return f"{result['ratio']:.3f} of what benchmark_app reads"
     return str(kind)
 
 

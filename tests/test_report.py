@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import report
 from benchmarks.compare import CONFIDENCE, LEAST_MS, LEAST_SHARE, conclusion, judge
 from benchmarks.layers import Layer
 from benchmarks.machine import Watch
 from benchmarks.report import main
-from benchmarks.results import load_result, new_result, write_result
+from benchmarks.results import find_results, load_result, new_result, write_result
 from benchmarks.roofs import Roofs
 
 DOUBT = "other processes took 31 % of the <processor>"
@@ -239,3 +240,9 @@ def test_a_wrong_request_is_one_line(
     assert said in told.err
     assert told.err.count("\n") == 1
     assert not (tmp_path / "page.html").exists()
+
+
+def test_every_committed_result_has_its_picture() -> None:
+    for path, result in find_results(Path(__file__).resolve().parents[1] / "benchmarks" / "results"):
+        assert result["kind"] in report.SECTIONS, f"no picture of {path.name}"
+        assert any("<table" in part or "<svg" in part for part in report.SECTIONS[result["kind"]](result))
