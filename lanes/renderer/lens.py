@@ -7,7 +7,7 @@ import numpy as np
 from cv2.typing import MatLike
 
 from lanes.renderer.scene import Scene
-from lanes.renderer.textures import MIDDLE, NOISE_SPREAD, Image, cloud_window, sensor_noise
+from lanes.renderer.textures import MIDDLE, NOISE_SPREAD, SMOOTH, Image, cloud_window, sensor_noise
 
 MID_GREY = 0.42
 """Mean brightness that metering aims at."""
@@ -48,23 +48,30 @@ class Optics:
     def _bonnet(self, rng: np.random.Generator) -> tuple[Image, Image]:
         """(picture, mask) of the car's own bonnet or dashboard."""
         width, height = self.size
+        light = max(0.15, self.scene.light.ambient)
         columns = np.linspace(-1, 1, 33)
-        skew, bow = rng.uniform(-0.1, 0.1), rng.uniform(0.1, 0.8)
-        edge = height * (1 - self.lens.bonnet * (1 - bow * columns**2 + skew * columns))
+        edge = height * (1 - self.lens.bonnet * (1 - rng.uniform(0.1, 0.8) * (columns - self.lens.bonnet_middle) ** 2))
         outline = np.stack([np.linspace(-1, width, 33), edge], axis=-1)
-        outline = np.concatenate([outline, [(width, height + 1), (-1, height + 1)]])
         mask = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255.0, cv2.LINE_AA, 4)
-        # Paintwork mirrors the sky: brighter towards the far edge, with a streak or two.
+        corners = np.concatenate([outline, [(width, max(height, edge[-1]) + 1), (-1, max(height, edge[0]) + 1)]])
+        cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255.0, cv2.LINE_AA, 4)
+        # Paintwork mirrors the sky: brighter towards the far edge, broken up by what else stands around.
         slope = np.clip((np.arange(height)[:, None] - edge.min()) / max(1.0, height - edge.min()), 0, 1)
-        gloss = 0.5 * (1 - slope) ** 2 * rng.uniform(0, 1) * self.scene.light.ambient
-        colour = np.asarray(self.lens.bonnet_colour) * max(0.15, self.scene.light.ambient)
-        body = colour + gloss[:, :, None] * np.asarray(self.scene.sky.horizon)
-        picture = np.repeat(np.clip(body * 255, 0, 255).astype(np.uint8), width, axis=1)
-        for _ in range(int(rng.integers(0, 3))):
-            bump = np.round((outline[:33] + np.array((0, rng.uniform(0.1, 0.6) * self.lens.bonnet * height))) * 16).astype(np.int32)
-            shade = float(rng.uniform(0, 90) * max(0.2, self.scene.light.ambient))
-            cv2.polylines(picture, [bump], False, (shade, shade, shade), int(rng.integers(1, 3)), cv2.LINE_AA, 4)
+        gloss = np.repeat(0.5 * (1 - slope) ** 2 * rng.uniform(0, 1), width, axis=1)
+        if rng.random() < 0.5:
+            around = cloud_window(rng, 64, 64, SMOOTH).astype(np.float32) / 255
+            sky = np.clip((around - rng.uniform(0.4, 0.8)) * rng.uniform(3, 20), 0, 1) * rng.uniform(0.2, 1)
+            gloss += cv2.resize(sky, (width, height))
+        body = np.asarray(self.lens.bonnet_colour) * light + gloss[:, :, None] * light * np.asarray(self.scene.sky.horizon)
+        picture = np.clip(body * 255, 0, 255).astype(np.uint8)
+        # Creases, and the far edge itself, catch the light as bright and as thin as paint does.
+        drops = [rng.uniform(0.1, 0.6) for _ in range(int(rng.integers(0, 3)))] + [0.02] * int(rng.random() < 0.4)
+        for drop in drops:
+            start, stop = np.sort(rng.integers(0, 33, 2))
+            crease = np.round((outline[start : stop + 2] + np.array((0, drop * self.lens.bonnet * height))) * 16).astype(np.int32)
+            shade = float(rng.uniform(0, 255) * light)
+            thickness = max(1, round(rng.uniform(0.001, 0.008) * width))
+            cv2.polylines(picture, [crease], False, (shade, shade, shade), thickness, cv2.LINE_AA, 4)
         return picture, mask
 
     def _veil(self, rng: np.random.Generator) -> Image | None:

@@ -97,7 +97,8 @@ class Surface:
         patches, cracks, seals: how many in a 48 m stretch (seals are tar-filled cracks, darker and smoother than the road).
         tracks: contrast of the wheel tracks, positive for polished bright ones, negative for dark ones. oil: of the dark middle strip.
         slab: length of a concrete slab, 0 for none. joints: contrast of seams along the lanes, negative for dark
-            ones; `joint_offset` from the lane line.
+            ones; `joint_offset` from the lane line. sealed: width of the wavering tar seals that joints along the lanes were closed
+            with, metres, 0 for none.
     """
 
     colour: Colour = (0.36, 0.36, 0.36)
@@ -111,6 +112,7 @@ class Surface:
     slab: float = 0.0
     joints: float = 0.0
     joint_offset: float = 0.1
+    sealed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class Sky:
 @dataclass(frozen=True)
 class Vehicle:
     """Another road user: `car`, `van`, `truck` or `motorbike`; `s` at time 0, `y` of its middle, speed in m/s, negative when
-    it comes towards us."""
+    it comes towards us. gloss: how brightly the creases of its body mirror the sky, 0 to 1."""
 
     kind: str
     s: float
@@ -201,6 +203,7 @@ class Vehicle:
     speed: float = 25.0
     colour: Colour = (0.4, 0.4, 0.4)
     braking: bool = False
+    gloss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,8 @@ class Lens:
         metering: how far the camera evens out a picture that is too dark or too bright, 0 (not at all) to 1 (fully).
         blur: standard deviation, in thousandths of the picture's width; sharpen: strength of the halo that cheap cameras put on edges.
         noise: standard deviation at mid grey, of 255; vignette: share of light lost in the corners; jpeg: quality, 0 for none.
-        bonnet: share of the height that the car's own bonnet takes at the bottom; bonnet_colour.
+        bonnet: share of the height that the car's own bonnet takes at the bottom; bonnet_middle: where it is highest, -1 (left edge)
+            to 1; bonnet_colour.
         reflection: strength of the dashboard's reflection in the windscreen; dirt: of smears on it; text: burnt in, empty for none.
     """
 
@@ -227,6 +231,7 @@ class Lens:
     vignette: float = 0.15
     jpeg: int = 0
     bonnet: float = 0.0
+    bonnet_middle: float = 0.0
     bonnet_colour: Colour = (0.1, 0.1, 0.1)
     reflection: float = 0.0
     dirt: float = 0.0

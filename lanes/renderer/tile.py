@@ -62,6 +62,15 @@ def _walk(rng: np.random.Generator, along: bool, jitter: float) -> NDArray[np.in
     return (points * 16).astype(np.int32)[:, None]
 
 
+def _seal(rng: np.random.Generator, y: float) -> NDArray[np.int32]:
+    """The course of a tar seal along the whole tile, which ends where it began, in 1/16 texels."""
+    s = np.linspace(0, TILE_LENGTH, 49)
+    walk = np.cumsum(rng.normal(0, 0.03, 49))
+    waver = y + walk - walk[-1] * s / TILE_LENGTH
+    points = np.stack([(waver / TILE_WIDTH + 0.5) * COLUMNS, s / TILE_LENGTH * ROWS], axis=-1)
+    return (points * 16).astype(np.int32)[:, None]
+
+
 def _relief(scene: Scene, rng: np.random.Generator) -> Image:
     """Stains, patches, cracks, tar seals and slab joints."""
     surface = scene.surface
@@ -84,6 +93,12 @@ def _relief(scene: Scene, rng: np.random.Generator) -> Image:
     for _ in range(surface.seals):
         shade = float(rng.uniform(60, 105) if rng.random() < 0.8 else rng.uniform(140, 170))
         cv2.polylines(relief, [_walk(rng, rng.random() < 0.6, 0.15)], False, shade, int(rng.integers(2, 6)), cv2.LINE_AA, 4)
+    if surface.sealed:
+        for boundary in scene.boundaries:
+            if rng.random() < 0.6:
+                course = _seal(rng, boundary + rng.normal(0, 0.2))
+                thickness = max(1, round(surface.sealed * rng.uniform(0.6, 1.4) / TILE_WIDTH * COLUMNS))
+                cv2.polylines(relief, [course], False, float(rng.uniform(35, 95)), thickness, cv2.LINE_AA, 4)
     return relief
 
 

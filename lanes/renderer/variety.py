@@ -145,6 +145,7 @@ def _surface(rng: Rng) -> Surface:
         slab=float(rng.choice([4.57, 5.33, 8.0])) if kind == "concrete" and chance(rng, 0.7) else 0.0,
         joints=float(rng.choice([-0.4, -0.2, 0.2, 0.4])) if chance(rng, 0.4) else 0.0,
         joint_offset=float(rng.uniform(0.1, 0.6) * rng.choice([-1, 1])),
+        sealed=float(rng.uniform(0.05, 0.25)) if chance(rng, 0.15) else 0.0,
     )
 
 
@@ -254,6 +255,8 @@ def _lens(rng: Rng, hour: str) -> Lens:
         vignette=float(rng.uniform(0, 0.4)),
         jpeg=int(rng.integers(20, 85)) if chance(rng, 0.45) else 0,
         bonnet=float(rng.uniform(0.02, 0.2)) if chance(rng, 0.45) else 0.0,
+        # The camera sits where its owner stuck it: often only a corner of the bonnet is to be seen.
+        bonnet_middle=float(rng.normal(0, 0.5)),
         bonnet_colour=_spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
         if chance(rng, 0.6)
         else (0.08, 0.08, 0.08),
@@ -289,14 +292,16 @@ def _vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...]:
             kind = pick(rng, car=0.7, van=0.13, truck=0.12, motorbike=0.05)
             colour = _spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
             speed = -scene.speed if oncoming else scene.speed
-            vehicles.append(Vehicle(kind, s, y + float(rng.normal(0, 0.25)), speed, colour, chance(rng, 0.2)))
+            gloss = float(rng.uniform(0, 1)) if chance(rng, 0.5) else 0.0
+            vehicles.append(Vehicle(kind, s, y + float(rng.normal(0, 0.25)), speed, colour, chance(rng, 0.2), gloss))
             s += float(rng.uniform(12, 60))
     for edge, side, sign in ((scene.paved[1], scene.left, -1), (scene.paved[0], scene.right, 1)):
         # Parked at the kerb, where there is room and nobody drives fast.
         if side.shoulder > 1.4 and side.rail == "none" and scene.speed < 15 and chance(rng, 0.5):
             for s in np.cumsum(rng.uniform(5.5, 25, int(rng.integers(2, 14)))):
                 colour = _spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
-                vehicles.append(Vehicle(pick(rng, car=0.85, van=0.15), float(s), edge + sign * 1.0, 0.0, colour))
+                gloss = float(rng.uniform(0, 1)) if chance(rng, 0.5) else 0.0
+                vehicles.append(Vehicle(pick(rng, car=0.85, van=0.15), float(s), edge + sign * 1.0, 0.0, colour, gloss=gloss))
     return tuple(vehicles)
 
 

@@ -57,12 +57,13 @@ def _draw(canvas: Canvas, vehicle: Vehicle, body: Body, s: float) -> None:
         s_, y = np.array([near - margin, near - margin, far, far]), np.array([left, right, right, left]) + margin * np.array([1, -1, -1, 1])
         # Paint in the dark under a car is not to be seen.
         canvas.darken(canvas.project(s_, y, 0.02), strength, cover=strength > 0.5)
-    shapes = _side(vehicle, body, near, far, to_right=vehicle.y > canvas.camera.lateral) + _back(vehicle, body, near)
+    sides = _side(vehicle, body, near, far, vehicle.y > canvas.camera.lateral, canvas.scene.sky.horizon)
+    shapes = sides + _back(vehicle, body, near)
     canvas.assemble(shapes, near)
     _lamps(canvas, vehicle, body, near)
 
 
-def _side(vehicle: Vehicle, body: Body, near: float, far: float, to_right: bool) -> list[tuple[Colour, list[Corner]]]:
+def _side(vehicle: Vehicle, body: Body, near: float, far: float, to_right: bool, sky: Colour) -> list[tuple[Colour, list[Corner]]]:
     """The side that shows, with windows and wheels, and the roof."""
     sign = -1 if to_right else 1
     side, inner = vehicle.y + sign * body.width / 2, vehicle.y + sign * (body.width / 2 - body.taper)
@@ -85,6 +86,14 @@ def _side(vehicle: Vehicle, body: Body, near: float, far: float, to_right: bool)
                     GLASS,
                     [(low, side, waist + 0.05), (high, side, waist + 0.05), (high - 0.1, inner, top - 0.1), (low + 0.2, inner, top - 0.1)],
                 )
+            )
+    if vehicle.gloss:
+        # A crease at half height and one at the sill, each as thin and as bright as a stroke of paint.
+        for z, height in ((body.clearance + 0.6 * (waist - body.clearance), 0.06), (body.clearance + 0.1, 0.08)):
+            low, high = near + 0.05 * body.length, far - 0.08 * body.length
+            blue, green, red = (c + vehicle.gloss * max(0.0, h - c) for c, h in zip(vehicle.colour, sky, strict=True))
+            shapes.append(
+                ((blue, green, red), [(low, side, z), (high, side, z + 0.08), (high, side, z + 0.08 + height), (low, side, z + height)])
             )
     for wheel in (near + 0.18 * body.length, far - 0.2 * body.length):
         ring = np.linspace(0, 2 * np.pi, 12, endpoint=False)
