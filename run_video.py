@@ -27,7 +27,7 @@ from lanes import load_segmenter
 from lanes.capture import open_sources
 from lanes.capture.source import Source
 from lanes.console import ProgressBar, latency_table, summary_line
-from lanes.errors import RequestError, RunError
+from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
 from lanes.latency import LatencyLog
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
@@ -38,8 +38,6 @@ from lanes.pipeline import Pipeline
 from lanes.segmenter import Segmenter
 
 DEMO_CLIP = Path(__file__).resolve().parent / "lanes" / "demo.mp4"
-
-INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -251,17 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=True, quiet=args.quiet)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console, show_time=False, show_level=False, show_path=False)])
-    try:
-        return run(args, console)
-    except RequestError as error:
-        say(error)
-        return 2
-    except RunError as error:
-        say(error)
-        return 1
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
+    return exit_status("run_video.py", lambda: run(args, console))
 
 
 def say(message: object) -> None:

@@ -23,11 +23,11 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import watch_machine
+from benchmarks.request import check_request, tell_rest
 from benchmarks.results import Result, new_result, write_result
 from engines.choose import PRECISIONS, open_engine
 from engines.engine import Engine
-from lanes.errors import RequestError, RunError
-from lanes.output.target import check_file
+from lanes.errors import RunError, exit_status
 
 KIND = "against_benchmark_app"
 
@@ -127,27 +127,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        if args.rounds < 1 or args.runs < 1:
-            raise RequestError("--rounds and --runs are whole numbers from 1 up")
-        if args.json:
-            check_file(args.json, overwrite=True)
-        with open_engine("openvino", args.precision, args.model) as engine:
-            result = compare(engine, args.rounds, args.runs, Console(stderr=True))
-        print(f"{result['name']}: medians of {result['runs']} runs, milliseconds")
-        Console(width=100).print(table(result))
-        print(f"the medians {'agree' if result['agrees'] else 'do not agree'} within {AGREEMENT:.0%}")
-        for doubt in result["doubts"]:
-            print(f"in doubt: {doubt}")
-        if args.json:
-            write_result(args.json, result)
-    except RequestError as error:
-        print(f"benchmarks.against_benchmark_app: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"benchmarks.against_benchmark_app: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status("benchmarks.against_benchmark_app", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
+    check_request(args.json, None, rounds=args.rounds, runs=args.runs)
+    with open_engine("openvino", args.precision, args.model) as engine:
+        result = compare(engine, args.rounds, args.runs, Console(stderr=True))
+    print(f"{result['name']}: medians of {result['runs']} runs, milliseconds")
+    Console(width=100).print(table(result))
+    print(f"the medians {'agree' if result['agrees'] else 'do not agree'} within {AGREEMENT:.0%}")
+    if args.json:
+        write_result(args.json, result)
+    tell_rest(result, args.json, Console(width=100))
 
 
 if __name__ == "__main__":

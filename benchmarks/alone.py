@@ -17,7 +17,7 @@ import cv2
 from benchmarks.machine import watch_machine
 from lanes import load_segmenter
 from lanes.data.frames import read_image
-from lanes.errors import RequestError
+from lanes.errors import exit_status
 
 WARM_UP_RUNS = 10
 
@@ -68,12 +68,7 @@ def peak_memory_mb() -> float | None:
 def main() -> int:
     """Entry point."""
     model, engine, precision, picture, runs = sys.argv[1:]
-    try:
-        print(json.dumps(run_alone(model, engine, precision, Path(picture), int(runs))))
-    except RequestError as error:
-        print(f"benchmarks.alone: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("benchmarks.alone", lambda: print(json.dumps(run_alone(model, engine, precision, Path(picture), int(runs)))))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from engines.choose import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
+from engines.model_file import ModelFile, is_path
 from lanes.errors import RequestError
 
 
@@ -27,6 +29,8 @@ class Combination:
 
 def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
     """Every engine and precision that runs the model here; and of the others, by name, the reason why not."""
+    if is_path(model):
+        ModelFile.load(Path(model))  # a damaged file is the file's fault, not that of a dozen engines
     able, unable = [], {}
     for engine in dict.fromkeys([*GPU_ENGINES, *ENGINES]):
         for precision in PRECISIONS:

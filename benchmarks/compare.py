@@ -48,7 +48,7 @@ from benchmarks.percentiles import percentile_interval
 from benchmarks.plots import COLOURS, GREY, new_figure, save, title
 from benchmarks.request import check_request, tell_rest
 from benchmarks.results import load_result, new_result, write_result
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.latency import STAGES, summarise
 
 if TYPE_CHECKING:
@@ -389,11 +389,7 @@ def options_of(args: argparse.Namespace) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        return run(args, Console(stderr=True))
-    except RequestError as error:
-        print(f"benchmarks.compare: {error}", file=sys.stderr)
-        return 2
+    return exit_status("benchmarks.compare", lambda: run(args, Console(stderr=True)))
 
 
 def run(args: argparse.Namespace, console: Console) -> int:

@@ -61,7 +61,7 @@ from benchmarks.scenarios import (
 from engines.choose import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from engines.engine import Engine
 from lanes.capture.video import VideoFile
-from lanes.errors import RequestError, RunError
+from lanes.errors import RequestError, RunError, exit_status
 from lanes.output.target import check_file
 
 KIND = "latency"
@@ -534,22 +534,19 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        if args.json:
-            check_file(args.json, overwrite=True)
-        plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch)
-        with open_engine(args.engine, args.precision, args.model, args.batch) as engine:
-            result = benchmark(engine, args.clip, plan, args.cold_starts if args.batch == 1 else 0, Console(stderr=True))
-        print_result(result, Console(width=max(100, Console().width)))
-        if args.json:
-            write_result(args.json, result)
-    except RequestError as error:
-        print(f"benchmarks.latency: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"benchmarks.latency: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status("benchmarks.latency", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
+    if args.json:
+        check_file(args.json, overwrite=True)
+    plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch)
+    with open_engine(args.engine, args.precision, args.model, args.batch) as engine:
+        result = benchmark(engine, args.clip, plan, args.cold_starts if args.batch == 1 else 0, Console(stderr=True))
+    print_result(result, Console(width=max(100, Console().width)))
+    if args.json:
+        write_result(args.json, result)
 
 
 if __name__ == "__main__":

@@ -26,17 +26,17 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import watch_machine
+from benchmarks.request import check_request, tell_rest
 from benchmarks.results import new_result, write_result
 from engines.torch_engine import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.video import VideoFile
 from lanes.curves import find_lanes
-from lanes.errors import RequestError
+from lanes.errors import exit_status
 from lanes.frame import Frame
 from lanes.latency import LatencyLog, usable_cores
 from lanes.output import open_outputs
 from lanes.output.sink import Result
-from lanes.output.target import check_file
 from lanes.overlay import Overlay, Readout
 from lanes.pipeline import Pipeline
 from lanes.segmenter import Segmenter
@@ -186,19 +186,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        if args.json:
-            check_file(args.json, overwrite=True)
-        result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
-        Console(width=100).print(table(result))
-        for doubt in result["doubts"]:
-            print(f"in doubt: {doubt}")
-        if args.json:
-            write_result(args.json, result)
-    except RequestError as error:
-        print(f"benchmarks.pipeline: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("benchmarks.pipeline", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
+    check_request(args.json, None, rounds=args.rounds)
+    result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
+    Console(width=100).print(table(result))
+    if args.json:
+        write_result(args.json, result)
+    tell_rest(result, args.json, Console(width=100))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from benchmarks import against_benchmark_app, compare, roofline, shapes, tradeof
 from benchmarks.plots import COLOURS, GREY, new_figure, title
 from benchmarks.request import reasons
 from benchmarks.results import load_result
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.files import write_atomically
 from lanes.output.target import check_file
 from lanes.page import plot, table, write_page
@@ -382,20 +382,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        check_file(args.out, overwrite=True)
-        results, broken = read_folders(args.places)
-        if not results:
-            raise RequestError(f"no results in {', '.join(map(str, args.places))}: write some with --json, or give another folder")
-        page = report_page(results, broken)
-        write_atomically(args.out, page)
-    except RequestError as error:
-        print(f"benchmarks.report: {error}", file=sys.stderr)
-        return 2
+    return exit_status("benchmarks.report", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError."""
+    check_file(args.out, overwrite=True)
+    results, broken = read_folders(args.places)
+    if not results:
+        raise RequestError(f"no results in {', '.join(map(str, args.places))}: write some with --json, or give another folder")
+    page = report_page(results, broken)
+    write_atomically(args.out, page)
     for why in broken.values():
         print(f"passed over: {why}", file=sys.stderr)
     print(f"written: {args.out}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from benchmarks.roofs import Roofs, measure_roofs
 from benchmarks.turns import take_turns
 from engines.choose import open_engine
 from engines.engine import Engine, Pictures
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -345,19 +345,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
+    return exit_status("benchmarks.roofline", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
     console = Console(stderr=True)
-    try:
-        check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs)
-        with watch_machine() as watch:
-            found = measure(args.model, args.rounds, args.runs, console.print, console)
-        result = new_result(KIND, f"limit of {found['model']['name']}", watch, **found)
-        if args.json is not None:
-            write_result(args.json, result)
-        if args.plot is not None:
-            save(draw(result), args.plot)
-    except RequestError as error:
-        print(f"benchmarks.roofline: {error}", file=sys.stderr)
-        return 2
+    check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs)
+    with watch_machine() as watch:
+        found = measure(args.model, args.rounds, args.runs, console.print, console)
+    result = new_result(KIND, f"limit of {found['model']['name']}", watch, **found)
+    if args.json is not None:
+        write_result(args.json, result)
+    if args.plot is not None:
+        save(draw(result), args.plot)
     output = Console(width=120)
     output.print(summary_table(result))
     for entry in result["engines"] if args.layers else ():
@@ -366,7 +367,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.print()
         output.print(layer_table(entry))
     tell_rest(result, args.json, output)
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from benchmarks.turns import take_turns
 from engines.choose import PRECISIONS, open_engine
 from engines.engine import Engine
 from engines.model_file import ModelMetadata
-from lanes.errors import RequestError
+from lanes.errors import exit_status
 from lanes.models import NETWORKS
 from lanes.transform import FrameTransform
 
@@ -112,17 +112,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=20, help="timed calls of each shape in a round")
     parser.add_argument("--json", type=Path, help="write every round here")
     args = parser.parse_args(arguments)
-    try:
-        check_request(args.json, None, rounds=args.rounds, runs=args.runs)
-        result = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
-        if args.json:
-            write_result(args.json, result)
-    except RequestError as error:
-        print(f"benchmarks.shapes: {error}", file=sys.stderr)
-        return 2
+    return exit_status("benchmarks.shapes", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
+    check_request(args.json, None, rounds=args.rounds, runs=args.runs)
+    result = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
+    if args.json:
+        write_result(args.json, result)
     Console(width=100).print(table(result))
     tell_rest(result, args.json, Console(stderr=True))
-    return 0
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from engines.model_file import bundled_models
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame, read_image
 from lanes.data.open import list_frames
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.evaluation import as_table, evaluate
 
 if TYPE_CHECKING:
@@ -258,28 +258,28 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
+    return exit_status("benchmarks.tradeoff", lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
     console = Console(stderr=True)
-    try:
-        check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs, frames=args.frames)
-        frames = list_frames(args.data, args.split)
-        if not frames:
-            raise RequestError(f"{args.data} has no frames of split {args.split!r}: name another with --split")
-        if args.frames is not None:
-            frames = spread_by_source(frames, args.frames) or frames[: args.frames]
-        with watch_machine() as watch:
-            found = measure(args.model or list(bundled_models()), frames, args.rounds, args.runs, console.print, console)
-        result = new_result(KIND, "accuracy against cost", watch, **found)
-        if args.json is not None:
-            write_result(args.json, result)
-        if args.plot is not None:
-            save(draw(result), args.plot)
-    except RequestError as error:
-        print(f"benchmarks.tradeoff: {error}", file=sys.stderr)
-        return 2
+    check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs, frames=args.frames)
+    frames = list_frames(args.data, args.split)
+    if not frames:
+        raise RequestError(f"{args.data} has no frames of split {args.split!r}: name another with --split")
+    if args.frames is not None:
+        frames = spread_by_source(frames, args.frames) or frames[: args.frames]
+    with watch_machine() as watch:
+        found = measure(args.model or list(bundled_models()), frames, args.rounds, args.runs, console.print, console)
+    result = new_result(KIND, "accuracy against cost", watch, **found)
+    if args.json is not None:
+        write_result(args.json, result)
+    if args.plot is not None:
+        save(draw(result), args.plot)
     output = Console(width=120)
     output.print(entry_table(result))
     tell_rest(result, args.json, output)
-    return 0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from calibration.ranges import CALIBRATORS, collect
 from calibration.report import LayerCost, Report
 from engines.choose import open_engine
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
-from lanes.errors import RequestError, RunError
+from lanes.errors import RequestError, RunError, exit_status
 from lanes.files import write_atomically
 from lanes.output.target import check_file
 
@@ -243,19 +243,15 @@ def run(args: argparse.Namespace, console: Console) -> Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
+
+    def work() -> None:
         report = run(args, Console(stderr=True))
-    except RequestError as error:
-        print(f"calibration.int8: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"calibration.int8: {error}", file=sys.stderr)
-        return 1
-    console = Console(width=120)
-    console.print(report.calibrator_table())
-    console.print(report.layer_table())
-    console.print(f"{args.out}: {report.summary}", highlight=False, soft_wrap=True)
-    return 0
+        console = Console(width=120)
+        console.print(report.calibrator_table())
+        console.print(report.layer_table())
+        console.print(f"{args.out}: {report.summary}", highlight=False, soft_wrap=True)
+
+    return exit_status("calibration.int8", work)
 
 
 if __name__ == "__main__":

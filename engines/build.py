@@ -25,7 +25,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from engines import trt_api
 from engines.model_file import ModelFile, find_model
 from engines.probe import probe
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.files import write_atomically
 
 CURES = {
@@ -282,15 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
     args = _parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="engines.build: %(message)s")
-    try:
-        print(_build_file(args))
-    except RequestError as error:
-        print(f"engines.build: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("engines.build: cancelled, nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status("engines.build", lambda: print(_build_file(args)), interrupted="cancelled, nothing was written")
 
 
 def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:

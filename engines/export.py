@@ -28,7 +28,7 @@ from torch import nn
 
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
 from engines.torch_engine import LaneModel
-from lanes.errors import RequestError, RunError
+from lanes.errors import RequestError, RunError, exit_status
 from lanes.files import write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.unet import UNet
@@ -218,7 +218,9 @@ def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
         raise RequestError(f"cannot read the checkpoint {path}: {error.strerror}") from None
     except KeyError as missing:
         raise RequestError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
-    except (pickle.UnpicklingError, EOFError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except pickle.UnpicklingError:  # its own words advise to load the file unsafely
+        raise RequestError(f"{path} is no checkpoint of lanes.train: it is damaged, or of another program") from None
+    except (EOFError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise RequestError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
     return network, metadata
 
@@ -232,23 +234,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up")
     args = parser.parse_args(arguments)
+    return exit_status("engines.export", lambda: _export(args))
+
+
+def _export(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
     outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
-    try:
-        network, metadata = load_checkpoint(args.checkpoint)
-        frames = _read_frames(args.frames, metadata) if args.frames else None
-        files = [
-            export_onnx(network, metadata, path, precision=precision, static_batch=args.batch, frames=frames)
-            for precision, path in outputs.items()
-        ]
-    except RequestError as error:
-        print(f"engines.export: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"engines.export: {error}", file=sys.stderr)
-        return 1
+    network, metadata = load_checkpoint(args.checkpoint)
+    frames = _read_frames(args.frames, metadata) if args.frames else None
+    files = [
+        export_onnx(network, metadata, path, precision=precision, static_batch=args.batch, frames=frames)
+        for precision, path in outputs.items()
+    ]
     for file in files:
         print(f"{file.path}  {file.path.stat().st_size / 1e6:.1f} MB  sha256 {file.sha256}")
-    return 0
 
 
 if __name__ == "__main__":

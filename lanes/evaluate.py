@@ -21,7 +21,7 @@ from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, RunError
+from lanes.errors import RequestError, exit_status
 from lanes.evaluation import SCORES, Evaluation, as_json, as_table, evaluate, lane_rows, measure, probability_rows, score_rows
 from lanes.files import write_atomically
 from lanes.output.target import check_file
@@ -123,14 +123,11 @@ def _heading(score: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    try:
-        found = run(args)
-    except RequestError as error:
-        print(f"lanes.evaluate: {error}", file=sys.stderr)
-        return 2
-    except RunError as error:
-        print(f"lanes.evaluate: {error}", file=sys.stderr)
-        return 1
+    return exit_status("lanes.evaluate", lambda: tell(run(args)))
+
+
+def tell(found: Evaluation) -> None:
+    """Prints the scores."""
     console = Console(width=100)
     console.print(score_table(found))
     console.print()
@@ -138,7 +135,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if lane_rows(found):
         console.print()
         console.print(lane_table(found))
-    return 0
 
 
 def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:

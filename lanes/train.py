@@ -34,7 +34,7 @@ from engines.denormals import denormals_as_zero
 from lanes.data.dataset import SYNTHETIC, Batch, TrainingStream, WholeFrames, load_samples, normalise
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.models import NETWORKS
 from lanes.models.unet import UNet
 from lanes.models.widen import widen
@@ -196,12 +196,15 @@ def train(args: argparse.Namespace) -> Path:
     frames = [frame for frame in list_frames(args.data, "train") if frame.source != args.leave_out]
     if not frames:
         raise RequestError(f"{args.data} has no frames to train on")
-    by_source = {source: load_samples(some) for source, some in _by_source(frames).items()}
-    looks = {f"val/{source}": load_samples(some) for source, some in _by_source(list_frames(args.data, "val")[:: args.val_stride]).items()}
-    looks |= {f"seen/{source}": samples[:: -(-len(samples) // SEEN_FRAMES)] for source, samples in by_source.items()}
-    module = LaneTraining(shape.config, args.learning_rate, args.steps, list(looks))
+    held_back = _by_source(list_frames(args.data, "val")[:: args.val_stride])
+    grouped = _by_source(frames)
+    looks = [*(f"val/{source}" for source in held_back), *(f"seen/{source}" for source in grouped)]
+    module = LaneTraining(shape.config, args.learning_rate, args.steps, looks)
     if args.weights:
-        start_from(module.network, args.weights)
+        start_from(module.network, args.weights)  # before minutes of reading frames
+    by_source = {source: load_samples(some) for source, some in grouped.items()}
+    looked_at = [load_samples(some) for some in held_back.values()]
+    looked_at += [samples[:: -(-len(samples) // SEEN_FRAMES)] for samples in by_source.values()]
     resume = args.out / "last.ckpt" if args.resume and (args.out / "last.ckpt").exists() else None
     trainer = lightning.Trainer(
         max_steps=args.steps,
@@ -229,7 +232,7 @@ def train(args: argparse.Namespace) -> Path:
     seed = (args.seed, resume.stat().st_mtime_ns if resume else 0, trainer.global_rank)
     stream = TrainingStream(by_source, mix, transform, tuple(args.crop), seed)
     loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
-    val_loaders = [DataLoader(WholeFrames(samples, transform), batch_size=4) for samples in looks.values()]
+    val_loaders = [DataLoader(WholeFrames(samples, transform), batch_size=4) for samples in looked_at]
     with denormals_as_zero():
         trainer.fit(module, loader, val_loaders, ckpt_path=resume)
     checkpoint: Path = args.out / f"{args.network}.pt"
@@ -297,12 +300,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Entry point."""
     args = parse()
-    try:
-        print(train(args))
-    except RequestError as error:
-        print(f"lanes.train: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("lanes.train", lambda: print(train(args)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lanes.data.open import list_frames, recognise
-from lanes.errors import RequestError
+from lanes.errors import RequestError, exit_status
 from lanes.files import write_atomically
 
 
@@ -48,12 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("root", type=Path, metavar="DIR", help="the data set")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for index.html")
     args = parser.parse_args(arguments)
-    try:
-        print(explore(args.root, args.out, Console(stderr=True)))
-    except RequestError as error:
-        print(f"lanes.data: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("lanes.data", lambda: print(explore(args.root, args.out, Console(stderr=True))))
 
 
 if __name__ == "__main__":
