@@ -150,6 +150,7 @@ class TestEverySource:
     def test_can_be_closed_before_the_first_frame(self, source: Source) -> None:
         source.close()
         source.close()
+        assert next(iter(source), None) is None
 
     def test_can_be_closed_from_another_thread(self, source: Source) -> None:
         def read() -> None:

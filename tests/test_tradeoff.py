@@ -16,6 +16,7 @@ from benchmarks.combinations import find_combinations
 from benchmarks.tradeoff import draw, main, pareto_front, summarise_turns
 from engines.export import export_onnx
 from engines.model_file import ModelMetadata
+from lanes.errors import RequestError
 from lanes.models.unet import UNet
 from lanes.transform import FrameTransform
 
@@ -83,6 +84,13 @@ def test_every_combination_runs_or_has_a_reason(tiny: Path) -> None:
     assert ("onnx", "fp32") in {(one.engine, one.precision) for one in able}
     assert len(able) + len(unable) == 16  # four engines, four precisions
     assert all(why.strip() and "\n" not in why for why in unable.values())
+
+
+def test_a_damaged_file_is_not_put_down_to_the_engines(tiny: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(tiny.read_bytes()[:100])
+    with pytest.raises(RequestError, match=r"broken\.onnx is not an ONNX file, or is damaged"):
+        find_combinations(str(broken))
 
 
 def test_the_program_measures_every_combination(
