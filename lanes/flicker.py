@@ -1,0 +1,166 @@
+"""How steadily a model sees a video, for which nobody drew labels: `python -m lanes.flicker clip.mp4`.
+
+A passenger sees a stroke that goes out for one frame long before a score of single frames notices. So each frame's mask is held
+against those of its two neighbours, carried over to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours
+have and the frame has not went out; paint that the frame has and neither neighbour has flashed up. Agreement of a mask with the one
+before it, carried over in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that thin
+lines need (`lanes/metrics.py`).
+
+Flow is an estimate, and fails where a car uncovers the road: true masks do not score quite 1 and 0. Compare models on one video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import track
+from rich.table import Table
+
+from lanes import load_segmenter
+from lanes.capture.open import open_sources
+from lanes.capture.source import Source
+from lanes.errors import RequestError, exit_status
+from lanes.metrics import Mask, PixelCounts, count_pixels, grown, tolerance
+from lanes.segmenter import Segmenter
+
+WORKING_WIDTH = 640
+"""Frames are compared at this width: flow costs a quarter of what it does at 1280, and models see no more."""
+
+
+@dataclass(slots=True)
+class Flicker:
+    """What was counted over a video.
+
+    Attributes:
+        frames: how many frames had two neighbours.
+        steady: a mask against the one before it, carried over.
+        lasting: pixels that are paint in both neighbours. gone: those of them with no paint near in the frame between.
+        painted: pixels that are paint in the frame between. flashed: those of them with no paint near in either neighbour.
+    """
+
+    frames: int
+    steady: PixelCounts
+    lasting: int = 0
+    gone: int = 0
+    painted: int = 0
+    flashed: int = 0
+
+    @property
+    def consistency(self) -> float:
+        """Relaxed F1 of a mask against the one before it, 0 to 1."""
+        return self.steady.relaxed_f1
+
+    @property
+    def went_out(self) -> float:
+        """Share of the paint in both neighbours that is missing between them."""
+        return self.gone / self.lasting if self.lasting else 0.0
+
+    @property
+    def flashed_up(self) -> float:
+        """Share of the paint in a frame that neither neighbour has."""
+        return self.flashed / self.painted if self.painted else 0.0
+
+
+def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker:
+    """Counts what blinks in a video.
+
+    Args:
+        frames: grey picture and mask of each frame in order, (H, W) uint8 both, mask non-zero = lane paint; all of one shape.
+    """
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    found = Flicker(0, PixelCounts())
+    last: deque[tuple[NDArray[np.uint8], Mask]] = deque(maxlen=3)
+    for frame in frames:
+        last.append(frame)
+        if len(last) < 3:
+            continue
+        (before, mask_before), (now, mask), (after, mask_after) = last
+        earlier = _carried(mask_before, flow.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
+        later = _carried(mask_after, flow.calc(now, after, np.zeros((*now.shape, 2), np.float32)))
+        radius = tolerance(mask.shape[1])
+        lasting, painted = (earlier > 0) & (later > 0), mask > 0
+        found.frames += 1
+        found.steady += count_pixels(mask, earlier)
+        found.lasting += int(np.count_nonzero(lasting))
+        found.gone += int(np.count_nonzero(lasting & ~grown(painted, radius)))
+        found.painted += int(np.count_nonzero(painted))
+        found.flashed += int(np.count_nonzero(painted & ~grown((earlier > 0) | (later > 0), radius)))
+    return found
+
+
+def _carried(mask: Mask, flow: NDArray[Any]) -> Mask:
+    """Another frame's mask as it would lie in this one; flow (H, W, 2) float32 leads from this frame's pixels to the other's."""
+    rows, columns = np.indices(mask.shape, np.float32)
+    warped = cv2.remap(mask, flow[..., 0] + columns, flow[..., 1] + rows, cv2.INTER_LINEAR)
+    return np.where(warped > 127, 255, 0).astype(np.uint8)
+
+
+def segmented(source: Source, segmenter: Segmenter) -> Iterator[tuple[NDArray[np.uint8], Mask]]:
+    """Each frame in grey and its mask, at `WORKING_WIDTH` or the frame's own width where that is less.
+
+    Raises:
+        RunError: the source is lost. RequestError: its frames have more than one size.
+    """
+    size: tuple[int, int] | None = None
+    for frame in source:
+        if size not in (None, frame.size):
+            raise RequestError(f"{source.info.name}: its frames have several sizes; give a video")
+        size = frame.size
+        width = min(WORKING_WIDTH, size[0])
+        small = (width, max(1, round(size[1] * width / size[0])))
+        probability = cv2.resize(segmenter(frame.pixels), small, interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
+        yield grey.astype(np.uint8, copy=False), np.where(probability > segmenter.threshold, 255, 0).astype(np.uint8)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lanes.flicker", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a file, a folder of files, or a pattern")
+    parser.add_argument("--model", default="unet", help="a bundled model's name, or an ONNX file (default: unet)")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
+    return parser.parse_args(arguments)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError or RunError."""
+    progress = Console(stderr=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=progress, show_time=False, show_level=False, show_path=False)])
+    table = Table("video", "frames", "consistency", "went out", "flashed up", box=None)
+    with load_segmenter(args.model, args.engine, args.precision) as segmenter:
+        for videos in args.videos:
+            for source in open_sources(videos):
+                with source:
+                    if source.info.live:
+                        raise RequestError(f"{videos}: has no end; record some of it and give the file")
+                    frames = track(segmented(source, segmenter), source.info.name, source.info.frames, console=progress, transient=True)
+                    found = measure_flicker(frames)
+                if not found.frames:
+                    raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
+                shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}"
+                table.add_row(source.info.name, str(found.frames), *shares)
+    Console(width=100).print(table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    args = parse(arguments)
+    return exit_status("lanes.flicker", lambda: run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What blinks in a video is counted, and what merely moves is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lanes.flicker import main, measure_flicker
+from lanes.renderer import RoadRenderer, Scene
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+WIDTH, HEIGHT, FRAMES = 480, 288, 9
+
+
+@pytest.fixture(scope="module")
+def drive() -> list[Pair]:
+    """A rendered drive past no other car, at 25 frames a second, with the true mask of every frame."""
+    renderer = RoadRenderer(replace(Scene.demo(), vehicles=()), WIDTH, HEIGHT)
+    renderings = [renderer.render(index / 25) for index in range(FRAMES)]
+    return [(cv2.cvtColor(one.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8), one.paint) for one in renderings]
+
+
+def test_true_masks_of_a_drive_do_not_blink(drive: list[Pair]) -> None:
+    found = measure_flicker(drive)
+    assert found.frames == FRAMES - 2
+    assert found.consistency > 0.9
+    assert found.went_out < 0.02
+    assert found.flashed_up < 0.02
+
+
+def test_a_frame_without_its_paint_has_gone_out(drive: list[Pair]) -> None:
+    grey, mask = drive[4]
+    found = measure_flicker([*drive[:4], (grey, np.zeros_like(mask)), *drive[5:]])
+    steady = measure_flicker(drive)
+    # Of seven frames that were looked at, one had lost all that was in both its neighbours, and one neighbour each of two others was empty.
+    assert found.went_out == pytest.approx(1 / 5, abs=0.05)
+    assert found.consistency < steady.consistency - 0.1
+
+
+def test_paint_of_one_frame_alone_has_flashed_up(drive: list[Pair]) -> None:
+    grey, mask = drive[4]
+    painted = mask.copy()
+    painted[:40, :100] = 255  # as much again in the sky, where there is none
+    found = measure_flicker([*drive[:4], (grey, painted), *drive[5:]])
+    assert found.flashed == pytest.approx(40 * 100, rel=0.05)
+    assert found.went_out == measure_flicker(drive).went_out
+
+
+def test_a_still_picture_is_perfectly_steady(drive: list[Pair]) -> None:
+    found = measure_flicker([drive[0]] * 4)
+    assert (found.consistency, found.went_out, found.flashed_up) == (1.0, 0.0, 0.0)
+
+
+def test_no_paint_at_all_is_no_flicker(drive: list[Pair]) -> None:
+    found = measure_flicker([(grey, np.zeros_like(mask)) for grey, mask in drive[:4]])
+    assert (found.frames, found.consistency, found.went_out, found.flashed_up) == (2, 0.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, drive: list[Pair]) -> Path:
+    for index, (grey, _) in enumerate(drive[:4]):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), cv2.merge([grey] * 3))
+    return tmp_path
+
+
+def test_the_program_prints_a_row_a_video(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(pictures)]) == 0
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row[:2] == [pictures.name, "2"]
+    assert float(row[2]) > 0.9
+
+
+def test_what_cannot_be_compared_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(pictures / "9.png"), np.zeros((30, 40, 3), np.uint8))
+    assert main([str(pictures)]) == 2
+    assert "several sizes" in capsys.readouterr().err
+    for index in (2, 3, 9):
+        (pictures / f"{index}.png").unlink()
+    assert main([str(pictures)]) == 2
+    assert "fewer than three frames" in capsys.readouterr().err
+    assert main(["synthetic:"]) == 2
+    assert "lanes.flicker: " in capsys.readouterr().err
