@@ -2,17 +2,17 @@
 
 Runs the tests marked `gpu`, then times TensorRT against PyTorch on the same card in turns: from pictures in host memory to probability
 in host memory. The models are the bundled ones; where a precision is not bundled, the same network with random weights stands in,
-which takes the same time. Writes one JSON file and prints one table; what could not be done is in both, with the reason.
+which takes the same time. Writes one JSON file, anew after each part, and prints one table; what could not be done is in both, with the
+reason.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,19 +25,26 @@ from onnx import helper
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import Watch, watch_machine
+from benchmarks.request import check_request, tell_rest
+from benchmarks.results import new_result, write_result
 from engines.cuda import CudaGraph
 from engines.engine import Pictures
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models
 from engines.probe import Probe, probe
 from engines.tensorrt_engine import SLOTS, TensorRTEngine
-from lanes.errors import RequestError, RunError
-from lanes.latency import machine_facts, summarise
+from lanes.errors import RequestError, RunError, exit_status
+from lanes.latency import summarise
 from lanes.models import NETWORKS
 from lanes.transform import FrameTransform
 
 ROOT = Path(__file__).resolve().parents[1]
 
+KIND = "gpu"
+
 MODELS = ("unet", "unet-large")
+
+EAGER, COMPILED = "torch eager fp16", "torch compiled fp16"
 
 ROUNDS = 10
 """The runners take turns this often, so that a card that warms up is fair to all."""
@@ -189,19 +196,20 @@ class Benchmark:
     """The measurements and what had to be left out.
 
     Attributes:
-        results: what goes into the JSON file.
+        findings: what the result holds beside what all results do: `gpu`, `tests`, `matrix_operations_per_second`, `models` by name (see
+            `measure`), and `left_out`, why by what.
     """
 
     def __init__(self, found: Probe, runs: int) -> None:
         self.runs = runs
-        self.results: dict[str, Any] = {"gpu": vars(found), "machine": machine_facts(), "models": {}, "skipped": {}}
+        self.findings: dict[str, Any] = {"gpu": vars(found), "models": {}, "left_out": {}}
         self.tensorrt = found.lacking is None
         if not self.tensorrt:
-            self.skip("tensorrt", found.lacking)
+            self.leave_out("tensorrt", found.lacking)
 
-    def skip(self, what: str, why: object) -> None:
+    def leave_out(self, what: str, why: object) -> None:
         """Something cannot be measured here."""
-        self.results["skipped"][what] = " ".join(str(why).split())
+        self.findings["left_out"][what] = " ".join(str(why).split())
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
@@ -209,7 +217,18 @@ class Benchmark:
         try:
             yield
         except Exception as error:  # any library here may fail in its own way
-            self.skip(what, f"{type(error).__name__}: {error}")
+            self.leave_out(what, f"{type(error).__name__}: {error}")
+
+    def parts(self, folder: Path) -> Iterator[None]:
+        """Does the work, and stops after each part, so that what is known can be kept. Files are made in `folder`."""
+        self.run_tests()
+        yield
+        with self.attempt("matrix rate"):
+            self.findings["matrix_operations_per_second"] = matrix_rate()
+        for name in MODELS:
+            with self.attempt(name):
+                self.measure(name, folder)
+            yield
 
     def run_tests(self) -> None:
         """The tests marked `gpu`."""
@@ -217,20 +236,19 @@ class Benchmark:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         lines = ended.stdout.strip().splitlines()
         notes = [line for line in lines if line.startswith(("SKIPPED", "FAILED", "ERROR"))]
-        self.results["tests"] = {"passed": ended.returncode == 0, "summary": lines[-1] if lines else ended.stderr, "notes": notes}
+        self.findings["tests"] = {"passed": ended.returncode == 0, "summary": lines[-1] if lines else ended.stderr, "notes": notes}
 
     def measure(self, name: str, folder: Path) -> None:
-        """One model: latency of a single picture for every runner, and throughput of batches."""
+        """One model: `latency_ms` of a single picture by runner, `compute_ms` and `pictures_per_second` in batches by precision."""
         files = model_files(name, folder)
         transform = files["fp32"].metadata.transform
         pictures = np.random.default_rng(0).integers(0, 256, (BATCH, transform.height, transform.width, 3), np.uint8)
         result: dict[str, Any] = {"made_up": [precision for precision, file in files.items() if file.path.parent == folder]}
-        self.results["models"][name] = result
+        self.findings["models"][name] = result
         runners: dict[str, Infer] = {}
-        for compiled in (False, True):
-            runner = "torch compiled fp16" if compiled else "torch eager fp16"
+        for compiled, runner in enumerate((EAGER, COMPILED)):
             with self.attempt(f"{name}: {runner}"):
-                infer = torch_runner(files["fp32"], 1, compiled)
+                infer = torch_runner(files["fp32"], 1, bool(compiled))
                 infer(pictures[:1])
                 runners[runner] = infer
         engines: dict[str, TensorRTEngine] = {}
@@ -253,87 +271,100 @@ class Benchmark:
                 with TensorRTEngine(files[precision], precision, BATCH) as engine:
                     result["pictures_per_second"][precision] = pictures_per_second(engine, pictures)
 
-    def targets(self) -> list[dict[str, Any]]:
-        """Each thing to reach, with what was reached; None where it could not be measured."""
 
-        def ratio(model: str, upper: tuple[str, ...], lower: tuple[str, ...]) -> float | None:
-            values = [self._value(model, *keys) for keys in (upper, lower)]
-            return values[0] / values[1] if values[0] is not None and values[1] else None
+def targets(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each thing to reach, with what was reached.
 
-        fp16 = ("latency_ms", "tensorrt fp16", "p50")
-        targets: list[tuple[str, str, float, float | None]] = [
-            ("unet: times torch eager", ">=", 4.0, ratio("unet", ("latency_ms", "torch eager fp16", "p50"), fp16)),
-            ("unet: times torch compiled", ">=", 1.5, ratio("unet", ("latency_ms", "torch compiled fp16", "p50"), fp16)),
-            *((f"{name}: p99 over median", "<=", 1.3, ratio(name, ("latency_ms", "tensorrt fp16", "p99"), fp16)) for name in MODELS),
-        ]
-        whole = ratio("unet-large", fp16, ("compute_ms", "fp16"))
-        targets.append(("unet-large: transfers and launches over compute", "<=", 0.25, None if whole is None else whole - 1))
-        rate, count = self._value("unet-large", "pictures_per_second", "fp16"), self._value("unet-large", "operations")
-        bound = self.results.get("matrix_operations_per_second")
-        share = rate * count / bound if rate is not None and count is not None and bound else None
-        targets.append((f"unet-large: batch {BATCH} over the matrix rate", ">=", 0.6, share))
-        int8 = ratio("unet-large", fp16, ("latency_ms", "tensorrt int8", "p50"))
-        targets.append(("unet-large: int8 times fp16", ">=", 1.2, int8))
-        return [
-            {
-                "what": what,
-                "target": f"{sign} {target}",
-                "reached": value,
-                "met": None if value is None else value >= target if sign == ">=" else value <= target,
-            }
-            for what, sign, target, value in targets
-        ]
+    Returns:
+        For each `what`, `target` (`>=` or `<=` and a number), `reached` and `met`; the last two are None where it could not be measured.
+    """
 
-    def _value(self, model: str, *keys: str) -> float | None:
-        found: Any = self.results["models"].get(model)
+    def value(model: str, *keys: str) -> float | None:
+        found: Any = findings["models"].get(model)
         for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
+            found = found.get(key) if isinstance(found, Mapping) else None
         return found if isinstance(found, float) else None
 
-    def table(self) -> Table:
-        """The results on a screen."""
-        table = Table(title=f"{self.results['gpu']['gpu']}, host memory to host memory", title_justify="left", box=None, pad_edge=False)
-        for heading in ("what", "reached", "target"):
-            table.add_column(heading)
-        if "tests" in self.results:
-            table.add_row("tests", self.results["tests"]["summary"].strip("= "), "all pass")
-        for name, result in self.results["models"].items():
-            for runner, times in result.get("latency_ms", {}).items():
-                table.add_row(f"{name}, {runner}", f"{times['p50']:.3f} ms, p99 {times['p99']:.3f} ms", "")
-            for precision, rate in result.get("pictures_per_second", {}).items():
-                table.add_row(f"{name}, tensorrt {precision}, batches of {BATCH}", f"{rate:.0f} pictures/s", "")
-        for target in self.results["targets"]:
-            reached = "not measured" if target["reached"] is None else f"{target['reached']:.2f}{'' if target['met'] else ' (missed)'}"
-            table.add_row(target["what"], reached, target["target"])
-        for what, why in self.results["skipped"].items():
-            table.add_row(f"skipped: {what}", why, "")
-        return table
+    def ratio(model: str, upper: tuple[str, ...], lower: tuple[str, ...]) -> float | None:
+        over, under = value(model, *upper), value(model, *lower)
+        return over / under if over is not None and under else None
+
+    fp16 = ("latency_ms", "tensorrt fp16", "p50")
+    whole = ratio("unet-large", fp16, ("compute_ms", "fp16"))
+    rate, count = value("unet-large", "pictures_per_second", "fp16"), value("unet-large", "operations")
+    bound = findings.get("matrix_operations_per_second")
+    named: list[tuple[str, str, float, float | None]] = [
+        ("unet: times torch eager", ">=", 4.0, ratio("unet", ("latency_ms", EAGER, "p50"), fp16)),
+        ("unet: times torch compiled", ">=", 1.5, ratio("unet", ("latency_ms", COMPILED, "p50"), fp16)),
+        *((f"{name}: p99 over median", "<=", 1.3, ratio(name, ("latency_ms", "tensorrt fp16", "p99"), fp16)) for name in MODELS),
+        ("unet-large: transfers and launches over compute", "<=", 0.25, None if whole is None else whole - 1),
+        (f"unet-large: batch {BATCH} over the matrix rate", ">=", 0.6, rate * count / bound if rate and count and bound else None),
+        ("unet-large: int8 times fp16", ">=", 1.2, ratio("unet-large", fp16, ("latency_ms", "tensorrt int8", "p50"))),
+    ]
+    return [
+        {
+            "what": what,
+            "target": f"{sign} {target}",
+            "reached": reached,
+            "met": None if reached is None else reached >= target if sign == ">=" else reached <= target,
+        }
+        for what, sign, target, reached in named
+    ]
 
 
-def main(arguments: list[str] | None = None) -> int:
+COLUMNS = ("what", "reached", "target")
+
+
+def cells(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """A result as rows under `COLUMNS`."""
+    rows = []
+    if "tests" in result:
+        rows.append(("tests", result["tests"]["summary"].strip("= "), "all pass"))
+    for name, model in result["models"].items():
+        for runner, times in model.get("latency_ms", {}).items():
+            rows.append((f"{name}, {runner}", f"{times['p50']:.3f} ms, p99 {times['p99']:.3f} ms", ""))
+        for precision, rate in model.get("pictures_per_second", {}).items():
+            rows.append((f"{name}, tensorrt {precision}, batches of {BATCH}", f"{rate:.0f} pictures/s", ""))
+    for target in result["targets"]:
+        reached = "not measured" if target["reached"] is None else f"{target['reached']:.2f}{'' if target['met'] else ' (missed)'}"
+        rows.append((target["what"], reached, target["target"]))
+    return rows
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out a request. Raises RequestError where there is no GPU, or the result cannot be written."""
+    found = probe()
+    if found.gpu is None:
+        raise RequestError(str(found.lacking))
+    check_request(args.out, None, runs=args.runs)
+    benchmark = Benchmark(found, args.runs)
+    result: dict[str, Any] = {}
+
+    def keep(watch: Watch) -> None:
+        name = f"{found.gpu}, host memory to host memory"
+        result.update(new_result(KIND, name, watch, **benchmark.findings, targets=targets(benchmark.findings)))
+        write_result(args.out, result)
+
+    with TemporaryDirectory() as folder:
+        with watch_machine() as watch:
+            for _ in benchmark.parts(Path(folder)):
+                keep(watch)  # the next part may take the machine down with it
+        keep(watch)
+    console = Console(width=120)
+    table = Table(*COLUMNS, title=result["name"], title_justify="left", box=None, pad_edge=False)
+    for row in cells(result):
+        table.add_row(*row)
+    console.print(table)
+    tell_rest(result, args.out, console)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description="Tests and latencies on an NVIDIA GPU.")
     parser.add_argument("--out", type=Path, default=Path("outputs/gpu.json"), metavar="FILE", help="default outputs/gpu.json")
     parser.add_argument("--runs", type=int, default=10_000, metavar="N", help="calls of each runner; default 10000")
     args = parser.parse_args(arguments)
-    found = probe()
-    if found.gpu is None:
-        print(f"benchmarks.gpu: {found.lacking}", file=sys.stderr)
-        return 2
-    benchmark = Benchmark(found, args.runs)
-    benchmark.run_tests()
-    with benchmark.attempt("matrix rate"):
-        benchmark.results["matrix_operations_per_second"] = matrix_rate()
-    with TemporaryDirectory() as folder:
-        for name in MODELS:
-            with benchmark.attempt(name):
-                benchmark.measure(name, Path(folder))
-    benchmark.results["targets"] = benchmark.targets()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(benchmark.results, indent=1) + "\n")
-    Console().print(benchmark.table())
-    print(f"written: {args.out}")
-    return 0
+    return exit_status("benchmarks.gpu", lambda: run(args))
 
 
 if __name__ == "__main__":

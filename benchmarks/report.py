@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import against_benchmark_app, compare, roofline, shapes, tradeoff
+from benchmarks import against_benchmark_app, compare, gpu, roofline, shapes, tradeoff
 from benchmarks.plots import COLOURS, GREY, new_figure, title
 from benchmarks.request import reasons
 from benchmarks.results import load_result
@@ -331,6 +331,11 @@ def _left_out(result: Result) -> str:
     return f"<details><summary>{len(result['left_out'])} combinations cannot run on that machine</summary><ul>{lines}</ul></details>"
 
 
+def show_gpu(result: Result) -> list[str]:
+    """Latency, throughput and what was to be reached on an NVIDIA GPU."""
+    return [_wide(table(gpu.COLUMNS, gpu.cells(result))), _left_out(result)]
+
+
 SECTIONS: dict[str, Callable[[Result], list[str]]] = {
     "latency": show_latency,
     "pipeline": show_pipeline,
@@ -339,6 +344,7 @@ SECTIONS: dict[str, Callable[[Result], list[str]]] = {
     roofline.KIND: show_roofline,
     shapes.KIND: show_shapes,
     against_benchmark_app.KIND: show_against,
+    gpu.KIND: show_gpu,
 }
 
 
@@ -364,6 +370,8 @@ def _headline(result: Result) -> str:
         return f"time, of the {shapes.PLAIN}'s: {', '.join(times)}"
     if kind == against_benchmark_app.KIND:
         return f"{result['ratio']:.3f} of what benchmark_app reads"
+    if kind == gpu.KIND:
+        return f"{sum(target['met'] is True for target in result['targets'])} of {len(result['targets'])} targets reached"
     return str(kind)
 
 

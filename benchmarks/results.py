@@ -20,7 +20,7 @@ Result = dict[str, Any]
 """What every result holds, beside the fields of its kind:
 
 schema   1
-kind     `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`
+kind     `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`, `against_benchmark_app`, `gpu`
 name     one line for tables and plots
 created  ISO 8601, UTC
 command  that made it
