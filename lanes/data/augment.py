@@ -125,6 +125,7 @@ def random_light(pixels: Picture, rng: Generator) -> Picture:
         (0.12, _veil),
         (0.08, _glare),
         (0.08, _drops),
+        (0.08, _reflection),
         (0.06, _auto_contrast),
         (0.20, _blur),
         (0.30, _noise),
@@ -209,6 +210,20 @@ def _drops(pixels: Picture, rng: Generator) -> Picture:
         cv2.circle(where, (int(rng.integers(width)), int(rng.integers(height))), int(rng.integers(2, 10)), 255, -1)
     blurred = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(3, 8))
     return np.where(where[..., None] > 0, blurred, pixels).astype(np.uint8)
+
+
+def _reflection(pixels: Picture, rng: Generator) -> Picture:
+    """The edges of the dashboard mirrored in the windscreen: thin bright lines across the picture, wherever the road goes."""
+    height, width = pixels.shape[:2]
+    light = np.zeros((height, width), np.uint8)
+    row, slope = rng.uniform(0.2, 1) * height, rng.normal(0, 0.05)
+    for _ in range(int(rng.integers(1, 4))):
+        row += rng.normal(0, 0.06) * height
+        start, end = np.sort(rng.uniform(-0.3, 1.3, 2)) * width
+        points = (round(start), round(row + slope * start)), (round(end), round(row + slope * end))
+        cv2.line(light, *points, float(rng.uniform(15, 90)), int(rng.integers(1, 3)), cv2.LINE_AA)
+    light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.3, 1.2)).astype(np.uint8, copy=False)
+    return cv2.add(pixels, cv2.merge([light] * 3)).astype(np.uint8, copy=False)
 
 
 def _auto_contrast(pixels: Picture, rng: Generator) -> Picture:
