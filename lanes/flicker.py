@@ -4,7 +4,8 @@ A passenger sees a stroke that goes out for one frame long before a score of sin
 against those of its two neighbours, carried over to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours
 have and the frame has not went out; paint that the frame has and neither neighbour has flashed up. Agreement of a mask with the one
 before it, carried over in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that thin
-lines need (`lanes/metrics.py`).
+lines need (`lanes/metrics.py`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours have it
+in one place and the frame has it in another one, or nowhere.
 
 Flow is an estimate, and fails where a car uncovers the road: true masks do not score quite 1 and 0. Compare models on one video.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,9 +32,13 @@ from rich.table import Table
 from lanes import load_segmenter
 from lanes.capture.open import open_sources
 from lanes.capture.source import Source
+from lanes.curves import find_lanes
 from lanes.errors import RequestError, exit_status
 from lanes.metrics import Mask, PixelCounts, count_pixels, grown, tolerance
 from lanes.segmenter import Segmenter
+
+JUMP = 0.01
+"""Two places of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""
 
 WORKING_WIDTH = 640
 """Frames are compared at this width: flow costs a quarter of what it does at 1280, and models see no more."""
@@ -47,6 +53,7 @@ class Flicker:
         steady: a mask against the one before it, carried over.
         lasting: pixels that are paint in both neighbours. gone: those of them with no paint near in the frame between.
         painted: pixels that are paint in the frame between. flashed: those of them with no paint near in either neighbour.
+        steady_boundaries: boundaries of the ego lane that both neighbours have in one place. jumped: those that the frame between has not.
     """
 
     frames: int
@@ -55,6 +62,8 @@ class Flicker:
     gone: int = 0
     painted: int = 0
     flashed: int = 0
+    steady_boundaries: int = 0
+    jumped: int = 0
 
     @property
     def consistency(self) -> float:
@@ -71,6 +80,11 @@ class Flicker:
         """Share of the paint in a frame that neither neighbour has."""
         return self.flashed / self.painted if self.painted else 0.0
 
+    @property
+    def boundaries_jumped(self) -> float:
+        """Share of the ego lane's boundaries, steady from before to after, that are elsewhere or missing in a frame."""
+        return self.jumped / self.steady_boundaries if self.steady_boundaries else 0.0
+
 
 def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker:
     """Counts what blinks in a video.
@@ -81,8 +95,10 @@ def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     found = Flicker(0, PixelCounts())
     last: deque[tuple[NDArray[np.uint8], Mask]] = deque(maxlen=3)
+    feet: deque[dict[int, float]] = deque(maxlen=3)
     for frame in frames:
         last.append(frame)
+        feet.append(_ego_feet(frame[1]))
         if len(last) < 3:
             continue
         (before, mask_before), (now, mask), (after, mask_after) = last
@@ -96,7 +112,26 @@ def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker
         found.gone += int(np.count_nonzero(lasting & ~grown(painted, radius)))
         found.painted += int(np.count_nonzero(painted))
         found.flashed += int(np.count_nonzero(painted & ~grown((earlier > 0) | (later > 0), radius)))
+        feet_before, feet_now, feet_after = feet
+        for side in feet_before.keys() & feet_after.keys():
+            near = JUMP * mask.shape[1]
+            if abs(feet_before[side] - feet_after[side]) < near:
+                found.steady_boundaries += 1
+                found.jumped += abs(feet_now.get(side, math.inf) - feet_before[side]) > 2 * near
     return found
+
+
+def _ego_feet(mask: Mask) -> dict[int, float]:
+    """Column at which each boundary of the ego lane (-1 left, 1 right), prolonged, crosses the row at four fifths of the height."""
+    row = 0.8 * mask.shape[0]
+    feet = {}
+    for lane in find_lanes(mask):
+        if abs(lane.position) == 1:
+            # Points run upward: the two around the row, or nearest to it.
+            index = int(np.clip(np.searchsorted(-lane.points[:, 1], -row), 1, len(lane.points) - 1))
+            (x, y), (x_above, y_above) = lane.points[index - 1 : index + 1].tolist()
+            feet[lane.position] = x + (row - y) * (x_above - x) / min(y_above - y, -1e-3)
+    return feet
 
 
 def _carried(mask: Mask, flow: NDArray[Any]) -> Mask:
@@ -140,7 +175,7 @@ def run(args: argparse.Namespace) -> None:
     """Carries out a request. Raises RequestError or RunError."""
     progress = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=progress, show_time=False, show_level=False, show_path=False)])
-    table = Table("video", "frames", "consistency", "went out", "flashed up", box=None)
+    table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
             for source in open_sources(videos):
@@ -151,7 +186,7 @@ def run(args: argparse.Namespace) -> None:
                     found = measure_flicker(frames)
                 if not found.frames:
                     raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
-                shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}"
+                shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}", f"{found.boundaries_jumped:.2%}"
                 table.add_row(source.info.name, str(found.frames), *shares)
     Console(width=100).print(table)
 

@@ -31,6 +31,8 @@ def test_true_masks_of_a_drive_do_not_blink(drive: list[Pair]) -> None:
     assert found.consistency > 0.9
     assert found.went_out < 0.02
     assert found.flashed_up < 0.02
+    assert found.steady_boundaries == 2 * (FRAMES - 2)
+    assert found.jumped == 0
 
 
 def test_a_frame_without_its_paint_has_gone_out(drive: list[Pair]) -> None:
@@ -40,6 +42,8 @@ def test_a_frame_without_its_paint_has_gone_out(drive: list[Pair]) -> None:
     # Of seven frames that were looked at, one had lost all that was in both its neighbours, and one neighbour each of two others was empty.
     assert found.went_out == pytest.approx(1 / 5, abs=0.05)
     assert found.consistency < steady.consistency - 0.1
+    # Both boundaries are missing in that frame; in those beside it a neighbour has none, so that nothing is said of them.
+    assert (found.jumped, found.steady_boundaries) == (2, 2 * (FRAMES - 4))
 
 
 def test_paint_of_one_frame_alone_has_flashed_up(drive: list[Pair]) -> None:
