@@ -6,7 +6,8 @@ The way from mask to curves, all on a grid of at most 320 cells a side so that t
 2. blobs, arrows and stop lines are no strokes: a stroke is much longer than it is thick, and about equally thick all along;
 3. strokes that continue each other are joined into *lines*, whatever the gap looks like in perspective;
 4. lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane line;
-5. a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient.
+5. a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient;
+6. a dash by itself, too short to be sure of, counts where the other lines leave room for a lane on either side of it.
 
 Everything here looks at one mask alone. Nothing is remembered from frame to frame.
 """
@@ -31,6 +32,12 @@ POLE = 0.25
 LEAST_CONFIDENCE = 0.25
 LEAST_OUTER_CONFIDENCE = 0.45
 """Lines with less are left out, those beyond the ego lane sooner: a calm picture is worth more than a far-off fragment."""
+
+LEAST_FAINT_CONFIDENCE = 0.12
+"""The same for the one dash in sight of a line, of which two lines beside it say where it must point."""
+
+NARROWEST_LANE = 1.6
+"""In heights of the camera: 2.1 m from a car, where lanes are 2.5 m and more and what is painted in a lane lies less far from its edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +73,17 @@ def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
     columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
     grid = mask if scale == 1.0 else cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
     lines = _join(find_strokes(np.asarray(grid, dtype=np.uint8)), rows)
-    lines = [line for line in lines if line.length >= max(3.0, 0.05 * rows, 2.0 * line.thickness)]
+    lines = [line for line in lines if line.length >= max(3.0, 0.03 * rows, 2.0 * line.thickness)]
     for line in lines:
         _fit(line)
-    lines = [line for line in lines if _confidence(line, rows) >= LEAST_CONFIDENCE]
-    if not lines:
+    sure = [line for line in lines if line.length >= 0.05 * rows and _confidence(line, rows) >= LEAST_CONFIDENCE]
+    if not sure:
         return []
-    vanishing = _vanishing_point(lines, columns, rows)
-    lines = [line for line in lines if _points_at(line, vanishing)]
-    lines = _without_crossings(_merged(lines, vanishing), rows - 0.5)
-    return _lanes(lines, vanishing, columns, rows, (width, height))
+    faint = [line for line in lines if line not in sure and _confidence(line, rows) >= LEAST_FAINT_CONFIDENCE]
+    vanishing = _vanishing_point(sure, columns, rows)
+    sure = [line for line in sure if _points_at(line, vanishing)]
+    sure = _without_crossings(_merged(sure, vanishing), rows - 0.5)
+    return _lanes(sure + _with_room(faint, sure, vanishing, rows - 0.5), vanishing, columns, rows, (width, height))
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------
@@ -264,6 +272,28 @@ def _side(line: Line, other: Line, bottom: float) -> tuple[float, float]:
     y = np.linspace(max(line.high, other.high), bottom, 12)
     distance = _at(line, y) - _at(other, y)
     return float(distance.min()), float(distance.max())
+
+
+def _with_room(faint: list[Line], sure: list[Line], vanishing: tuple[float, float], bottom: float) -> list[Line]:
+    """Those faint lines that have a lane's room beside them, straightened to point at the vanishing point: the longest first.
+
+    A dash tells where it lies better than where it points; the lines beside it know that.
+    """
+    if len(sure) < 2:
+        return []
+    kept: list[Line] = []
+    for line in sorted(faint, key=lambda line: -line.length):
+        x, y = float(line.x.mean()), float(line.y.mean())
+        if y - vanishing[1] < 2.0 or not _points_at(line, vanishing):
+            continue
+        slope = (x - vanishing[0]) / (y - vanishing[1])
+        line.coefficients = (x + slope * (line.high - y), slope * line.span, 0.0, 0.0)
+        line.error = float(np.sqrt(np.mean((_at(line, line.y) - line.x) ** 2)))
+        foot, height = float(_at(line, np.array(bottom))), bottom - vanishing[1]
+        feet = [float(_at(other, np.array(bottom))) for other in sure + kept]
+        if line.error < 1.5 and all(abs(foot - other) >= NARROWEST_LANE * height for other in feet):
+            kept.append(line)
+    return kept
 
 
 # --- lanes -----------------------------------------------------------------------------------------------------------

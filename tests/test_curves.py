@@ -207,6 +207,27 @@ def test_a_stop_line_that_touches_a_lane_line_does_not_take_it_away() -> None:
     assert [lane.position for lane in find_lanes(mask)] == [-1, 1]
 
 
+def one_dash(foot: float, *lines: float) -> Mask:
+    """Solid lines, and of another line one short dash."""
+    mask = np.zeros((720, 1280), np.uint8)
+    for solid in lines:
+        paint(mask, straight(solid, (1280, 720)), 0.5, 1.0)
+    paint(mask, straight(foot, (1280, 720)), 0.62, 0.64)
+    return mask
+
+
+def test_one_dash_with_a_lane_on_either_side_bounds_it_and_reaches_the_bottom() -> None:
+    found = by_position(find_lanes(one_dash(0.2, -0.35, 0.8)))
+    assert list(found) == [-2, -1, 1]
+    assert found[-1][0].tolist() == pytest.approx([0.2 * 1280, 719], abs=8)
+
+
+@pytest.mark.parametrize(("foot", "lines"), [(0.5, (0.2, 0.8)), (0.35, (0.2, 0.8)), (0.2, (0.8,))])
+def test_one_dash_in_the_middle_of_a_lane_or_beside_one_line_alone_is_no_boundary(foot: float, lines: tuple[float, ...]) -> None:
+    alone = find_lanes(one_dash(lines[0], *lines))
+    assert [lane.position for lane in find_lanes(one_dash(foot, *lines))] == [lane.position for lane in alone]
+
+
 def test_a_double_line_is_one_boundary_in_its_middle() -> None:
     size = (1280, 720)
     mask = np.zeros((720, 1280), np.uint8)
