@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lanes.data.augment import Sample, random_light, random_view
+from lanes.data.augment import Sample, random_light, random_view, with_bonnet
 from lanes.data.labels import GUESSED_WIDTH_WEIGHT, LabelDefinition, supervise
 from lanes.data.open import list_frames
 from lanes.errors import RequestError
@@ -118,6 +118,23 @@ def test_augmentation_keeps_picture_and_label_together() -> None:
         assert (view.pixels[outside] < 140).all()
         seen += int(inside.any())
     assert seen > 25
+
+
+def test_a_bonnet_hides_paint_at_the_bottom_and_changes_nothing_else() -> None:
+    rng = np.random.default_rng(2)
+    original = Sample(*(np.full((180, 320, *depth), value, np.uint8) for depth, value in (((3,), 77), ((), 255), ((), 0))))
+    covered = 0
+    for _ in range(40):
+        view = with_bonnet(original, rng)
+        hidden = view.target == 0
+        assert (view.weight == np.where(hidden, 255, 0)).all()  # that there is no paint on a bonnet is known for sure
+        assert (np.diff(hidden.astype(int), axis=0) >= 0).all()  # whatever lies below the edge is bonnet
+        assert (view.pixels[~hidden] == 77).all()
+        covered += int(hidden.any())
+    assert covered > 30
+    assert (original.pixels == 77).all()
+    assert original.target.all()
+    assert not original.weight.any()
 
 
 def test_light_changes_the_picture_and_nothing_of_its_form() -> None:

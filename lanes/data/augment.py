@@ -91,6 +91,34 @@ def _focus(sample: Sample, rng: Generator) -> tuple[float, float]:
     return float(rng.uniform(0.2, 0.8) * width), float(rng.uniform(0.35, 0.8) * height)
 
 
+def with_bonnet(sample: Sample, rng: Generator) -> Sample:
+    """The sample behind the bonnet of another car: a body at the frame's bottom, or in a corner of it, that mirrors the sky.
+
+    Where the sky is far brighter than the road, as at dusk, the bonnet is the brightest thing beside the lane. No paint is under it.
+    """
+    height, width = sample.target.shape
+    columns = np.linspace(-1, 1, 33)
+    share, bow, middle = rng.uniform(0.03, 0.18), rng.uniform(0.1, 0.9), rng.normal(0, 0.6)
+    edge = height * (1 - share * (1 - bow * (columns - middle) ** 2))
+    top = int(np.clip(edge.min(), 0, height - 1))
+    outline = np.stack([np.linspace(-1, width, 33), edge - top], axis=-1)
+    corners = np.concatenate([outline, [(width, 2 * height), (-1, 2 * height)]])
+    mask = np.zeros((height - top, width), np.uint8)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255.0)
+
+    sky = sample.pixels[: max(1, height // 3)].mean(axis=(0, 1))
+    across = np.exp(-(((np.linspace(-1, 1, width) - rng.uniform(-1, 1)) / rng.uniform(0.1, 1.0)) ** 2))[None]
+    down = (1 - np.linspace(0, 1, height - top)[:, None]) ** rng.uniform(0, 2)
+    sheen = rng.uniform(0, 1.2) * across * down + rng.uniform(0, 0.3)
+    body = np.clip(sheen[..., None] * sky + rng.uniform(0, 50, 3), 0, 255).astype(np.uint8)
+
+    pixels, target, weight = sample.pixels.copy(), sample.target.copy(), sample.weight.copy()
+    cv2.copyTo(body, mask, pixels[top:])
+    target[top:][mask > 0] = 0
+    weight[top:][mask > 0] = 255
+    return Sample(pixels, target, weight)
+
+
 Palette = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Mean and spread, (3,) each, of a picture's L*a*b* channels as OpenCV's 8-bit conversion scales them."""
 

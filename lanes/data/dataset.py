@@ -11,7 +11,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from lanes.data.augment import Sample, palette, random_light, random_view, recolour
+from lanes.data.augment import Sample, palette, random_light, random_view, recolour, with_bonnet
 from lanes.data.frames import LabelledFrame
 from lanes.data.labels import supervise
 from lanes.models import IMAGE_MEAN, IMAGE_STD
@@ -20,6 +20,9 @@ from lanes.transform import FrameTransform
 
 SYNTHETIC = "synthetic"
 """The name under which the renderer stands among the sources of a mix."""
+
+BONNETS = 0.15
+"""Share of the training examples that are given the bonnet of another car."""
 
 RECOLOURED = 0.25
 """Share of the training examples that take on the colours of a frame of any other source."""
@@ -106,6 +109,8 @@ class TrainingStream(IterableDataset[Batch]):
             sample = render_sample(self.transform, rng)
         else:
             sample = self.samples[name][int(rng.integers(len(self.samples[name])))]
+        if rng.random() < BONNETS:
+            sample = with_bonnet(sample, rng)
         view = random_view(sample, self.transform, *self.crop, rng)
         pixels = view.pixels
         if self.palettes and rng.random() < RECOLOURED:

@@ -55,14 +55,14 @@ class Optics:
         mask = np.zeros((height, width), np.uint8)
         corners = np.concatenate([outline, [(width, max(height, edge[-1]) + 1), (-1, max(height, edge[0]) + 1)]])
         cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 255.0, cv2.LINE_AA, 4)
-        # Paintwork mirrors the sky: brighter towards the far edge, broken up by what else stands around.
+        # Paintwork mirrors the sky, which may be far brighter than the road: most near the far edge, broken up by what else stands around.
         slope = np.clip((np.arange(height)[:, None] - edge.min()) / max(1.0, height - edge.min()), 0, 1)
-        gloss = np.repeat(0.5 * (1 - slope) ** 2 * rng.uniform(0, 1), width, axis=1)
+        gloss = np.repeat((1 - slope) ** 2 * rng.uniform(0, 0.8), width, axis=1)
         if rng.random() < 0.5:
             around = cloud_window(rng, 64, 64, SMOOTH).astype(np.float32) / 255
-            sky = np.clip((around - rng.uniform(0.4, 0.8)) * rng.uniform(3, 20), 0, 1) * rng.uniform(0.2, 1)
-            gloss += cv2.resize(sky, (width, height))
-        body = np.asarray(self.lens.bonnet_colour) * light + gloss[:, :, None] * light * np.asarray(self.scene.sky.horizon)
+            sky = np.clip((around - rng.uniform(0.4, 0.7)) * rng.uniform(3, 20), 0, 1) * rng.uniform(0.2, 1)
+            gloss = np.maximum(gloss, cv2.resize(sky, (width, height)))
+        body = np.asarray(self.lens.bonnet_colour) * light + gloss[:, :, None] * np.asarray(self.scene.sky.horizon)
         picture = np.clip(body * 255, 0, 255).astype(np.uint8)
         # Creases, and the far edge itself, catch the light as bright and as thin as paint does.
         drops = [rng.uniform(0.1, 0.6) for _ in range(int(rng.integers(0, 3)))] + [0.02] * int(rng.random() < 0.4)
