@@ -5,7 +5,7 @@ the training would otherwise hold back, and, since nothing of the source was see
 scores are the honest ones: every other figure is of drives filmed by a camera that the training knew.
 
 What is not an option here (`--steps`, `--precision`, `--network`) goes on to `lanes.train`. A source whose scores are in `--out` is not
-trained without again.
+trained without again, and scores of other options are refused.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
         RequestError, RunError: the training, the export or the evaluation do.
     """
     folder = args.out / source
-    checkpoint = train.train(train.parse(["--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume", *passed_on]))
+    # What is passed on comes first, so that it cannot stand for what is scored.
+    checkpoint = train.train(train.parse([*passed_on, "--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume"]))
     model = export_onnx(*load_checkpoint(checkpoint), folder / "model.onnx")
     rows = {}
     with load_segmenter(str(model.path)) as segmenter:
@@ -94,9 +95,27 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
     for source in sources:
         scores = args.out / source / "scores.json"
         if not scores.exists():
-            write_atomically(scores, json.dumps(validate_without(source, args, passed_on), indent=1) + "\n")
-        found[source] = json.loads(scores.read_bytes())
+            result = {"options": list(passed_on), "scores": validate_without(source, args, passed_on)}
+            write_atomically(scores, json.dumps(result, indent=1) + "\n")
+        found[source] = _read_scores(scores, passed_on)
     Console(width=140).print(score_table(found))
+
+
+def _read_scores(path: Path, passed_on: Sequence[str]) -> dict[str, dict[str, Row]]:
+    """What `validate_without` found. Raises RequestError where the file is damaged, or of a training with other options."""
+    try:
+        result = json.loads(path.read_bytes())
+        options, scores = result["options"], result["scores"]
+        if not all(row[score] is not None for rows in scores.values() for row in rows.values() for score in (*SCORES, "frames")):
+            raise ValueError
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise RequestError(f"{path} is damaged: delete it, and the source is scored again") from None
+    if options != list(passed_on):
+        raise RequestError(f"{path} is of a training with options {' '.join(options) or '(none)'}: give the same ones, or another --out")
+    found: dict[str, dict[str, Row]] = scores
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

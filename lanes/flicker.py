@@ -171,14 +171,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+def run(args: argparse.Namespace) -> int:
+    """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises RequestError or RunError."""
     progress = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=progress, show_time=False, show_level=False, show_path=False)])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
+    passed_over = 0
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
-            for source in open_sources(videos):
+            sources = open_sources(videos)
+            for source in sources:
                 with source:
                     if source.info.live:
                         raise RequestError(f"{videos}: has no end; record some of it and give the file")
@@ -188,7 +190,9 @@ def run(args: argparse.Namespace) -> None:
                     raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
                 shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}", f"{found.boundaries_jumped:.2%}"
                 table.add_row(source.info.name, str(found.frames), *shares)
+            passed_over += sources.passed_over
     Console(width=100).print(table)
+    return int(passed_over > 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,10 +40,12 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
 ) -> None:
     monkeypatch.setattr("lanes.train.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (WIDTH, HEIGHT))})
     command = ["--data", str(data), "--out", str(tmp_path / "cv"), "--steps", "2", "--batch", "2", "--crop", "64", "64", "--workers", "0"]
+    # What is passed on cannot change which source is left out.
+    command += ["--leave-out", "nobody"]
     assert main([*command, "--val-every", "2"]) == 0
     for source, other in (("north", "south"), ("south", "north")):
         run = tmp_path / "cv" / source
-        scores = json.loads((run / "scores.json").read_text())
+        scores = json.loads((run / "scores.json").read_text())["scores"]
         assert {split: list(rows) for split, rows in scores.items()} == {"val": ["all", "valing"], "train": ["all", "training"]}
         assert scores["val"]["all"]["frames"] == 2
         trained_on = torch.load(run / "unet.pt", weights_only=True)["metadata"]["training_data"]
@@ -57,8 +59,13 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
 
     # A second time nothing is trained: the scores are there.
     monkeypatch.setattr("lanes.train.train", None)
-    assert main([*command, "--sources", "south"]) == 0
+    assert main([*command, "--val-every", "2", "--sources", "south"]) == 0
     assert "north" not in capsys.readouterr().out
+    assert main([*command, "--val-every", "3"]) == 2
+    assert "of a training with options --steps 2" in capsys.readouterr().err
+    (tmp_path / "cv/south/scores.json").write_text('{"options": [], "scores": {"val": 3}}')
+    assert main([*command, "--val-every", "2"]) == 2
+    assert "south/scores.json is damaged" in capsys.readouterr().err
 
 
 def test_wrong_requests_are_one_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lanes.flicker import main, measure_flicker
 from lanes.renderer import RoadRenderer, Scene
+from tests.media import Clip
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 WIDTH, HEIGHT, FRAMES = 480, 288, 9
@@ -77,6 +78,13 @@ def test_the_program_prints_a_row_a_video(pictures: Path, capsys: pytest.Capture
     row = capsys.readouterr().out.splitlines()[1].split()
     assert row[:2] == [pictures.name, "2"]
     assert float(row[2]) > 0.9
+
+
+def test_a_broken_video_among_others_is_passed_over_and_told_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Clip(frames=4).write(tmp_path / "a.mp4")
+    (tmp_path / "b.mp4").write_text("no video")
+    assert main([str(tmp_path)]) == 1
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["video", "a.mp4"]
 
 
 def test_what_cannot_be_compared_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
