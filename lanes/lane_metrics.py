@@ -91,9 +91,10 @@ def score_tusimple(
 ) -> TuSimpleScore:
     """TuSimple's scores of one frame.
 
-    The benchmark's own ways are kept: a row that neither has is right; of five lanes or more, one missed is forgiven and the worst
-    left out, though the rest is divided by 4, so that six lanes can give more than 1; and `false` counts true lanes found rather than the
-    predictions that found them, so that it can fall below 0.
+    The benchmark's own ways are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is right; of
+    five lanes or more, one missed is forgiven and the worst left out, though the rest is divided by 4, as what is missed is, so that six
+    lanes can give more than 1; `false` counts true lanes found rather than the predictions that found them, so that it can fall below 0;
+    and three predictions too many make the whole frame wrong, with nothing false and all missed.
 
     Args:
         predicted, truth: the lanes.
@@ -101,9 +102,12 @@ def score_tusimple(
         rows: where lanes are compared, in rows of a frame 720 high.
     """
     said, true = (
-        np.array([at_rows(lane, rows) for lane in scaled(lanes, size, TUSIMPLE_SIZE)]).reshape(-1, len(rows))
+        np.array([at_rows(lane, rows) for lane in scaled(lanes, size, TUSIMPLE_SIZE)]).reshape(len(lanes), len(rows))
         for lanes in (predicted, truth)
     )
+    if len(said) > len(true) + 2:
+        return TuSimpleScore(1, 0.0, 0.0, 1.0)
+    counted = max(min(4, len(true)), 1)
     shares = np.array([_share_right(said, lane, rows) for lane in true])
     missed = int(np.count_nonzero(shares < TUSIMPLE_FOUND))
     found = len(true) - missed
@@ -111,7 +115,7 @@ def score_tusimple(
     if len(true) > 4:
         missed = max(0, missed - 1)
         right -= float(shares.min())
-    return TuSimpleScore(1, right / max(min(4, len(true)), 1), _ratio(len(said) - found, len(said)), missed / max(len(true), 1))
+    return TuSimpleScore(1, right / counted, _ratio(len(said) - found, len(said)), missed / counted)
 
 
 def at_rows(lane: Polyline, rows: Sequence[int]) -> Floats:
@@ -130,7 +134,7 @@ def at_rows(lane: Polyline, rows: Sequence[int]) -> Floats:
 
 def _share_right(said: Floats, lane: Floats, rows: Sequence[int]) -> float:
     """The greatest share of rows in which one of the predictions (N, R) is right about a true lane (R,)."""
-    if not len(said):
+    if not said.size:
         return 0.0
     x, y = lane[lane >= 0], np.asarray(rows, np.float64)[lane >= 0]
     slope = float(np.polyfit(y, x, 1)[0]) if len(x) > 1 else 0.0

@@ -43,6 +43,8 @@ def moved(lane: Lane, right: float) -> Lane:
 
 def tusimple_by_the_book(said: list[list[float]], true: list[list[float]], rows: list[int]) -> tuple[float, float, float]:
     """Accuracy, FP and FN of one frame whose lanes are x at each row, negative where they are not."""
+    if len(said) > len(true) + 2:
+        return 0.0, 0.0, 1.0
     shares, found = [], 0
     for lane in true:
         x, y = [x for x in lane if x >= 0], [y for x, y in zip(lane, rows, strict=True) if x >= 0]
@@ -65,7 +67,8 @@ def tusimple_by_the_book(said: list[list[float]], true: list[list[float]], rows:
     if len(true) > 4:
         missed -= missed > 0
         accuracy -= min(shares)
-    return accuracy / max(min(4, len(true)), 1), (len(said) - found) / len(said) if said else 0.0, missed / max(len(true), 1)
+    counted = max(min(4, len(true)), 1)
+    return accuracy / counted, (len(said) - found) / len(said) if said else 0.0, missed / counted
 
 
 def test_a_lane_within_20_pixels_is_right_and_one_beyond_is_not() -> None:
@@ -93,8 +96,14 @@ def test_a_lane_is_found_when_85_percent_of_its_rows_are_right() -> None:
 def test_of_five_lanes_one_is_forgiven() -> None:
     five = [upright(x) for x in (100, 300, 500, 700, 900)]
     assert score_tusimple(five[1:], five) == TuSimpleScore(1, 1.0, 0.0, 0.0)
-    assert score_tusimple(five[2:], five) == TuSimpleScore(1, 0.75, 0.0, 0.2)
+    assert score_tusimple(five[2:], five) == TuSimpleScore(1, 0.75, 0.0, 0.25)
     assert score_tusimple(five[1:4], five[:4]) == TuSimpleScore(1, 0.75, 0.0, 0.25)
+
+
+def test_three_lanes_too_many_make_a_frame_wrong() -> None:
+    five = [upright(x) for x in (100, 300, 500, 700, 900)]
+    assert score_tusimple(five[:4], five[:2]) == TuSimpleScore(1, 1.0, 0.5, 0.0)
+    assert score_tusimple(five, five[:2]) == TuSimpleScore(1, 0.0, 0.0, 1.0)
 
 
 def test_tusimple_scores_are_means_over_frames() -> None:
@@ -102,6 +111,7 @@ def test_tusimple_scores_are_means_over_frames() -> None:
     total = score_tusimple([lane], [lane]) + score_tusimple([], [lane]) + score_tusimple([lane, upright(100)], [lane])
     assert (total.accuracy, total.fp, total.fn) == pytest.approx((2 / 3, 0.5 / 3, 1 / 3))
     assert (TuSimpleScore().accuracy, score_tusimple([], []).accuracy) == (0, 0)
+    assert score_tusimple([lane], [lane], rows=[]) == TuSimpleScore(1, 0.0, 1.0, 1.0)
 
 
 def test_a_frame_of_another_size_is_scaled_to_the_benchmarks() -> None:
