@@ -33,7 +33,7 @@ from lanes import load_segmenter
 from lanes.capture.open import open_sources
 from lanes.capture.source import Source
 from lanes.curves import find_lanes
-from lanes.errors import RequestError, exit_status
+from lanes.errors import RequestError, RunError, exit_status
 from lanes.metrics import Mask, PixelCounts, count_pixels, grown, tolerance
 from lanes.segmenter import Segmenter
 
@@ -42,6 +42,9 @@ JUMP = 0.01
 
 WORKING_WIDTH = 640
 """Frames are compared at this width: flow costs a quarter of what it does at 1280, and models see no more."""
+
+LEAST_SIDE = 64
+"""Frames are stretched to this width and height at least: OpenCV's flow reads beyond the edges of flatter ones."""
 
 
 @dataclass(slots=True)
@@ -152,8 +155,8 @@ def segmented(source: Source, segmenter: Segmenter) -> Iterator[tuple[NDArray[np
         if size not in (None, frame.size):
             raise RequestError(f"{source.info.name}: its frames have several sizes; give a video")
         size = frame.size
-        width = min(WORKING_WIDTH, size[0])
-        small = (width, max(1, round(size[1] * width / size[0])))
+        width = max(LEAST_SIDE, min(WORKING_WIDTH, size[0]))
+        small = (width, max(LEAST_SIDE, round(size[1] * width / size[0])))
         probability = cv2.resize(segmenter(frame.pixels), small, interpolation=cv2.INTER_AREA)
         grey = cv2.resize(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
         yield grey.astype(np.uint8, copy=False), np.where(probability > segmenter.threshold, 255, 0).astype(np.uint8)
@@ -177,22 +180,37 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=progress, show_time=False, show_level=False, show_path=False)])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     passed_over = 0
+    failures: list[RequestError | RunError] = []
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
             sources = open_sources(videos)
             for source in sources:
-                with source:
-                    if source.info.live:
-                        raise RequestError(f"{videos}: has no end; record some of it and give the file")
-                    frames = track(segmented(source, segmenter), source.info.name, source.info.frames, console=progress, transient=True)
-                    found = measure_flicker(frames)
-                if not found.frames:
-                    raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
+                try:
+                    found = _measure(source, segmenter, progress)
+                except (RequestError, RunError) as error:
+                    failures.append(error)
+                    continue
                 shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}", f"{found.boundaries_jumped:.2%}"
                 table.add_row(source.info.name, str(found.frames), *shares)
             passed_over += sources.passed_over
+    if failures and not table.row_count:
+        raise failures[-1]
+    for failure in failures:
+        logging.getLogger(__name__).error("%s", failure)
     Console(width=100).print(table)
-    return int(passed_over > 0)
+    return int(passed_over + len(failures) > 0)
+
+
+def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker:
+    """Flicker of one video. Raises RequestError or RunError where it has too few frames, has no end, or is lost."""
+    with source:
+        if source.info.live:
+            raise RequestError(f"{source.info.name}: has no end; record some of it and give the file")
+        frames = track(segmented(source, segmenter), source.info.name, source.info.frames, console=progress, transient=True)
+        found = measure_flicker(frames)
+    if not found.frames:
+        raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -87,6 +87,24 @@ def test_a_broken_video_among_others_is_passed_over_and_told_by_the_status(tmp_p
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["video", "a.mp4"]
 
 
+def test_a_video_too_short_to_compare_loses_nothing_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, frames in (("a", 4), ("b", 2), ("c", 4)):
+        Clip(frames=frames).write(tmp_path / f"{name}.mp4")
+    assert main([str(tmp_path)]) == 1
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["video", "a.mp4", "c.mp4"]
+    assert "b.mp4: fewer than three frames" in caplog.text
+
+
+@pytest.mark.parametrize("size", [(8, 64), (640, 8), (16, 16)])
+def test_frames_flatter_than_flow_can_look_at_are_stretched(size: tuple[int, int], tmp_path: Path) -> None:
+    width, height = size
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((height, width, 3), 90, np.uint8))
+    assert main([str(tmp_path)]) == 0
+
+
 def test_what_cannot_be_compared_is_refused(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(pictures / "9.png"), np.zeros((30, 40, 3), np.uint8))
     assert main([str(pictures)]) == 2
