@@ -477,6 +477,66 @@ def test_a_picture_without_a_mask_and_a_mask_without_a_picture_are_named(tmp_pat
         list_frames(tmp_path)
 
 
+DEEP = np.where(stripe() > 0, 256, 0).astype(np.uint16)
+
+
+@pytest.mark.parametrize("values", [stripe(1), stripe(1).astype(np.uint16), DEEP, np.dstack([BLACK, BLACK, stripe(1)])])
+def test_whatever_is_not_0_in_a_mask_is_lane(values: NDArray[np.generic], tmp_path: Path) -> None:
+    write_folder(tmp_path, ("a/1",))
+    cv2.imwrite(str(tmp_path / "masks/a/1.png"), values)
+    assert (list_frames(tmp_path)[0].read()[1] == stripe()).all()
+
+
+def test_transparency_is_no_lane(tmp_path: Path) -> None:
+    write_folder(tmp_path, ("a/1",))
+    cv2.imwrite(str(tmp_path / "masks/a/1.png"), np.dstack([stripe(7), BLACK, BLACK, np.full_like(BLACK, 255)]))
+    assert (list_frames(tmp_path)[0].read()[1] == stripe()).all()
+
+
+def test_what_is_ignored_is_found_beside_a_mask_of_another_kind(tmp_path: Path) -> None:
+    write_folder(tmp_path, ("a/1",))
+    (tmp_path / "masks/a/1.png").unlink()
+    save(tmp_path / "masks/a/1.bmp", stripe())
+    save(tmp_path / "ignore/a/1.png", stripe(columns=slice(0, 9)))
+    _, mask, ignore = list_frames(tmp_path)[0].read()
+    assert (mask == stripe()).all()
+    assert ignore is not None
+    assert (ignore == stripe(columns=slice(0, 9))).all()
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, ("a/1",))
+    save(tmp_path / "images/a/1.bmp")
+    with pytest.raises(RequestError, match=r"has both a/1\.bmp and a/1\.(jpg|png): which"):
+        list_frames(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["all", "mean", "synthetic"])
+def test_a_name_that_tables_and_mixes_need_is_refused(name: str, tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    (tmp_path / "dataset.json").write_text(json.dumps({"name": name, "definition": "ALL_PAINT", "licence": "own"}))
+    with pytest.raises(RequestError, match=f"source called '{name}'"):
+        list_frames(tmp_path)
+
+
+def test_lists_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
+    for number, write in enumerate((write_tusimple, write_culane, write_lanedata)):
+        write(tmp_path / str(number))
+    (tmp_path / "0/label_data_0313.json").unlink()
+    (tmp_path / "0/label_data_0313.json").symlink_to("nowhere.json")
+    (tmp_path / "1/list/val_gt.txt").unlink(missing_ok=True)
+    (tmp_path / "1/list/val_gt.txt").mkdir()
+    with (tmp_path / "2/index.csv").open("a") as index:
+        index.write("udacity_ego,train,d," + "x" * 200_000 + "\n")
+    for number, name in enumerate(("label_data_0313.json", "val_gt.txt", "cannot be read as lanedata")):
+        with pytest.raises(RequestError, match=name):
+            list_frames(tmp_path / str(number))
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3/label_data_0601.json").write_text("[" * 100_000)
+    with pytest.raises(RequestError, match="TuSimple"):
+        list_frames(tmp_path / "3")
+
+
 @pytest.mark.parametrize("layout", ["{split}/{kind}/x/1", "{kind}/{split}/x/1"])
 def test_splits_that_a_folder_has_are_taken(layout: str, tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):

@@ -1,8 +1,8 @@
 """Reads a folder of pictures and a folder of masks: what most people have of their own roads.
 
 images/<drive>/<name>.jpg         jpg, png, bmp or webp; without folders of drives, a name less its last number is taken for the drive
-masks/<drive>/<name>.png          non-zero = lane marking
-ignore/<drive>/<name>.png         non-zero = not known; optional
+masks/<drive>/<name>.png          png or bmp of any depth, non-zero = lane marking
+ignore/<drive>/<name>.png         the same, non-zero = not known; optional
 dataset.json                      {"definition": "ALL_PAINT", "licence": "my own"}
 
 `train`, `val` and `test` may stand above images/ and masks/ or below them. Where they do not, whole drives are held back as `val`.
@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import cv2
-
-from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, Mask, list_files, read_image, split_by_drive
+from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, Mask, list_files, read_mask, split_by_drive
 from lanes.data.labels import LabelDefinition
 from lanes.errors import RequestError
 
@@ -61,9 +59,9 @@ class FolderFrame(LabelledFrame):
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
         base = self.root / self.base
-        mask = read_image(base / "masks" / self.mask, cv2.IMREAD_GRAYSCALE)
-        ignore = base / "ignore" / self.mask
-        return mask, read_image(ignore, cv2.IMREAD_GRAYSCALE) if ignore.exists() else None
+        ignores = [(base / "ignore" / self.mask).with_suffix(suffix) for suffix in MASK_SUFFIXES]
+        ignore = next((read_mask(path) for path in ignores if path.exists()), None)
+        return read_mask(base / "masks" / self.mask), ignore
 
 
 def _bases(root: Path) -> Iterator[str]:
@@ -78,14 +76,25 @@ def _list_frames(root: Path) -> Sequence[FolderFrame]:
     frames = []
     for base in _bases(root):
         images, masks = root / base / "images", root / base / "masks"
-        mask_of = {path.with_suffix(""): path for path in list_files(masks, MASK_SUFFIXES)}
-        pictures = {path.with_suffix(""): path for path in list_files(images, PICTURE_SUFFIXES)}
+        mask_of = _by_name(masks, MASK_SUFFIXES)
+        pictures = _by_name(images, PICTURE_SUFFIXES)
         _check_pairs(images, pictures, masks, mask_of)
         for stem, picture in pictures.items():
             split, drive = _place(PurePosixPath(base) / stem, name)
             frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(picture), str(mask_of[stem]), meaning, terms))
     made = [frame for frame in frames if frame.split]
     return made + split_by_drive([frame for frame in frames if not frame.split])
+
+
+def _by_name(folder: Path, suffixes: Collection[str]) -> dict[PurePosixPath, PurePosixPath]:
+    """Files of a folder by what they are called without their suffix. Raises RequestError when two are called the same."""
+    found: dict[PurePosixPath, PurePosixPath] = {}
+    for path in list_files(folder, suffixes):
+        name = path.with_suffix("")
+        if name in found:
+            raise RequestError(f"{folder} has both {found[name]} and {path}: which of them is meant?")
+        found[name] = path
+    return found
 
 
 def _place(path: PurePosixPath, otherwise: str) -> tuple[str, str]:

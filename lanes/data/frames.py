@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -128,7 +128,19 @@ class Format:
 
 
 def read_image(path: Path, flags: int) -> NDArray[np.uint8]:
-    """An image as OpenCV decodes it by `flags`. Raises RequestError when it is missing or cannot be decoded."""
+    """An image as OpenCV decodes it by `flags`, of 8 bits. Raises RequestError when it is missing or cannot be decoded."""
+    return _decode(path, flags).astype(np.uint8, copy=False)
+
+
+def read_mask(path: Path) -> Mask:
+    """(H, W) uint8, 255 where any channel but alpha is not 0, however many bits the file has. Raises RequestError like `read_image`."""
+    values = _decode(path, cv2.IMREAD_UNCHANGED)
+    if values.ndim == 3:
+        values = values[..., :3].max(axis=2)
+    return np.where(values != 0, 255, 0).astype(np.uint8)
+
+
+def _decode(path: Path, flags: int) -> NDArray[Any]:
     if not path.is_file():
         raise RequestError(f"{path} is missing")
     try:
@@ -137,7 +149,7 @@ def read_image(path: Path, flags: int) -> NDArray[np.uint8]:
         image = None
     if image is None:
         raise RequestError(f"{path} cannot be decoded as an image")
-    return image.astype(np.uint8, copy=False)
+    return image
 
 
 def read_colours(path: Path, known: Collection[int]) -> NDArray[np.uint32]:
@@ -157,7 +169,7 @@ def as_polyline(points: Sequence[Sequence[float]], where: str) -> Polyline:
     """Points as an array; `where` says which line of which file. Raises RequestError when one is not two finite numbers."""
     try:
         line = np.array(points, np.float64).reshape(len(points), 2)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RequestError(f"{where}: a point is not two numbers") from None
     if not np.isfinite(line).all():
         raise RequestError(f"{where}: a point is not finite")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import csv
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lanes.data import bdd100k, camvid, comma10k, culane, folder, lanedata, tusimple
@@ -11,6 +12,9 @@ from lanes.errors import RequestError
 
 FORMATS = (lanedata.FORMAT, tusimple.FORMAT, culane.FORMAT, bdd100k.FORMAT, comma10k.FORMAT, camvid.FORMAT, folder.FORMAT)
 """The first that recognises a folder reads it: those with the most telling names come first."""
+
+RESERVED = ("all", "mean", "synthetic")
+"""What no source may be called: tables and mixes have lines of these names."""
 
 
 def list_frames(root: Path, split: str | None = None, sources: Collection[str] | None = None) -> list[LabelledFrame]:
@@ -24,7 +28,10 @@ def list_frames(root: Path, split: str | None = None, sources: Collection[str] |
     Raises:
         RequestError: the folder is in no known format, or what its lists say is wrong.
     """
-    frames = [frame for place, kind in recognise(root) for frame in kind.list_frames(place)]
+    frames = [frame for place, kind in recognise(root) for frame in _list(place, kind)]
+    for name in RESERVED:
+        if any(frame.source == name for frame in frames):
+            raise RequestError(f"{root} has a source called {name!r}: that name is taken; give it another, as the name in dataset.json")
     return [frame for frame in frames if split in (None, frame.split) and (sources is None or frame.source in sources)]
 
 
@@ -38,6 +45,16 @@ def recognise(root: Path) -> list[tuple[Path, Format]]:
         known = "; ".join(f"{kind.name}: {kind.layout}" for kind in FORMATS)
         raise RequestError(f"{root} is a data set in none of the known formats ({known})")
     return found
+
+
+def _list(place: Path, kind: Format) -> Sequence[LabelledFrame]:
+    """What a format finds in a folder. Raises RequestError, also where its lists cannot be read at all."""
+    try:
+        return kind.list_frames(place)
+    except OSError as error:
+        raise RequestError(f"cannot read {error.filename or place}: {error.strerror}") from None
+    except (csv.Error, RecursionError) as error:
+        raise RequestError(f"{place}: its lists cannot be read as {kind.name}: {error}") from None
 
 
 def _format(root: Path) -> Format | None:

@@ -53,7 +53,7 @@ class TuSimpleFrame(PolylineFrame):
         try:
             lanes = [[float(x) for x in lane] for lane in self.lanes]
             rows = [float(y) for y in self.h_samples]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise RequestError(f"{self.where}: lanes or h_samples are not lists of numbers") from None
         for number, lane in enumerate(lanes):
             if len(lane) != len(rows):
