@@ -29,6 +29,7 @@ from lanes.capture.source import Source
 from lanes.console import ProgressBar, latency_table, summary_line
 from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
 from lanes.latency import LatencyLog
+from lanes.numbers import count, probability
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
 from lanes.output.report import write_report
@@ -80,22 +81,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     return parser.parse_args(arguments)
-
-
-def probability(text: str) -> float:
-    """A number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a probability: give a number from 0 to 1")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number from 1 up."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} frames cannot be processed: give a whole number from 1 up")
-    return value
 
 
 class Run:

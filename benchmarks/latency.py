@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -62,6 +62,7 @@ from engines.choose import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from engines.engine import Engine
 from lanes.capture.video import VideoFile
 from lanes.errors import RequestError, RunError, exit_status
+from lanes.numbers import count, positive
 from lanes.output.target import check_file
 
 KIND = "latency"
@@ -485,22 +486,6 @@ def inside_table(result: Result) -> Table:
 
 
 # --- the command ------------------------------------------------------------------------------------------------------------------
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    value = float(text)
-    if not (isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number from 1 up."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
-    return value
 
 
 def percent(text: str) -> float:

@@ -212,7 +212,8 @@ def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         network = UNet(**checkpoint["network"])
-        network.load_state_dict(checkpoint["state_dict"])
+        # Those of a run stopped early (best.ckpt) hold the network as a part of what is trained.
+        network.load_state_dict({name.removeprefix("network."): value for name, value in checkpoint["state_dict"].items()})
         metadata = ModelMetadata.from_dict(checkpoint["metadata"] | {"network": network.config, "precision": "fp32"})
     except OSError as error:
         raise RequestError(f"cannot read the checkpoint {path}: {error.strerror}") from None
@@ -228,7 +229,7 @@ def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m engines.export", description="Writes a trained network as a model file (ONNX).")
-    parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote")
+    parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
     parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")

@@ -14,40 +14,51 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
+import pickle
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_info
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from engines.denormals import denormals_as_zero
-from lanes.data.dataset import SYNTHETIC, Batch, TrainingStream, WholeFrames, load_samples, normalise
+from engines.model_file import ModelMetadata
+from lanes.data.dataset import MEMORY, SYNTHETIC, Batch, Samples, TrainingStream, WholeFrames, normalise
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
+from lanes.files import write_atomically
 from lanes.models import NETWORKS
 from lanes.models.unet import UNet
 from lanes.models.widen import widen
+from lanes.numbers import count, natural, positive
 from lanes.transform import FrameTransform
 
 MIX = {"camvid": 0.18, "roboflow_ego": 0.13, "udacity_ego": 0.08, "ceymo_lines": 0.22, "curvelanes_mini": 0.06, SYNTHETIC: 0.33}
-"""Share of the training examples that each source gives: by how much variety it holds rather than by how many frames."""
+"""Share of the training examples that each source gives: by how much variety it holds rather than by how many frames. Where some of
+them are missing, the others give more in the same proportions (`shares`)."""
 
 DEFAULT_SHARE = 0.2
 """The same for a source that is not in `MIX`."""
 
 CHECKPOINT_EVERY = 200
 """Steps between checkpoints: what a kill costs at the most."""
+
+LAST = "last.ckpt"
+"""The newest checkpoint of a run, in its folder."""
 
 SEEN_FRAMES = 16
 """Frames of each source that were trained on and are scored as the held-back ones are: what the network can learn by heart."""
@@ -75,21 +86,26 @@ class LaneTraining(lightning.LightningModule):
         learning_rate: the highest that AdamW gets.
         steps: length of the schedule.
         looks: names of the validation loaders, in order, each `SPLIT/SOURCE` with split `val` or `seen`.
+        metadata: what the model file will say of the network, as `ModelMetadata` has it.
     """
 
-    def __init__(self, network: dict[str, Any], learning_rate: float, steps: int, looks: list[str]) -> None:
+    def __init__(self, network: dict[str, Any], learning_rate: float, steps: int, looks: list[str], metadata: dict[str, Any]) -> None:
         super().__init__()
-        self.save_hyperparameters()
         # Channels last is what convolutions on a CPU, and tensor cores, want.
         self.network: UNet = UNet(**network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learning_rate = learning_rate
         self.steps = steps
         self.looks = looks
+        self.metadata = metadata
         # Of each look: pixels that are lane in both, that are said to be lane, that are lane; the losses and how many they were.
         self.sums = torch.zeros(len(looks), 5)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002 - Lightning gives it
         return normalise(batch)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # So that `engines.export` and `--weights` take a checkpoint of a run that was stopped early.
+        checkpoint |= {"network": self.network.config, "metadata": self.metadata}
 
     def training_step(self, batch: Batch) -> Tensor:
         pixels, target, weight = batch
@@ -158,12 +174,13 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
     for log in logs:
         with log.open(newline="") as file:
             rows = list(csv.DictReader(file))
+        rows = [row for row in rows if (row.get("step") or "").isdecimal()]  # a kill may leave half a line
         start = min((float(row["step"]) for row in rows), default=math.inf)
         for name, values in points.items():
             points[name] = {step: value for step, value in values.items() if step < start}
         for row in rows:
             for name, value in row.items():
-                if value and name not in ("step", "epoch"):
+                if name and value and name not in ("step", "epoch"):
                     points[name][float(row["step"])] = float(value)
     series = defaultdict(lambda: ([], []), {name: ([*values], [*values.values()]) for name, values in points.items()})
     figure = Figure(figsize=(11, 4.2), layout="constrained")
@@ -189,53 +206,28 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
 
 
 def train(args: argparse.Namespace) -> Path:
-    """Runs the training and returns the checkpoint that `engines.export` takes."""
-    lightning.seed_everything(args.seed, workers=True)
+    """Runs the training and returns the checkpoint that `engines.export` takes.
+
+    Raises:
+        RequestError: the data, the weights, the folder or the options cannot be used.
+    """
+    unfinished = _run_in(args.out, args.resume)
+    lightning.seed_everything(args.seed, workers=True, verbose=False)
     shape = NETWORKS[args.network]
     transform = FrameTransform(*(args.size or shape.size))
-    frames = [frame for frame in list_frames(args.data, "train") if frame.source != args.leave_out]
+    frames = list_frames(args.data, "train")
+    if args.leave_out and args.leave_out not in {frame.source for frame in frames}:
+        has = ", ".join(dict.fromkeys(frame.source for frame in frames)) or "none to train on"
+        raise RequestError(f"--leave-out {args.leave_out}: {args.data} has no such source to train on, but {has}")
+    frames = [frame for frame in frames if frame.source != args.leave_out]
     if not frames:
         raise RequestError(f"{args.data} has no frames to train on")
     held_back = _by_source(list_frames(args.data, "val")[:: args.val_stride])
+    if not held_back:
+        rank_zero_info("no drive is held back: no validation score, no best.ckpt")
     grouped = _by_source(frames)
     looks = [*(f"val/{source}" for source in held_back), *(f"seen/{source}" for source in grouped)]
-    module = LaneTraining(shape.config, args.learning_rate, args.steps, looks)
-    if args.weights:
-        start_from(module.network, args.weights)  # before minutes of reading frames
-    by_source = {source: load_samples(some) for source, some in grouped.items()}
-    looked_at = [load_samples(some) for some in held_back.values()]
-    looked_at += [samples[:: -(-len(samples) // SEEN_FRAMES)] for samples in by_source.values()]
-    resume = args.out / "last.ckpt" if args.resume and (args.out / "last.ckpt").exists() else None
-    trainer = lightning.Trainer(
-        max_steps=args.steps,
-        precision=args.precision,
-        accelerator=args.accelerator,
-        devices=args.devices,
-        logger=CSVLogger(args.out, name="log"),
-        callbacks=[
-            EMAWeightAveraging(decay=0.998, update_starting_at_step=args.steps // 10),
-            ModelCheckpoint(dirpath=args.out, filename="step", save_last=True, every_n_train_steps=CHECKPOINT_EVERY, save_top_k=1),
-            ModelCheckpoint(dirpath=args.out, filename="best", monitor="val_iou", mode="max", enable_version_counter=False),
-            TQDMProgressBar(refresh_rate=20),
-            Curves(),
-        ],
-        val_check_interval=args.val_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=20,
-        gradient_clip_val=1.0,
-        enable_model_summary=False,
-    )
-    mix = {name: share for name, share in MIX.items() if name in by_source or name == SYNTHETIC}
-    mix |= {name: DEFAULT_SHARE for name in by_source if name not in MIX}
-    # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
-    seed = (args.seed, resume.stat().st_mtime_ns if resume else 0, trainer.global_rank)
-    stream = TrainingStream(by_source, mix, transform, tuple(args.crop), seed)
-    loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
-    val_loaders = [DataLoader(WholeFrames(samples, transform), batch_size=4) for samples in looked_at]
-    with denormals_as_zero():
-        trainer.fit(module, loader, val_loaders, ckpt_path=resume)
-    checkpoint: Path = args.out / f"{args.network}.pt"
+    mix = shares(grouped)
     metadata = {
         "name": args.network,
         "transform": transform.to_dict(),
@@ -245,9 +237,111 @@ def train(args: argparse.Namespace) -> Path:
         "training_data": list(mix),
         "licences": list(dict.fromkeys(frame.licence for frame in frames)),
     }
+    module = LaneTraining(shape.config, args.learning_rate, args.steps, looks, metadata)
+    check_crop(args.crop, module.network)
+    if args.weights:
+        earlier = start_from(module.network, args.weights)  # before minutes of reading frames
+        for known in ("training_data", "licences"):
+            metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
+    trainer = _trainer(args, best=bool(held_back))
+    checkpoint: Path = args.out / f"{args.network}.pt"
+    if unfinished is not None and unfinished["global_step"] >= args.steps:
+        # Lightning would load the weights of the last step and leave their average aside.
+        module.load_state_dict(unfinished["state_dict"])
+    else:
+        room, stores = MEMORY, []
+        for some in (*grouped.values(), *held_back.values()):
+            stores.append(Samples(some, room))
+            room -= stores[-1].kept_bytes
+        by_source = dict(zip(grouped, stores, strict=False))
+        looked_at = [*stores[len(grouped) :], *(samples[:: -(-len(samples) // SEEN_FRAMES)] for samples in by_source.values())]
+        # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
+        seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
+        stream = TrainingStream(by_source, mix, transform, tuple(args.crop), seed)
+        loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
+        val_loaders = [DataLoader(WholeFrames(samples, transform), batch_size=4) for samples in looked_at]
+        try:
+            with denormals_as_zero():
+                trainer.fit(module, loader, val_loaders, ckpt_path=args.out / LAST if unfinished else None)
+        except RequestError as error:  # a worker's comes with its traceback before it
+            raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
     if trainer.is_global_zero:
-        torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "metadata": metadata}, checkpoint)
+        written = io.BytesIO()
+        torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "metadata": metadata}, written)
+        write_atomically(checkpoint, written.getvalue())
     return checkpoint
+
+
+def _run_in(out: Path, resume: bool) -> dict[str, Any] | None:
+    """The last checkpoint of the run in a folder; None where none was begun.
+
+    Raises RequestError when there is one that is not to be resumed, when it is damaged, and when `out` can be no folder.
+    """
+    last = out / LAST
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not last.exists():
+            return None
+        if not resume:
+            raise RequestError(f"{out} holds a run already: --resume goes on with it, another --out begins anew")
+        checkpoint: dict[str, Any] = torch.load(last, map_location="cpu", weights_only=True)
+        if not {"global_step", "state_dict"} <= checkpoint.keys():
+            raise ValueError
+    except OSError as error:
+        raise RequestError(f"cannot use {out}: {error.strerror}") from None
+    except (pickle.UnpicklingError, EOFError, ValueError, AttributeError, KeyError, RuntimeError):
+        raise RequestError(f"{last} is damaged: give another --out, with --weights {out / 'best.ckpt'} if that is whole") from None
+    return checkpoint
+
+
+def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
+    """Lightning's loop. `best`: keep the best checkpoint by the validation score. Raises RequestError when it cannot run as asked."""
+    every = ModelCheckpoint(
+        dirpath=args.out,
+        filename="step",
+        save_last=True,
+        every_n_train_steps=CHECKPOINT_EVERY,
+        save_top_k=1,
+        enable_version_counter=False,
+    )
+    callbacks: list[Callback] = [
+        EMAWeightAveraging(decay=0.998, update_starting_at_step=args.steps // 10),
+        every,
+        TQDMProgressBar(refresh_rate=20),
+        Curves(),
+    ]
+    if best:
+        callbacks.append(ModelCheckpoint(dirpath=args.out, filename="best", monitor="val_iou", mode="max", enable_version_counter=False))
+    try:
+        return lightning.Trainer(
+            max_steps=args.steps,
+            precision=args.precision,
+            accelerator=args.accelerator,
+            devices=args.devices,
+            logger=CSVLogger(args.out, name="log"),
+            callbacks=callbacks,
+            val_check_interval=args.val_every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=20,
+            gradient_clip_val=1.0,
+            enable_model_summary=False,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise RequestError(" ".join(str(error).split())) from None
+
+
+def shares(sources: Collection[str]) -> dict[str, float]:
+    """Which share of the examples each source gives: the renderer its own, the others the rest, in the proportions of `MIX`."""
+    given = {source: MIX.get(source, DEFAULT_SHARE) for source in sources}
+    real = 1 - MIX[SYNTHETIC]
+    return {source: share * real / sum(given.values()) for source, share in given.items()} | {SYNTHETIC: MIX[SYNTHETIC]}
+
+
+def check_crop(crop: Sequence[int], network: UNet) -> None:
+    """Raises RequestError when the network cannot take pictures of this width and height."""
+    if any(side % network.divisor for side in crop):
+        raise RequestError(f"--crop {crop[0]} {crop[1]}: give multiples of {network.divisor}")
 
 
 def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]]:
@@ -257,18 +351,19 @@ def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]
     return by_source
 
 
-def start_from(network: UNet, checkpoint: Path) -> None:
+def start_from(network: UNet, checkpoint: Path) -> ModelMetadata:
     """Gives a network the weights of a checkpoint: as they are, or spread over more channels where the network has more.
 
-    Raises RequestError when the checkpoint's network is another one.
+    Returns what the checkpoint says of itself. Raises RequestError when its network is another one.
     """
     from engines.export import load_checkpoint
 
-    trained, _ = load_checkpoint(checkpoint)
+    trained, metadata = load_checkpoint(checkpoint)
     try:
         network.load_state_dict(widen(trained, network.config["widths"]).state_dict())
     except (ValueError, RuntimeError) as error:
         raise RequestError(f"{checkpoint} does not fit the network to be trained: {str(error).splitlines()[0]}") from None
+    return metadata
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -279,19 +374,26 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="labelled frames, in any format that docs/training.md lists")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="unet")
-    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="input of the model; default the network's own")
-    parser.add_argument("--crop", type=int, nargs=2, default=(512, 288), metavar=("W", "H"), help="size of the training examples")
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--size", type=count, nargs=2, metavar=("W", "H"), help="input of the model; default the network's own")
+    parser.add_argument("--crop", type=count, nargs=2, default=(512, 288), metavar=("W", "H"), help="size of the training examples")
+    parser.add_argument("--steps", type=count, default=8000)
+    parser.add_argument("--batch", type=count, default=8)
+    parser.add_argument("--learning-rate", type=positive, default=2e-3)
     parser.add_argument("--weights", type=Path, metavar="CHECKPOINT", help="start from these weights, of this network or a narrower one")
-    parser.add_argument("--accelerator", default="auto", help="Lightning's: auto takes the GPUs where there are any")
+    parser.add_argument(
+        "--accelerator", choices=("auto", "cpu", "gpu", "mps"), default="auto", help="Lightning's: auto takes the GPUs where there are any"
+    )
     parser.add_argument("--devices", default="auto", help="Lightning's: how many, default all; each takes --batch examples a step")
-    parser.add_argument("--precision", default="32-true", help="Lightning's: bf16-mixed where the processor or GPU multiplies bf16")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare examples")
-    parser.add_argument("--val-every", type=int, default=500, help="steps between looks at the validation drives")
-    parser.add_argument("--val-stride", type=int, default=1, help="look at every n-th validation frame only")
+    parser.add_argument(
+        "--precision",
+        choices=("32-true", "bf16-mixed", "16-mixed"),
+        default="32-true",
+        help="Lightning's: bf16-mixed where the processor or GPU multiplies bf16",
+    )
+    parser.add_argument("--seed", type=natural, default=1)
+    parser.add_argument("--workers", type=natural, default=1, help="processes that prepare examples")
+    parser.add_argument("--val-every", type=count, default=500, help="steps between looks at the validation drives")
+    parser.add_argument("--val-stride", type=count, default=1, help="look at every n-th validation frame only")
     parser.add_argument("--leave-out", metavar="SOURCE", help="train without this source, to test on it (cross-validation)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     return parser.parse_args(arguments)

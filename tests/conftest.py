@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+
+from lanes.renderer import RoadRenderer, Scene
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -15,3 +20,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no folder of real frames and clips at {SHARED.name}/ beside the repository")
     return SHARED
+
+
+@pytest.fixture
+def rendered_sources(tmp_path: Path) -> Path:
+    """Two small sources of rendered roads, `north` and `south`, each of a drive to train on and one that is held back."""
+    for source, name in enumerate(("north", "south")):
+        for index, split in enumerate(("train", "val")):
+            for part in ("images", "masks"):
+                (tmp_path / "data" / name / split / part).mkdir(parents=True)
+            renderer = RoadRenderer(Scene.random(np.random.default_rng(10 * source + index)), 128, 64)
+            for frame in range(2):
+                rendering = renderer.render(float(frame))
+                cv2.imwrite(str(tmp_path / f"data/{name}/{split}/images/{split}ing_{frame}.png"), rendering.pixels)
+                cv2.imwrite(str(tmp_path / f"data/{name}/{split}/masks/{split}ing_{frame}.png"), rendering.paint)
+        (tmp_path / "data" / name / "dataset.json").write_text(
+            json.dumps({"name": name, "definition": "ALL_PAINT", "licence": f"{name}'s own"})
+        )
+    return tmp_path / "data"

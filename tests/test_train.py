@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
 pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
+from engines.export import load_checkpoint  # noqa: E402
 from lanes.errors import RequestError  # noqa: E402
 from lanes.models import Network  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
-from lanes.train import lane_loss, parse, train  # noqa: E402
+from lanes.train import MIX, SYNTHETIC, draw_curves, lane_loss, parse, shares, train  # noqa: E402
 from lanes.transform import FrameTransform  # noqa: E402
 
 
@@ -128,6 +130,114 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
     assert torch.allclose(wide.stem[0].weight[:4], narrow.stem[0].weight, atol=0.2)
     with pytest.raises(RequestError, match="no checkpoint"):
         train(parse([*base, "--out", str(tmp_path / "other"), "--weights", str(tmp_path / "run" / "log" / "version_0" / "metrics.csv")]))
+
+
+@pytest.fixture
+def tiny(rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options of a run that takes seconds: two small sources, and a network of hundreds of weights."""
+    monkeypatch.setattr("lanes.train.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-every", "2", "--steps", "4"]
+    return ["--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few]
+
+
+def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return weights
+
+
+def test_a_finished_run_that_is_resumed_keeps_its_average(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is the average over the steps; the last step's own weights are in the checkpoint too, and are others."""
+    monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 2)
+    checkpoint = train(parse([*tiny, "--learning-rate", "0.1"]))
+    kept = weights_of(checkpoint)
+    last_step = torch.load(checkpoint.parent / "last.ckpt", weights_only=True)["current_model_state"]
+    assert not torch.equal(kept["stem.0.weight"], last_step["network.stem.0.weight"])
+    resumed = weights_of(train(parse([*tiny, "--learning-rate", "0.1", "--resume"])))
+    assert all(torch.equal(resumed[name], value) for name, value in kept.items())
+
+
+def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 2)
+    train(parse(tiny))
+    before = (tmp_path / "run/unet.pt").read_bytes()
+    with pytest.raises(RequestError, match="holds a run already: --resume"):
+        train(parse(tiny))
+    (tmp_path / "run/last.ckpt").write_bytes(b"half")
+    with pytest.raises(RequestError, match=r"last\.ckpt is damaged"):
+        train(parse([*tiny, "--resume"]))
+    assert (tmp_path / "run/unet.pt").read_bytes() == before
+
+
+def test_a_run_stopped_early_leaves_a_checkpoint_that_can_be_exported(tiny: list[str], tmp_path: Path) -> None:
+    train(parse(tiny))
+    network, metadata = load_checkpoint(tmp_path / "run/best.ckpt")
+    assert network.config["widths"] == [4, 4, 8]
+    assert metadata.name == "unet"
+
+
+def test_what_the_first_weights_were_trained_on_stays_known(tiny: list[str], tmp_path: Path) -> None:
+    first = train(parse([*tiny, "--leave-out", "south"]))
+    second = train(parse([*tiny, "--out", str(tmp_path / "second"), "--leave-out", "north", "--weights", str(first)]))
+    _, metadata = load_checkpoint(second)
+    assert set(metadata.training_data) == {"north", "south", "synthetic"}
+    assert metadata.licences == ["north's own", "south's own"]
+
+
+def test_data_of_one_drive_trains_without_a_score(tiny: list[str], rendered_sources: Path, tmp_path: Path) -> None:
+    for source in ("north", "south"):
+        shutil.rmtree(rendered_sources / source / "val")
+    train(parse(tiny))
+    assert (tmp_path / "run/unet.pt").exists()
+    assert not (tmp_path / "run/best.ckpt").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
+    tiny: list[str], rendered_sources: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setattr("lanes.train.MEMORY", 0)
+    for picture in rendered_sources.glob("*/train/images/*"):
+        picture.write_bytes(b"no picture")
+    with pytest.raises(RequestError, match=r"^[^\n]*ing_\d\.png cannot be decoded as an image$"):
+        train(parse([*tiny, "--workers", workers]))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--leave-out", "nort"], "no such source to train on, but north, south"),
+        (["--crop", "64", "70"], "--crop 64 70: give multiples of"),
+        (["--accelerator", "gpu", "--devices", "64"], "."),
+        (["--out", "/proc/version"], "cannot use /proc/version"),
+    ],
+)
+def test_options_that_cannot_be_used_are_told_in_one_line(tiny: list[str], tmp_path: Path, options: list[str], why: str) -> None:
+    with pytest.raises(RequestError, match=why) as told:
+        train(parse([*tiny, *options]))
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "run/unet.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [["--steps", "0"], ["--batch", "-1"], ["--val-every", "0"], ["--val-stride", "0"], ["--seed", "-1"], ["--precision", "8"]]
+)
+def test_numbers_that_mean_nothing_are_refused(tiny: list[str], options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse([*tiny, *options])
+    assert options[0] in capsys.readouterr().err
+
+
+def test_sources_share_what_the_renderer_leaves() -> None:
+    assert shares(["camvid", "ceymo_lines", "roboflow_ego", "udacity_ego", "curvelanes_mini"]) == pytest.approx(MIX)
+    own = shares(["my_roads"])
+    assert own == pytest.approx({"my_roads": 1 - MIX[SYNTHETIC], SYNTHETIC: MIX[SYNTHETIC]})
+
+
+def test_curves_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("epoch,step,train_loss\n0,19,0.5\n0,39,0.4\n0,5")
+    draw_curves([log], tmp_path / "curves.svg")
+    assert "Loss" in (tmp_path / "curves.svg").read_text()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
 
 import cv2
 import numpy as np
@@ -27,21 +28,57 @@ BONNETS = 0.15
 RECOLOURED = 0.25
 """Share of the training examples that take on the colours of a frame of any other source."""
 
+LONGEST_SIDE = 960
+"""Frames are kept no larger than this, pixels: about 2.5 MB each with what their labels teach."""
 
-def load_samples(frames: Sequence[LabelledFrame], longest_side: int = 960) -> list[Sample]:
-    """Reads frames with what their labels teach, none wider or higher than `longest_side`."""
-    samples = []
-    for frame in frames:
-        pixels, mask, ignore = frame.read()
-        target, weight = supervise(pixels, mask, ignore, frame.definition)
-        shrink = longest_side / max(target.shape)
-        if shrink < 1:
-            pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-            size = (pixels.shape[1], pixels.shape[0])
-            target = np.where(cv2.resize(target, size, interpolation=cv2.INTER_AREA) > 127, 255, 0).astype(np.uint8)
-            weight = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
-        samples.append(Sample(pixels, target, weight))
-    return samples
+MEMORY = 6 << 30
+"""Bytes of frames that are kept in memory: some 2,500. Data sets of tens of thousands are read from the disk as they are drawn."""
+
+
+class Samples(Sequence[Sample]):
+    """Frames with what their labels teach, none wider or higher than `LONGEST_SIDE`.
+
+    The first ones are read once and kept, as many as fit into `room` bytes; the others are read again each time they are asked for.
+
+    Raises:
+        RequestError: a frame or its label is missing or broken; of a frame that is not kept, when it is asked for.
+    """
+
+    def __init__(self, frames: Sequence[LabelledFrame], room: int = MEMORY) -> None:
+        self.frames = frames
+        self.kept: list[Sample] = []
+        self.kept_bytes = 0
+        for frame in frames:
+            sample = _read_sample(frame)
+            size = sum(part.nbytes for part in (sample.pixels, sample.target, sample.weight))
+            if self.kept_bytes + size > room:
+                break
+            self.kept.append(sample)
+            self.kept_bytes += size
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        return self.kept[index] if 0 <= index < len(self.kept) else _read_sample(self.frames[index])
+
+
+def _read_sample(frame: LabelledFrame) -> Sample:
+    pixels, mask, ignore = frame.read()
+    target, weight = supervise(pixels, mask, ignore, frame.definition)
+    shrink = LONGEST_SIDE / max(target.shape)
+    if shrink < 1:
+        pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        size = (pixels.shape[1], pixels.shape[0])
+        target = np.where(cv2.resize(target, size, interpolation=cv2.INTER_AREA) > 127, 255, 0).astype(np.uint8)
+        weight = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    return Sample(pixels, target, weight)
 
 
 def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
@@ -82,7 +119,7 @@ class TrainingStream(IterableDataset[Batch]):
 
     def __init__(
         self,
-        samples: Mapping[str, Sequence[Sample]],
+        samples: Mapping[str, Samples],
         mix: Mapping[str, float],
         transform: FrameTransform,
         crop: tuple[int, int],
@@ -94,7 +131,7 @@ class TrainingStream(IterableDataset[Batch]):
         self.transform = transform
         self.crop = crop
         self.seed = seed
-        self.palettes = [palette(sample.pixels) for group in samples.values() for sample in group]
+        self.palettes = [palette(sample.pixels) for group in samples.values() for sample in group.kept]
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()

@@ -115,13 +115,14 @@ def unlabelled_stripes(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> ND
     proud = cv2.morphologyEx(value, cv2.MORPH_TOPHAT, np.ones((1, width), np.uint8))
     found = (proud > max(10.0, 3.0 * float(np.median(proud)))).astype(np.uint8)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(found)
-    long = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= 1.5 * width
-    long[0] = False  # what is no stripe
+    reach = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    reach[0] = 0  # what is no stripe
+    long = np.asarray(reach >= 1.5 * width)[np.asarray(pieces, np.intp)]
 
     labelled = mask[near] > 0
     columns = np.arange(mask.shape[1])
     left, right = labelled.argmax(axis=1)[:, None], mask.shape[1] - 1 - labelled[:, ::-1].argmax(axis=1)[:, None]
-    reach = 3  # of the blur, which carries a labelled stroke's own light beyond its edge
-    lane = labelled.any(axis=1)[:, None] & (left - reach <= columns) & (columns <= right + reach)
-    stripes[near] = long[pieces] & ~lane
+    halo = 3  # pixels that the blur carries a labelled stroke's own light beyond its edge
+    lane: NDArray[np.bool_] = labelled.any(axis=1, keepdims=True) & (left - halo <= columns) & (columns <= right + halo)
+    stripes[near] = long & ~lane
     return stripes
