@@ -4,8 +4,8 @@ Trains once for each source of labelled frames without it, and scores the result
 the training would otherwise hold back, and, since nothing of the source was seen, those that it would otherwise train on. The
 scores are the honest ones: every other figure is of drives filmed by a camera that the training knew.
 
-What is not an option here (`--steps`, `--precision`, `--network`) goes on to `lanes.train`. A source whose scores are in `--out` is not
-trained without again, and scores of other options are refused.
+What is not an option here (`--steps`, `--precision`, `--network`) goes on to `lanes.train`. The same command again goes on where it
+stopped, and does nothing twice; another request in the same `--out` is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from rich.console import Console
 from rich.table import Table
@@ -26,18 +26,27 @@ from lanes import load_segmenter, train
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
-from lanes.evaluation import SCORES, Row, as_table, mean_row, measure
+from lanes.evaluation import SCORES, Row, mean_row, measure, score_row
 from lanes.files import write_atomically
 from lanes.metrics import PixelCounts
 
 SPLITS = ("val", "train")
 
 
-def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[str]) -> dict[str, dict[str, Row]]:
-    """Trains without a source and scores the result on it.
+class Scores(TypedDict):
+    """What was scored of a split: rows of `lanes.evaluation.SCORES`.
 
-    Returns:
-        Rows of `lanes.evaluation.SCORES` by split, and in it by drive; under `all` those of its drives together.
+    Attributes:
+        all: of the pixels of its drives together.
+        drives: of each drive.
+    """
+
+    all: Row
+    drives: dict[str, Row]
+
+
+def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[str]) -> dict[str, Scores]:
+    """Trains without a source and scores the result on it, by split.
 
     Raises:
         RequestError, RunError: the training, the export or the evaluation do.
@@ -46,7 +55,7 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
     # What is passed on comes first, so that it cannot stand for what is scored.
     checkpoint = train.train(train.parse([*passed_on, "--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume"]))
     model = export_onnx(*load_checkpoint(checkpoint), folder / "model.onnx")
-    rows = {}
+    found: dict[str, Scores] = {}
     with load_segmenter(str(model.path)) as segmenter:
         for split in SPLITS:
             frames: list[LabelledFrame] = list_frames(args.data, split, {source})
@@ -54,35 +63,35 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
                 by_drive: dict[str, PixelCounts] = defaultdict(PixelCounts)
                 for frame, counts in measure(segmenter, frames).frames:
                     by_drive[frame.sequence] += counts
-                rows[split] = drive_rows(by_drive)
-    return rows
+                together = score_row(sum(by_drive.values(), PixelCounts()))
+                found[split] = {"all": together, "drives": {drive: score_row(counts) for drive, counts in by_drive.items()}}
+    return found
 
 
-def drive_rows(by_drive: dict[str, PixelCounts]) -> dict[str, Row]:
-    """Scores by drive, and under `all` those of the drives' pixels together."""
-    together = sum(by_drive.values(), PixelCounts())
-    return {name: row for name, row in as_table({"all": together} | by_drive).items() if name != "mean"}
-
-
-def score_table(found: dict[str, dict[str, dict[str, Row]]]) -> Table:
+def score_table(found: dict[str, dict[str, Scores]]) -> Table:
     """A row for each source and drive, and the mean over the sources."""
     table = Table("left out", "split", "drive", "frames", *(score.replace("_", "\n", 1) for score in SCORES), box=None)
     for source, splits in found.items():
-        for split, rows in splits.items():
-            for drive, row in rows.items():
-                cells = [f"{row[score]:.4f}" for score in SCORES]
-                table.add_row(source, split, drive, str(row["frames"]), *cells, style="bold" if drive == "all" else None)
+        for split, scores in splits.items():
+            table.add_row(source, split, "all", *_cells(scores["all"]), style="bold")
+            for drive, row in scores["drives"].items():
+                table.add_row(source, split, drive, *_cells(row))
     for split in SPLITS:
         rows_of_all = [splits[split]["all"] for splits in found.values() if split in splits]
         if rows_of_all:
-            row = mean_row(rows_of_all)
-            table.add_row("mean", split, "all", str(row["frames"]), *(f"{row[score]:.4f}" for score in SCORES), style="bold")
+            table.add_row("mean", split, "all", *_cells(mean_row(rows_of_all)), style="bold")
     return table
+
+
+def _cells(row: Row) -> list[str]:
+    return [str(row["frames"]), *(f"{row[score]:.4f}" for score in SCORES)]
 
 
 def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
     """Carries out a request. Raises RequestError or RunError."""
-    train.parse(["--data", str(args.data), "--out", str(args.out), *passed_on])  # ends the program here if it cannot be understood
+    options = train.parse(["--data", str(args.data), "--out", str(args.out), *passed_on])  # ends the program if it makes no sense
+    if options.weights:
+        raise RequestError("--weights may have seen what is left out: leave it away, and every network begins anew")
     frames = list_frames(args.data)
     everything = dict.fromkeys(frame.source for frame in frames)
     sources = args.sources or list(dict.fromkeys(frame.source for frame in frames if frame.split == "val"))
@@ -91,30 +100,45 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
             raise RequestError(f"{args.data} has no source {source!r}: it has {', '.join(everything)}")
     if len(everything) < 2:
         raise RequestError(f"{args.data} has one source alone: nothing is left to train on without it")
-    found: dict[str, Any] = {}
+    _claim(args.out, {"data": str(args.data.resolve()), "options": list(passed_on)})
+    found: dict[str, dict[str, Scores]] = {}
     for source in sources:
-        scores = args.out / source / "scores.json"
-        if not scores.exists():
-            result = {"options": list(passed_on), "scores": validate_without(source, args, passed_on)}
-            write_atomically(scores, json.dumps(result, indent=1) + "\n")
-        found[source] = _read_scores(scores, passed_on)
+        path = args.out / source / "scores.json"
+        if not path.exists():
+            write_atomically(path, json.dumps(validate_without(source, args, passed_on), indent=1) + "\n")
+        found[source] = _read_scores(path)
     Console(width=140).print(score_table(found))
 
 
-def _read_scores(path: Path, passed_on: Sequence[str]) -> dict[str, dict[str, Row]]:
-    """What `validate_without` found. Raises RequestError where the file is damaged, or of a training with other options."""
+def _claim(out: Path, request: dict[str, Any]) -> None:
+    """Notes what a folder is for. Raises RequestError where it holds runs of another request, or notes that cannot be read."""
+    path = out / "request.json"
     try:
-        result = json.loads(path.read_bytes())
-        options, scores = result["options"], result["scores"]
-        if not all(row[score] is not None for rows in scores.values() for row in rows.values() for score in (*SCORES, "frames")):
-            raise ValueError
+        if not path.exists():
+            write_atomically(path, json.dumps(request, indent=1) + "\n")
+        earlier = json.loads(path.read_bytes())
+        data, options = earlier["data"], earlier["options"]
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise RequestError(f"{path} is damaged: give another --out") from None
+    if earlier != request:
+        raise RequestError(
+            f"{out} is of a training on {data} with options {' '.join(map(str, options)) or '(none)'}: give the same ones, or another --out"
+        )
+
+
+def _read_scores(path: Path) -> dict[str, Scores]:
+    """What `validate_without` found. Raises RequestError where the file is damaged."""
+    try:
+        found: dict[str, Scores] = json.loads(path.read_bytes())
+        for scores in found.values():
+            for row in (scores["all"], *scores["drives"].values()):
+                _cells(row)
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RequestError(f"{path} is damaged: delete it, and the source is scored again") from None
-    if options != list(passed_on):
-        raise RequestError(f"{path} is of a training with options {' '.join(options) or '(none)'}: give the same ones, or another --out")
-    found: dict[str, dict[str, Row]] = scores
     return found
 
 

@@ -117,8 +117,13 @@ def evaluate(segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: i
 
 def as_table(counts: Mapping[str, PixelCounts]) -> dict[str, Row]:
     """Every score by source, and their unweighted mean."""
-    rows = {source: {"frames": count.frames} | {score: getattr(count, score) for score in SCORES} for source, count in counts.items()}
+    rows = {source: score_row(count) for source, count in counts.items()}
     return rows | {"mean": mean_row(list(rows.values()))}
+
+
+def score_row(counts: PixelCounts) -> Row:
+    """Every score, and the frames that were counted."""
+    return {"frames": counts.frames} | {score: getattr(counts, score) for score in SCORES}
 
 
 def mean_row(rows: Sequence[Row]) -> Row:
