@@ -20,13 +20,12 @@ from typing import NoReturn
 
 import cv2
 from rich.console import Console
-from rich.logging import RichHandler
 
 from engines.choose import ENGINES, PRECISIONS
 from lanes import load_segmenter
 from lanes.capture import open_sources
 from lanes.capture.source import Source
-from lanes.console import ProgressBar, latency_table, summary_line
+from lanes.console import OneLineHandler, ProgressBar, latency_table, summary_line
 from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
 from lanes.latency import LatencyLog
 from lanes.numbers import count, probability
@@ -34,7 +33,7 @@ from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
 from lanes.output.report import write_report
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_file
+from lanes.output.target import check_file, check_is_folder
 from lanes.pipeline import Pipeline
 from lanes.segmenter import Segmenter
 
@@ -58,11 +57,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "synthetic:// (rendered road); default the bundled demo clip",
     )
     parser.add_argument(
-        "--output", metavar="PATH", help="overlay video (.mp4), a folder for images, or none; default outputs/<name>_lanes.mp4"
+        "--output", type=named, metavar="PATH", help="overlay video (.mp4), a folder for images, or none; default outputs/<name>_lanes.mp4"
     )
-    parser.add_argument("--masks", type=Path, metavar="DIR", help="write each frame's lane mask here, an 8-bit PNG of 0 and 255")
-    parser.add_argument("--records", type=Path, metavar="FILE", help="write one JSON object a frame here, as it goes")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the latency report here, JSON")
+    parser.add_argument("--masks", type=place, metavar="DIR", help="write each frame's lane mask here, an 8-bit PNG of 0 and 255")
+    parser.add_argument("--records", type=place, metavar="FILE", help="write one JSON object a frame here, as it goes")
+    parser.add_argument("--report", type=place, metavar="FILE", help="write the latency report here, JSON")
     parser.add_argument(
         "--engine", choices=("auto", "tensorrt", *ENGINES), default="auto", help="default auto: the fastest that works here"
     )
@@ -83,6 +82,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def named(text: str) -> str:
+    """Where an output is to go. An empty one is an unset variable of a shell, and an address would become folders of that name."""
+    if text in ("", "-") or "://" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no place for an output: give the name of a file or folder")
+    return text
+
+
+def place(text: str) -> Path:
+    """The same, as a path."""
+    return Path(named(text))
+
+
 class Run:
     """One call of the program: a segmenter and a stopwatch, and one source after the other through them."""
 
@@ -95,6 +106,7 @@ class Run:
         self.log = LatencyLog()
         self.corrupt = 0
         self.names: list[str] = []
+        self.places: set[Path] = set()
         self.interrupted = False
         self.failed = False
 
@@ -108,7 +120,9 @@ class Run:
         try:
             with source, ExitStack() as sinks:
                 output, still = self._output_of(source)
-                masks = self.args.masks / Path(source.info.name).stem if self.args.masks and self.several else self.args.masks
+                masks = self.args.masks
+                if masks and self.several:
+                    masks = self._unclaimed(masks / Path(source.info.name).stem)
                 for path in filter(None, (self.args.records, self.args.report, still)):
                     check_file(path, source.info.files, overwrite=path is not still)
                 opened = open_outputs(source.info, output=output, masks=masks, overwrite=self.args.overwrite)
@@ -151,8 +165,17 @@ class Run:
                     return path, path.with_suffix(".png")
                 path = path.with_name(f"{Path(info.name).stem}_lanes-{number}.mp4")
         if output is None:
-            return default_output(info), None
-        return (Path(output) / default_output(info).name if self.several else Path(output)), None
+            return self._unclaimed(default_output(info)), None
+        return (self._unclaimed(Path(output) / default_output(info).name) if self.several else Path(output)), None
+
+    def _unclaimed(self, path: Path) -> Path:
+        """The path, numbered where another video of this run has it already."""
+        free, number = path, 1
+        while free in self.places:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        self.places.add(free)
+        return free
 
     def finish(self) -> None:
         """Shows and writes the latency of all that was processed."""
@@ -199,11 +222,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
         RunError: it failed under way; what was finished is kept.
     """
     check_places(args)
-    sources = open_sources(args.source or str(DEMO_CLIP), live=args.live)
+    sources = open_sources(str(DEMO_CLIP) if args.source is None else args.source, live=args.live)
     with ExitStack() as stack:
         segmenter = stack.enter_context(load_segmenter(args.model, args.engine, args.precision))
         console.print(segmenter.engine.reason, style="dim", highlight=False, soft_wrap=True)
         work = Run(args, console, segmenter, several=len(sources) > 1)
+        if work.several and args.output not in (None, "none"):
+            check_is_folder(Path(args.output))
         records = [stack.enter_context(RecordsSink(args.records, overwrite=args.overwrite))] if args.records else []
         segmenter.warm_up()
         try:
@@ -213,12 +238,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
                     break
         finally:
             work.finish()
-    return INTERRUPTED if work.interrupted else int(work.failed or sources.passed_over > 0)
+    if work.interrupted:
+        say(f"interrupted after {len(work.log)} frames; what was finished is kept")
+        return INTERRUPTED
+    return int(work.failed or sources.passed_over > 0)
 
 
 def check_places(args: argparse.Namespace) -> None:
     """Refuses places for the records and the report that cannot be written, and any place that is named twice."""
-    named = [place for place in (args.output, args.masks, args.records, args.report) if place and str(place) != "none"]
+    named = [place for place in (args.output, args.masks, args.records, args.report) if place is not None and str(place) != "none"]
     places = [Path(place).absolute() for place in named]
     for place, path in zip(named, places, strict=True):
         if places.count(path) > 1:
@@ -233,7 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     console = Console(stderr=True, quiet=args.quiet)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console, show_time=False, show_level=False, show_path=False)])
+    logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, handlers=[OneLineHandler("run_video.py")])
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken picture is told in this program's words
     return exit_status("run_video.py", lambda: run(args, console))
 
 

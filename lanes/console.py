@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +21,17 @@ STAGE_NOTES = {
     "overlay": "draw",
     "output": "encode, write",
 }
+
+
+class OneLineHandler(logging.Handler):
+    """Log records as errors are told, `PROGRAM: message`, whole and in one line; above a progress bar where there is one."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self.program = program
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{self.program}: {record.getMessage()}", file=sys.stderr)
 
 
 class ProgressBar:

@@ -25,13 +25,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import track
 from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.capture.open import open_sources
 from lanes.capture.source import Source
+from lanes.console import OneLineHandler
 from lanes.curves import find_lanes
 from lanes.errors import RequestError, RunError, exit_status
 from lanes.metrics import Mask, PixelCounts, count_pixels, grown, tolerance
@@ -177,28 +177,35 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises RequestError or RunError."""
     progress = Console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=progress, show_time=False, show_level=False, show_path=False)])
+    logging.basicConfig(level=logging.WARNING, handlers=[OneLineHandler("lanes.flicker")])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     passed_over = 0
     failures: list[RequestError | RunError] = []
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
-            sources = open_sources(videos)
-            for source in sources:
-                try:
-                    found = _measure(source, segmenter, progress)
-                except (RequestError, RunError) as error:
-                    failures.append(error)
-                    continue
-                shares = f"{found.consistency:.4f}", f"{found.went_out:.2%}", f"{found.flashed_up:.2%}", f"{found.boundaries_jumped:.2%}"
-                table.add_row(source.info.name, str(found.frames), *shares)
-            passed_over += sources.passed_over
+            try:
+                sources = open_sources(videos)
+                for source in sources:
+                    try:
+                        found = _measure(source, segmenter, progress)
+                    except (RequestError, RunError) as error:
+                        failures.append(error)
+                    else:
+                        table.add_row(source.info.name, *_cells(found))
+                passed_over += sources.passed_over
+            except RequestError as error:  # nothing there can be opened
+                failures.append(error)
     if failures and not table.row_count:
         raise failures[-1]
     for failure in failures:
         logging.getLogger(__name__).error("%s", failure)
     Console(width=100).print(table)
     return int(passed_over + len(failures) > 0)
+
+
+def _cells(found: Flicker) -> list[str]:
+    shares = found.went_out, found.flashed_up, found.boundaries_jumped
+    return [str(found.frames), f"{found.consistency:.4f}", *(f"{share:.2%}" for share in shares)]
 
 
 def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker:

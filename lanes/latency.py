@@ -66,15 +66,16 @@ class LatencyLog:
         self._stages = {stage: array("d") for stage in STAGES}
         self._end_to_end = array("d")
         self._frame_age = array("d")
-        self._started_ns = perf_counter_ns()
-        self._last_ns = self._started_ns
+        self._before_ns = 0
+        self._started_ns = self._last_ns = perf_counter_ns()
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._end_to_end)
 
     def start(self) -> None:
-        """The loop starts now: throughput counts from here."""
+        """A loop starts now: throughput counts from here, and what went before it, in earlier loops, on top."""
+        self._before_ns += self._last_ns - self._started_ns
         self._started_ns = self._last_ns = perf_counter_ns()
 
     def add(self, timing: FrameTiming, dropped_before: int = 0, age_ms: float | None = None) -> None:
@@ -89,8 +90,8 @@ class LatencyLog:
 
     @property
     def seconds(self) -> float:
-        """From the start of the loop to the last finished frame."""
-        return (self._last_ns - self._started_ns) / 1e9
+        """From the start of each loop to its last finished frame."""
+        return (self._before_ns + self._last_ns - self._started_ns) / 1e9
 
     @property
     def throughput_fps(self) -> float:

@@ -258,7 +258,7 @@ def make_record(job: Job) -> dict[str, Any]:
             {
                 "id": lane.id,
                 "position": lane.position,
-                "points": np.round(lane.points, 1).tolist(),
+                "points": np.round(lane.points.astype(np.float64), 1).tolist(),
                 "confidence": round(float(lane.confidence), 3),
             }
             for lane in job.lanes

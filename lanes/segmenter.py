@@ -33,12 +33,15 @@ class Segmenter:
         return round(255 * self.engine.model.metadata.threshold)
 
     def __call__(self, pixels: Picture) -> Picture:
+        """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
         self.preprocess(pixels)
         self.infer()
         return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
 
     def preprocess(self, pixels: Picture) -> None:
-        """Fits (H, W, 3) uint8 BGR pixels into the model's input."""
+        """Fits (H, W, 3) uint8 BGR pixels into the model's input. Raises ValueError where they are no such array."""
+        if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
+            raise ValueError(f"expected a picture, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")
         self._size = (pixels.shape[1], pixels.shape[0])
         self.transform.fit(*self._size).to_model(pixels, self._input[0])
 

@@ -103,6 +103,8 @@ class Placement:
         """
         if pixels.shape != (self.frame_height, self.frame_width, 3):
             raise ValueError(f"expected a frame of shape {(self.frame_height, self.frame_width, 3)}, got {pixels.shape}")
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"expected a frame of uint8, 0 to 255, got {pixels.dtype}")
         if out.shape != (self.model_height, self.model_width, 3):
             raise ValueError(f"expected an output of shape {(self.model_height, self.model_width, 3)}, got {out.shape}")
         out[: self.y] = PADDING

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from time import perf_counter_ns, sleep
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,23 @@ def test_every_frame_arrives_once_and_in_order(segmenter: Segmenter) -> None:
     Pipeline(Grey(40), segmenter, [sink], log).run()
     assert indices(sink) == list(range(40))
     assert len(log) == 40
+
+
+def test_a_second_source_adds_its_time_to_the_first_ones(segmenter: Segmenter) -> None:
+    log = LatencyLog()
+    Pipeline(Grey(20), segmenter, [], log).run()
+    first = log.seconds
+    Pipeline(Grey(1), segmenter, [], log).run()
+    assert log.seconds > first
+    assert log.throughput_fps == pytest.approx(21 / log.seconds)
+
+
+@pytest.mark.parametrize(
+    "pixels", [None, [[1, 2]], np.zeros((48, 64), np.uint8), np.zeros((48, 64, 3), np.float32), np.zeros((48, 64, 4), np.uint8)]
+)
+def test_what_is_no_picture_is_refused(segmenter: Segmenter, pixels: Any) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        segmenter(pixels)
 
 
 def test_a_limit_stops_after_so_many_frames(segmenter: Segmenter) -> None:

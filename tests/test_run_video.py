@@ -86,6 +86,34 @@ def test_several_videos_each_get_a_file_of_their_own(tmp_path: Path) -> None:
     assert [json.loads(line)["source"] for line in records.read_text().splitlines()] == ["one.mp4"] * 5 + ["two.mp4"] * 7
 
 
+def test_videos_of_one_name_are_kept_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for frames, camera in enumerate(("left", "right"), 3):
+        (tmp_path / camera).mkdir()
+        Clip(frames=frames).write(tmp_path / camera / "front.mp4")
+    out = tmp_path / "out"
+    assert run("--source", tmp_path / "*/front.mp4", "--output", out, "--masks", tmp_path / "m") == 0
+    assert [count_frames(out / f"front_lanes{number}.mp4") for number in ("", "-2")] == [3, 4]
+    assert [len(list((tmp_path / f"m/front{number}").iterdir())) for number in ("", "-2")] == [3, 4]
+    assert "front_lanes-2.mp4" in capfd.readouterr().err
+
+
+def test_quiet_still_says_which_video_was_passed_over(tmp_path: Path) -> None:
+    drives = tmp_path / ("a" * 90)
+    drives.mkdir()
+    Clip(frames=3).write(drives / "a.mp4")
+    (drives / "b.mp4").write_text("no video")
+    process = subprocess.run(
+        [sys.executable, str(ROOT / "run_video.py"), "--source", str(drives), "--output", "none", "--quiet"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith(f"run_video.py: {drives / 'b.mp4'}: ")
+    assert line.endswith("; passed over")
+
+
 def test_a_limit_and_no_output(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("--source", clip, "--limit", 3, "--output", "none", "--masks", "m") == 0
@@ -136,11 +164,15 @@ def write_wrong_inputs(folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "text.onnx").write_text("this is no model")
     (folder / "there.mp4").write_bytes(b"kept")
+    (folder / "pictures").mkdir()
+    cv2.imwrite(str(folder / "pictures/1.png"), np.zeros((48, 64, 3), np.uint8))
+    (folder / "pictures/broken").mkdir()
+    (folder / "pictures/broken/1.png").write_bytes(b"no picture")
     Clip(frames=3).write(folder / "drive.mp4")
     sound_only(folder / "sound.mp4")
 
 
-WRONG = {
+WRONG: dict[str, tuple[str | list[str], str]] = {
     "no such file": ("--source {d}/none.mp4", "none.mp4"),
     "a folder without images": ("--source {d}/empty", "no images"),
     "text called mp4": ("--source {d}/text.mp4", "text.mp4"),
@@ -160,6 +192,13 @@ WRONG = {
     "records that are the input": ("--source {d}/drive.mp4 --output none --records {d}/drive.mp4 --overwrite", "input"),
     "an output below a file": ("--source {d}/drive.mp4 --output {d}/there.mp4/out.mp4", "there.mp4"),
     "one place for two outputs": ("--source {d}/drive.mp4 --records {d}/x --report {d}/x", "two outputs"),
+    "an empty source": (["--source", ""], "--source is empty"),
+    "an empty output": (["--source", "{d}/drive.mp4", "--output", ""], "no place for an output"),
+    "an address to write to": ("--source {d}/drive.mp4 --output http://example/o.mp4", "no place for an output"),
+    "masks on stdout": ("--source {d}/drive.mp4 --output none --masks -", "no place for an output"),
+    "a picture's name for a folder of them": ("--source {d}/pictures --output {d}/o.png", "into a folder"),
+    "a video's name for a folder of them": ("--source {d}/*.mp4 --output {d}/o.mp4", "into a folder"),
+    "a picture that is none": ("--source {d}/pictures/broken --output none", "not one of its 1 images"),
     "a negative limit": ("--source {d}/drive.mp4 --limit -3", "-3"),
     "a threshold above one": ("--source {d}/drive.mp4 --threshold 1.5", "1.5"),
     "a flag of no kind": ("--source {d}/drive.mp4 --frobnicate", "frobnicate"),
@@ -174,7 +213,8 @@ def test_wrong_input_is_told_in_one_line_and_leaves_nothing(
     write_wrong_inputs(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     command, told = WRONG[name]
-    assert run("--quiet", *command.format(d=tmp_path).split()) == 2
+    words = command.split() if isinstance(command, str) else command
+    assert run("--quiet", *(word.format(d=tmp_path) for word in words)) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1, err
@@ -244,6 +284,7 @@ def test_an_interrupted_run_leaves_a_file_that_plays(number: signal.Signals, tmp
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+    assert "run_video.py: interrupted after" in err.splitlines()[-1]
     lines = records.read_text().splitlines()
     assert count_frames(output) == len(lines) == json.loads(report.read_text())["frames"]["processed"]
 

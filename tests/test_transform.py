@@ -161,6 +161,8 @@ def test_wrong_arrays_are_refused() -> None:
     right = np.zeros((90, 160, 3), np.uint8)
     with pytest.raises(ValueError, match="frame of shape"):
         place.to_model(np.zeros((160, 90, 3), np.uint8), np.zeros((36, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match="uint8, 0 to 255, got float32"):
+        place.to_model(right.astype(np.float32), np.zeros((36, 64, 3), np.uint8))
     with pytest.raises(ValueError, match="output of shape"):
         place.to_model(right, np.zeros((64, 36, 3), np.uint8))
     with pytest.raises(ValueError, match="map of shape"):

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Sources:
     """What a request names: one source, or several videos. Iterating opens each when its turn comes; close each before the next.
 
-    Of several videos, one that cannot be opened is named in a warning, passed over, and counted in `passed_over`.
+    Of several videos, one that cannot be opened is named in the log, passed over, and counted in `passed_over`.
 
     Iterating raises:
         RequestError: the only source cannot be opened, or none of several.
@@ -48,7 +48,7 @@ class Sources:
             except RequestError as error:
                 failure = error
                 if len(self) > 1:
-                    _log.warning("%s; passed over", error)
+                    _log.error("%s; passed over", error)
                     self.passed_over += 1
                 continue
             opened += 1

@@ -11,6 +11,7 @@ from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
 from lanes.output.records import RecordsSink
 from lanes.output.sink import Result, Sink
+from lanes.output.target import check_is_folder
 from lanes.output.video import VideoSink
 
 __all__ = ["Result", "Sink", "default_output", "open_outputs"]
@@ -53,6 +54,7 @@ def open_outputs(
         makers.append(lambda: MasksSink(masks, info.files, overwrite))
     if output is not None:
         if info.kind == "images" and output.suffix.lower() != ".mp4":
+            check_is_folder(output)
             makers.append(lambda: ImagesSink(output, info.files, overwrite))
         else:
             makers.append(lambda: VideoSink(output, info, overwrite))

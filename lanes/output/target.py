@@ -10,6 +10,9 @@ from lanes.errors import RequestError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
+"""What no folder is called on purpose."""
+
 
 def check_file(path: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
     """Make sure that `path` can be written as a file, and leave everything as it is.
@@ -52,6 +55,12 @@ def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = Fa
         _check_creatable(folder, folder)
     except OSError as error:
         raise RequestError(f"{folder}: cannot be used ({error.strerror}); give another folder") from error
+
+
+def check_is_folder(path: Path) -> None:
+    """Refuse a name of a picture or a video where a folder is meant. Raises RequestError."""
+    if path.suffix.lower() in MEDIA_SUFFIXES and not path.is_dir():
+        raise RequestError(f"{path}: the outputs go into a folder; give one")
 
 
 def make_folder(folder: Path) -> list[Path]:
