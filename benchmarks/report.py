@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 Result = dict[str, Any]
 
 STYLE = """
-nav table td, .facts td { text-align: left; } nav td:last-child { white-space: nowrap; }
+nav th, nav td, .facts td { text-align: left; vertical-align: top; } .facts td:first-child, nav td:nth-child(n+4) { white-space: nowrap; }
+@media (max-width: 60rem) { nav td:last-child { white-space: normal; } }
 .doubts, .broken { border-left: 4px solid #d9902f; background: #d9902f1f; padding: .5rem .9rem; margin: .8rem 0; }
 .doubts ul, .broken ul { margin: .2rem 0; padding-left: 1.2rem; }
 .ok { color: var(--dim); } tr.named td { font-weight: 600; } tr.slower td:last-child, tr.over td { color: #d55e00; }
@@ -152,7 +153,7 @@ def show_latency(result: Result) -> list[str]:
     quantities = {"latency": result["latency_ms"], **result["stages_ms"]} | ({"age": result["age_ms"]} if "age_ms" in result else {})
     for name, figures in quantities.items():
         cells = [_percentile_words(figures["percentiles"][percentile]) for percentile in figures["percentiles"]]
-        rows.append([name, *cells, f"{figures['mean']:.3g}", f"{figures['greatest']:.3g}"])
+        rows.append([name, *cells, _milliseconds(figures["mean"]), _milliseconds(figures["greatest"])])
     head = ["milliseconds", *result["latency_ms"]["percentiles"], "mean", "greatest"]
     inside = "".join(f"<li><b>{escape(name)}</b>: {escape(words)}</li>" for name, words in result["inside"].items())
     engine, model = result["engine"], result["model"]
@@ -164,7 +165,7 @@ def show_latency(result: Result) -> list[str]:
     return [
         f"<p>{escape(what)}</p>",
         _wide(table(head, rows)),
-        "<p class=dim>With the interval of 95 % confidence; a dash: too few queries for that percentile.</p>",
+        "<p class=dim>With the interval of 95% confidence; a dash: too few queries for that percentile.</p>",
         plot(draw_percentiles(result), f"Latency at every percentile: {result['name']}"),
         plot(draw_stages(result), f"Where the time goes: {result['name']}"),
         f"<details><summary>What is inside each interval</summary><ul>{inside}</ul></details>",
@@ -174,8 +175,14 @@ def show_latency(result: Result) -> list[str]:
 def _percentile_words(figure: dict[str, Any]) -> str:
     if figure["value"] is None:
         return "-"
-    interval = "" if figure["low"] is None or figure["high"] is None else f" ({figure['low']:.3g} to {figure['high']:.3g})"
-    return f"{figure['value']:.3g}{interval}"
+    known = figure["low"] is not None and figure["high"] is not None
+    interval = f" ({_milliseconds(figure['low'])} to {_milliseconds(figure['high'])})" if known else ""
+    return _milliseconds(figure["value"]) + interval
+
+
+def _milliseconds(value: float) -> str:
+    """Three digits, closing zeros too: 15 among 15.2 and 15.6 would look like a coarser measurement."""
+    return f"{value:#.3g}".rstrip(".") if value < 100 else f"{value:.0f}"
 
 
 def draw_percentiles(result: Result) -> Figure:
@@ -241,7 +248,7 @@ def show_compare(result: Result) -> list[str]:
             for line in result["budget"]
         ]
         kinds = ["over" if line["over"] else "" for line in result["budget"]]
-        parts += ["<h3>Budget</h3>", table(["stage", "percentile", "measured, ms", "allowed, ms", ""], rows, kinds)]
+        parts += ["<h3>Budget</h3>", _wide(table(["stage", "percentile", "measured, ms", "allowed, ms", ""], rows, kinds))]
     return parts
 
 
@@ -318,9 +325,15 @@ def show_shapes(result: Result) -> list[str]:
 
 def show_against(result: Result) -> list[str]:
     """The medians of each round, by the stopwatch here and by OpenVINO's own."""
-    turns = zip(result["ours_ms"], result["theirs_ms"], strict=True)
-    rows = [[str(turn), f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.3f}"] for turn, (ours, theirs) in enumerate(turns, 1)]
-    return [table(["round", "here, ms", "benchmark_app, ms", "ratio"], rows)]
+    columns = zip(result["ours_ms"], result["theirs_ms"], against_benchmark_app.ratios(result), strict=True)
+    rows = [[str(turn), f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.3f}"] for turn, (ours, theirs, ratio) in enumerate(columns, 1)]
+    medians = [f"{np.median(result[name]):.2f}" for name in ("ours_ms", "theirs_ms")]
+    kinds = [*[""] * len(rows), "named"]
+    rows.append(["median", *medians, f"{result['ratio']:.3f}"])
+    return [
+        f"<p>{escape(against_benchmark_app.verdict(result).capitalize())}.</p>",
+        _wide(table(["round", "here, ms", "benchmark_app, ms", "ratio"], rows, kinds)),
+    ]
 
 
 def _left_out(result: Result) -> str:
@@ -369,7 +382,8 @@ def _headline(result: Result) -> str:
         times = [f"{name} {np.median(shape['of_plain']):.2f}" for name, shape in result["shapes"].items() if name != shapes.PLAIN]
         return f"time, of the {shapes.PLAIN}'s: {', '.join(times)}"
     if kind == against_benchmark_app.KIND:
-        return f"{result['ratio']:.3f} of what benchmark_app reads"
+        rounds = against_benchmark_app.round_range(result).replace(" ", "\N{NO-BREAK SPACE}")  # as ranges in tables
+        return f"{result['ratio']:.3f} of what benchmark_app reads ({rounds})"
     if kind == gpu.KIND:
         return f"{sum(target['met'] is True for target in result['targets'])} of {len(result['targets'])} targets reached"
     return str(kind)

@@ -213,12 +213,14 @@ def draw(result: dict[str, Any]) -> Figure:
     Layers without multiplications (pooling, scaling, joining) have no place on such axes. Raises RequestError without Matplotlib.
     """
     told = [entry for entry in result["engines"] if any(layer["ms"] for layer in entry["layers"])] or result["engines"]
-    columns = min(3, len(told))
+    columns = min(2, len(told))  # as wide as the other plots: with a third the letters are too small on a page
     rows = -(-len(told) // columns)
-    figure, axes = new_figure(columns, rows, width=max(6.5, 4.2 * columns), height=3.6 * rows + 0.4, sharex=True, sharey=True)
+    figure, axes = new_figure(columns, rows, width=max(6.5, 4.5 * columns), height=3.3 * rows + 0.4, sharex=True, sharey=True)
     roofs = _roofs(result)
     for ax, entry in zip(axes, told, strict=False):
         _draw_panel(ax, entry, roofs)
+    highest = max(roofs.rate(entry["precision"]) or 0.0 for entry in told)
+    axes[0].set_ylim(top=2.5 * highest / 1e9)  # room for the highest roof's label
     for ax in axes[len(told) :]:
         ax.set_visible(False)
     for ax in axes[::columns]:
@@ -246,7 +248,9 @@ def _draw_panel(ax: Axes, entry: dict[str, Any], roofs: Roofs) -> None:
     for name, bandwidth, style in levels:
         label = f"{name}, {bandwidth / 1e9:.0f} GB/s"
         ax.plot(intensity, np.minimum(rate, intensity * bandwidth) / 1e9, color="black", linewidth=1.3, linestyle=style, label=label)
-    ax.annotate(f"{entry['precision']} {rate / 1e9:.0f} Gop/s", (1900, 1.07 * rate / 1e9), fontsize=7, ha="right", va="bottom")
+    label = f"{entry['precision']} {rate / 1e9:.0f} Gop/s"
+    # Higher above the roof than the radius of the greatest mark, which lies on it.
+    ax.annotate(label, (2000, rate / 1e9), xytext=(0, 9), textcoords="offset points", fontsize=8, ha="right", va="bottom")
     layers = [layer for layer in entry["layers"] if layer["operations"] and layer["ms"]]
     most = max((layer["ms"] for layer in layers), default=1.0)
     for bound, colour in (("compute", COLOURS[0]), ("memory", COLOURS[1])):
@@ -265,7 +269,7 @@ def _draw_panel(ax: Axes, entry: dict[str, Any], roofs: Roofs) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     title(ax, f"{entry['engine']} {entry['precision']}: {entry['of_floor']:.0%} of the limit")
-    legend = ax.legend(fontsize=7, loc="lower right", frameon=False)
+    legend = ax.legend(fontsize=8, loc="lower right", frameon=False)
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):
             handle.set_sizes([30])

@@ -143,8 +143,10 @@ def draw(result: dict[str, Any]) -> Figure:
         at = (entry["ms"]["p50"], entry["scores"]["mean"]["relaxed_f1"])
         ax.errorbar(*at, xerr=np.maximum(spread_ms, 0), color=colour, alpha=0.45, linewidth=1.5, zorder=2)
         ax.plot(*at, MARKERS[PRECISIONS.index(entry["precision"])], color=colour, markersize=11, markeredgecolor="white", zorder=3)
-    _draw_front(ax, [entry for entry in entries if entry["front"]])
-    _label_models(ax, entries)
+    costs = [entry["ms"]["p50"] for entry in entries]
+    middle = (min(costs) * max(costs)) ** 0.5  # of a logarithmic axis
+    _draw_front(ax, [entry for entry in entries if entry["front"]], middle)
+    _label_models(ax, entries, middle)
     low, high = ax.get_ylim()
     if high - low < 0.06:  # a thousandth must not look like a chasm
         ax.set_ylim((low + high) / 2 - 0.03, min(1.0, (low + high) / 2 + 0.03))
@@ -180,7 +182,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [step for step in steps if low <= step <= high]
 
 
-def _draw_front(ax: Axes, front: Sequence[dict[str, Any]]) -> None:
+def _draw_front(ax: Axes, front: Sequence[dict[str, Any]], middle: float) -> None:
     """A staircase: at each cost the best accuracy to be had for it."""
     ax.plot(
         [entry["ms"]["p50"] for entry in front],
@@ -193,17 +195,23 @@ def _draw_front(ax: Axes, front: Sequence[dict[str, Any]]) -> None:
     for entry in front:
         at = (entry["ms"]["p50"], entry["scores"]["mean"]["relaxed_f1"])
         text = f"{entry['model']}, {entry['engine']} {entry['precision']}\n{at[0]:.1f} ms, F1 {at[1]:.3f}"
-        ax.annotate(text, at, xytext=(8, 9), textcoords="offset points", fontsize=9, fontweight="bold")
+        _label(ax, text, at, middle, 9, fontweight="bold")
 
 
-def _label_models(ax: Axes, entries: Sequence[dict[str, Any]]) -> None:
+def _label(ax: Axes, text: str, at: tuple[float, float], middle: float, above: float, **looks: Any) -> None:
+    """At the side of a point that is towards the middle of the plot, so that it ends inside."""
+    side, anchor = (-8, "right") if at[0] > middle else (8, "left")
+    ax.annotate(text, at, xytext=(side, above), textcoords="offset points", ha=anchor, fontsize=9, **looks)
+
+
+def _label_models(ax: Axes, entries: Sequence[dict[str, Any]], middle: float) -> None:
     """A model that has no point on the front is named at its fastest one."""
     named = {entry["model"] for entry in entries if entry["front"]}
     for entry in entries:
         if entry["model"] not in named:
             named.add(entry["model"])
             at = (entry["ms"]["p50"], entry["scores"]["mean"]["relaxed_f1"])
-            ax.annotate(entry["model"], at, xytext=(8, -14), textcoords="offset points", fontsize=9, color=GREY)
+            _label(ax, entry["model"], at, middle, -14, color=GREY)
 
 
 COLUMNS = ("model", "engine", "precision", "input", "relaxed F1", "IoU", "ms", "p99", "frames/s", "MB", "mJ")

@@ -180,6 +180,20 @@ def test_the_program_writes_a_result_that_can_be_drawn(
     assert len(draw(result).axes) >= 2
 
 
+def test_no_mark_covers_the_rate_of_a_roof() -> None:
+    layers = [{"operations": 1e9, "bytes": 1e9 / intensity, "ms": 1e12 / 8e9, "bound": "compute"} for intensity in (50, 300, 1500)]
+    entries = [{"engine": "onnx", "precision": precision, "of_floor": 1.0, "layers": layers} for precision in ("int8", "fp32")]
+    bandwidth = [{"bytes": size, "rate": rate} for size, rate in ROOFS.bandwidth.items()]
+    roofs = {"operations_per_second": ROOFS.rates, "bytes_per_second": bandwidth}
+    figure = draw({"engines": entries, "roofs": roofs, "model": {"name": "unet", "width": WIDTH, "height": HEIGHT}})
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    (label,), (marks,) = ax.texts, ax.collections
+    radius = (max(marks.get_sizes()) / np.pi) ** 0.5 * figure.dpi / 72  # an area in square points
+    assert label.get_window_extent().y0 > ax.transData.transform((1, 8))[1] + radius
+    assert label.get_window_extent().y1 < ax.get_window_extent().y1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["--model", "no-such"], "no model is called"), (["--rounds", "0"], "--rounds 0"), (["--json", "."], ".: is a folder")],

@@ -119,6 +119,30 @@ def test_the_program_measures_every_combination(
     assert draw(result).axes
 
 
+def test_labels_end_inside_the_plot() -> None:
+    entries = [
+        {
+            "model": f"a model of {ms} ms",
+            "engine": "onnx",
+            "precision": "fp32",
+            "device": "CPU",
+            "ms": {"p50": ms},
+            "rounds_ms": [ms],
+            "front": ms != 30.0,
+            "scores": {"mean": {"relaxed_f1": 0.8 + ms / 1e4}},
+        }
+        for ms in (10.0, 30.0, 52.0)
+    ]
+    figure = draw({"entries": entries, "data": {"frames": 2}})
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    edges = ax.get_window_extent()
+    assert len(ax.texts) == 3
+    for label in ax.texts:
+        extent = label.get_window_extent()
+        assert edges.x0 < extent.x0 < extent.x1 < edges.x1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
