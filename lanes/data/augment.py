@@ -99,7 +99,7 @@ def with_bonnet(sample: Sample, rng: Generator) -> Sample:
     """
     height, width = sample.target.shape
     columns = np.linspace(-1, 1, 33)
-    share, bow, middle = rng.uniform(0.01, 0.18), rng.uniform(0.1, 0.9), rng.normal(0, 0.6)
+    share, bow, middle = np.exp(rng.uniform(np.log(0.01), np.log(0.18))), rng.uniform(0.1, 0.9), rng.normal(0, 0.6)
     edge = height * (1 - share * (1 - bow * (columns - middle) ** 2))
     top = int(np.clip(edge.min(), 0, height - 1))
     outline = np.stack([np.linspace(-1, width, 33), edge - top], axis=-1)
@@ -108,6 +108,7 @@ def with_bonnet(sample: Sample, rng: Generator) -> Sample:
     cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255.0)
 
     sky = sample.pixels[: max(1, height // 3)].mean(axis=(0, 1))
+    sky += rng.uniform(0, 1) * (255 - sky)  # above the car it may be far brighter than in the picture
     across = np.exp(-(((np.linspace(-1, 1, width) - rng.uniform(-1, 1)) / rng.uniform(0.1, 1.0)) ** 2))[None]
     down = (1 - np.linspace(0, 1, height - top)[:, None]) ** rng.uniform(0, 2)
     sheen = rng.uniform(0, 1.2) * across * down + rng.uniform(0, 0.3)
