@@ -5,7 +5,8 @@ The way from mask to curves, all on a grid of at most 320 cells a side so that t
 1. every row's runs of paint, followed upward from row to row, give *strokes*: one dash, or one solid line;
 2. blobs, arrows and stop lines are no strokes: a stroke is much longer than it is thick, and about equally thick all along;
 3. strokes that continue each other are joined into *lines*, whatever the gap looks like in perspective;
-4. lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane line;
+4. lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane line, nor is
+   a fragment beneath the car with no room for a lane on either side;
 5. a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient;
 6. a dash by itself, too short to be sure of, counts where the other lines leave room for a lane on either side of it.
 
@@ -38,6 +39,9 @@ LEAST_FAINT_CONFIDENCE = 0.12
 
 NARROWEST_LANE = 1.6
 """In heights of the camera: 2.1 m from a car, where lanes are 2.5 m and more and what is painted in a lane lies less far from its edge."""
+
+BENEATH = 0.5
+"""In heights of the camera to either side of it: a car's wheels are further apart, and no lane's boundary lies between them for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:
     faint = [line for line in lines if line not in sure and _confidence(line, rows) >= LEAST_FAINT_CONFIDENCE]
     vanishing = _vanishing_point(sure, columns, rows)
     sure = [line for line in sure if _points_at(line, vanishing)]
-    sure = _without_crossings(_merged(sure, vanishing), rows - 0.5)
+    sure = _without_intruders(_without_crossings(_merged(sure, vanishing), rows - 0.5), vanishing)
     return _lanes(sure + _with_room(faint, sure, vanishing, rows - 0.5), vanishing, columns, rows, (width, height))
 
 
@@ -272,6 +276,24 @@ def _side(line: Line, other: Line, bottom: float) -> tuple[float, float]:
     y = np.linspace(max(line.high, other.high), bottom, 12)
     distance = _at(line, y) - _at(other, y)
     return float(distance.min()), float(distance.max())
+
+
+def _without_intruders(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
+    """Drop a fragment that would run beneath the car where neither side leaves room for a lane: a reflection, a seam or an arrow.
+
+    A fragment has less than a third of the paint of the lines on both sides; of a dashed line about a third is painted. Only beneath
+    the car, because from a lorry's height whole lanes seem narrower than `NARROWEST_LANE`: one dash may be all that is in sight of the
+    line between two of them, but it lies beside the lorry's wheels except while that changes lanes.
+    """
+    kept = []
+    for line in lines:
+        x, y, _ = _heading(line)
+        spreads = [_spread(line, other, vanishing) for other in lines if 3.0 * line.length < other.length]
+        crowded_left = any(least > -NARROWEST_LANE and greatest < 0 for least, greatest in spreads)
+        crowded_right = any(least > 0 and greatest < NARROWEST_LANE for least, greatest in spreads)
+        if not (crowded_left and crowded_right and abs(x - vanishing[0]) < BENEATH * (y - vanishing[1])):
+            kept.append(line)
+    return kept
 
 
 def _with_room(faint: list[Line], sure: list[Line], vanishing: tuple[float, float], bottom: float) -> list[Line]:

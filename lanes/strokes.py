@@ -77,28 +77,58 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     strokes = []
     for indices in chains[:MAX_STROKES]:
         runs = np.array(indices[::-1])
-        if len(runs) > 1 and not _ends_in_arrow_head(runs[-1], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
-            stroke = _stroke(row[runs].astype(np.float64), centre[runs], mass[runs] / 255.0)
+        if len(runs) > 1 and not _ends_in_arrow_head(runs[-4:], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
+            widths = mass[runs] / 255.0
+            cut = (right[runs] == grid.shape[1] - 1).astype(int) - (left[runs] == 0)
+            stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut)
             if stroke is not None:
                 strokes.append(stroke)
     return strokes
 
 
-def _ends_in_arrow_head(top: int, over: slice, centre: Floats, mass: Floats) -> bool:
-    """Whether the runs `over` a stroke's top one make it the shaft of an arrow: centred on it and two to eight times as wide.
+def _ends_in_arrow_head(top: NDArray[np.intp], over: slice, centre: Floats, mass: Floats) -> bool:
+    """Whether the runs `over` a stroke's top ones make it the shaft of an arrow: centred on it and two to eight times as wide.
 
-    A lane line may well end at a stop line, but that is wider still, or lies to one side.
+    A lane line may well end at a stop line, but that is wider still, or lies to one side. A shaft keeps its width up to the head,
+    so it is as wide as the widest of its top runs; the last one alone is next to nothing where a line fades out into specks.
     """
-    width = float(mass[over].sum())
-    if not 2.2 * mass[top] < width < 8.0 * mass[top]:
+    shaft, width = float(mass[top].max()), float(mass[over].sum())
+    if not 2.2 * shaft < width < 8.0 * shaft:
         return False
     middle = float(mass[over] @ centre[over]) / width
-    return abs(middle - float(centre[top])) < 0.2 * width / 255.0
+    return abs(middle - float(centre[top[-1]])) < 0.2 * width / 255.0
 
 
-def _stroke(y: Floats, x: Floats, widths: Floats) -> Line | None:
-    """A line of one stroke, unless it is a speck, a blob, an arrow or a stop line. `widths` are along the row, cells."""
+def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Floats:
+    """The line's middle at each run of a stroke: the run's centre, but where only a part of the line's width is seen.
+
+    Such runs would turn the stroke, and a near dash would no longer point at the next one of its line.
+    """
+    middles: Floats = centre.copy()
+    whole = np.flatnonzero(cut == 0)
+    if len(whole):
+        # What the frame's side cuts off is taken to be as wide as it is where all of it is seen.
+        full = np.maximum(widths, np.interp(np.arange(len(widths)), whole, widths[whole]))
+        middles += 0.5 * cut * (full - widths)
+    # The end of a dash is hardly ever quite along a row, so its last row may show a corner alone: there the line goes on straight.
+    # (Not where it has fewer rows: a round mark is narrower at its ends, too, and has no direction.)
+    if len(widths) >= 8:
+        if widths[0] < 0.5 * widths[1]:
+            middles[0] = 1.5 * middles[1] - 0.5 * middles[3]
+        if widths[-1] < 0.5 * widths[-2]:
+            middles[-1] = 1.5 * middles[-2] - 0.5 * middles[-4]
+    return middles
+
+
+def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Line | None:
+    """A line of one stroke, unless it is a speck, a blob, an arrow or a stop line.
+
+    Args:
+        y: rows of its runs, from the bottom up. centre: of each. widths: along the row, cells.
+        cut: -1 and 1 for runs that the frame's left and right side cut off.
+    """
     rise = len(y)
+    x = _middles(centre, widths, cut)
     reach = min(3, (rise - 1) // 2)
     turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
     across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
@@ -112,5 +142,6 @@ def _stroke(y: Floats, x: Floats, widths: Floats) -> Line | None:
     below = np.maximum(np.maximum(widths[:-5], widths[1:-4]), np.maximum(widths[2:-3], widths[3:-2]))
     here, shift = widths[5:], np.abs(x[5:] - x[3:-2])
     is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
-    is_flat = abs(float(x[-1] - x[0])) > FLATTEST * rise
+    # As much of it as is seen: what goes on beyond the frame's side says nothing of whether it is a stop line.
+    is_flat = abs(float(centre[-1] - centre[0])) > FLATTEST * rise
     return None if is_arrow or is_flat else stroke

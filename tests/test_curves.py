@@ -207,6 +207,49 @@ def test_a_stop_line_that_touches_a_lane_line_does_not_take_it_away() -> None:
     assert [lane.position for lane in find_lanes(mask)] == [-1, 1]
 
 
+def test_a_line_that_fades_out_into_two_specks_is_no_arrow() -> None:
+    mask = np.zeros((180, 320), np.uint8)
+    for foot in (0.2, 0.8):
+        paint(mask, straight(foot, (320, 180)), 0.6, 1.0, width=0.02)
+    top = int(np.flatnonzero(mask.any(axis=1))[0])
+    x = int(np.flatnonzero(mask[top])[0]) + 1
+    mask[top - 2 : top, x] = 255
+    mask[top - 3, [x - 2, x - 1, x + 1, x + 2]] = 255
+    assert [lane.position for lane in find_lanes(mask)] == [-1, 1]
+
+
+def near_and_far_dash(foot: float) -> tuple[Mask, int]:
+    """A solid line on the right; of the left line the dash beside the car and one far ahead. Also the upper end of the near one, a row."""
+    mask = np.zeros((180, 320), np.uint8)
+    paint(mask, straight(0.8, (320, 180)), 0.5, 1.0, width=0.03)
+    paint(mask, straight(foot, (320, 180)), 0.84, 1.0, width=0.04)
+    top = int(np.flatnonzero(mask[:, :130].any(axis=1))[0])
+    paint(mask, straight(foot, (320, 180)), 0.55, 0.585, width=0.04)
+    return mask, top
+
+
+def check_that_both_dashes_are_one_line(mask: Mask, foot: float) -> None:
+    found = by_position(find_lanes(mask))
+    assert list(found) == [-1, 1]
+    y = np.linspace(0.57 * 180, float(found[-1][0, 1]), 40)
+    assert np.abs(x_at(found[-1], y) - straight(foot, (320, 180))(y)).max() < 1.5
+
+
+@pytest.mark.parametrize("foot", [-0.1, -0.06])
+def test_a_dash_that_the_frame_s_side_cuts_off_is_one_line_with_the_next(foot: float) -> None:
+    mask, _ = near_and_far_dash(foot)
+    assert mask[:, 0].any()
+    check_that_both_dashes_are_one_line(mask, foot)
+
+
+@pytest.mark.parametrize("corner", [slice(0, 1), slice(-1, None)])
+@pytest.mark.parametrize("foot", [-0.02, 0.0, 0.04])
+def test_a_dash_that_is_not_cut_along_a_row_is_one_line_with_the_next(foot: float, corner: slice) -> None:
+    mask, top = near_and_far_dash(foot)
+    mask[top - 1, np.flatnonzero(mask[top, :130])[corner]] = 255
+    check_that_both_dashes_are_one_line(mask, foot)
+
+
 def one_dash(foot: float, *lines: float) -> Mask:
     """Solid lines, and of another line one short dash."""
     mask = np.zeros((720, 1280), np.uint8)
@@ -226,6 +269,42 @@ def test_one_dash_with_a_lane_on_either_side_bounds_it_and_reaches_the_bottom() 
 def test_one_dash_in_the_middle_of_a_lane_or_beside_one_line_alone_is_no_boundary(foot: float, lines: tuple[float, ...]) -> None:
     alone = find_lanes(one_dash(lines[0], *lines))
     assert [lane.position for lane in find_lanes(one_dash(foot, *lines))] == [lane.position for lane in alone]
+
+
+def streak_between(*feet: float) -> Mask:
+    """Solid lines, and at the middle of the frame a short upright streak, long enough to be taken for a line by itself."""
+    mask = np.zeros((720, 1280), np.uint8)
+    for foot in feet:
+        paint(mask, straight(foot, (1280, 720)), 0.5, 1.0)
+    cv2.line(mask, (650, 530), (650, 575), 255, 8)
+    return mask
+
+
+def test_a_streak_in_the_lane_is_no_boundary_of_it() -> None:
+    found = by_position(find_lanes(streak_between(0.1, 0.9)))
+    assert list(found) == [-1, 1]
+    assert [found[side][0, 0] for side in (-1, 1)] == pytest.approx([128, 1152], abs=12)
+
+
+def test_a_dash_beneath_the_car_bounds_two_lanes_where_they_have_room() -> None:
+    assert len(find_lanes(streak_between(-0.1, 1.1))) == 3
+
+
+def test_a_line_of_many_dashes_beneath_the_car_stays_however_narrow_the_lanes_seem() -> None:
+    assert len(find_lanes(road(feet=(0.1, 0.5, 0.9)))) == 3
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_from_a_lorry_s_height_a_dash_between_two_lanes_stays(side: int) -> None:
+    # Lanes of 1.2 heights of the camera: the lorry is in the middle of one, and of the line to the next one dash is in sight.
+    height = 0.55 * 720 / 1280
+    mask = np.zeros((720, 1280), np.uint8)
+    for offset in (-0.6, 1.8):
+        paint(mask, straight(0.5 + side * offset * height, (1280, 720)), 0.5, 1.0)
+    paint(mask, straight(0.5 + side * 0.6 * height, (1280, 720)), 0.66, 0.72)
+    found = by_position(find_lanes(mask))
+    assert list(found) == ([-1, 1, 2] if side > 0 else [-2, -1, 1])
+    assert found[side][0, 0] == pytest.approx((0.5 + side * 0.6 * height) * 1280, abs=25)
 
 
 def test_a_double_line_is_one_boundary_in_its_middle() -> None:
