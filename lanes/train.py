@@ -47,7 +47,7 @@ from lanes.models.widen import widen
 from lanes.numbers import count, natural, positive
 from lanes.transform import FrameTransform
 
-MIX = {"camvid": 0.18, "roboflow_ego": 0.13, "udacity_ego": 0.08, "ceymo_lines": 0.22, "curvelanes_mini": 0.06, SYNTHETIC: 0.33}
+MIX = {"camvid": 0.18, "roboflow_ego": 0.18, "udacity_ego": 0.09, "ceymo_lines": 0.22, "curvelanes_mini": 0.05, SYNTHETIC: 0.28}
 """Share of the training examples that each source gives: by how much variety it holds rather than by how many frames. Where some of
 them are missing, the others give more in the same proportions (`shares`)."""
 

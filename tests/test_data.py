@@ -50,26 +50,6 @@ def test_a_continuous_label_teaches_the_dash_and_says_nothing_of_the_gap(definit
     assert (weight[:, :80] == 255).all()
 
 
-@pytest.mark.parametrize("definition", list(LabelDefinition))
-def test_a_bright_stripe_that_only_an_ego_lane_label_keeps_silent_about_teaches_nothing(definition: LabelDefinition) -> None:
-    pixels, label = np.full((120, 320, 3), 90, np.uint8), np.zeros((120, 320), np.uint8)
-    for column, labelled in ((40, False), (100, True), (150, False), (200, True)):  # a neighbour's line, the lane with a seam in it
-        pixels[:, column : column + 6] = 200
-        label[20:100, column : column + 6] = 255 * labelled
-    weight = supervise(pixels, label, None, definition)[1]
-    assert (weight[30:90, 40:46] == (0 if definition.ego else 255)).all()
-    assert (weight[30:90, 150:156] == 255).all(), "within the lane the label knows"
-    assert (weight[:18, 40:46] == 255).all(), "beyond the lane's far end there is no road"
-    assert (weight[102:, 40:46] == 255).all(), "below its near end there is a bonnet"
-    assert (weight[30:90, 250:] == 255).all(), "bare road is no stripe"
-
-
-def test_a_frame_without_an_ego_lane_has_no_stripes_either() -> None:
-    pixels, _ = dashed_road()
-    empty = np.zeros(pixels.shape[:2], np.uint8)
-    assert (supervise(pixels, empty, None, LabelDefinition.EGO_PAINT)[1] == 255).all()
-
-
 def test_a_guessed_width_counts_less() -> None:
     pixels, label = dashed_road()
     _, weight = supervise(pixels, label, None, LabelDefinition.ALL_CONTINUOUS)

@@ -94,12 +94,11 @@ def _focus(sample: Sample, rng: Generator) -> tuple[float, float]:
 def with_bonnet(sample: Sample, rng: Generator) -> Sample:
     """The sample behind the bonnet of another car: a body at the frame's bottom, or in a corner of it, that mirrors the sky.
 
-    Where the sky is far brighter than the road, as at dusk, the bonnet is the brightest thing beside the lane; where a wiper, a crease or
-    the mirrored edge of a roof cuts that brightness off, it looks like the end of a stroke. No paint is under it.
+    Where the sky is far brighter than the road, as at dusk, the bonnet is the brightest thing beside the lane. No paint is under it.
     """
     height, width = sample.target.shape
     columns = np.linspace(-1, 1, 33)
-    share, bow, middle = np.exp(rng.uniform(np.log(0.01), np.log(0.18))), rng.uniform(0.1, 0.9), rng.normal(0, 0.6)
+    share, bow, middle = rng.uniform(0.03, 0.18), rng.uniform(0.1, 0.9), rng.normal(0, 0.6)
     edge = height * (1 - share * (1 - bow * (columns - middle) ** 2))
     top = int(np.clip(edge.min(), 0, height - 1))
     outline = np.stack([np.linspace(-1, width, 33), edge - top], axis=-1)
@@ -108,17 +107,9 @@ def with_bonnet(sample: Sample, rng: Generator) -> Sample:
     cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255.0)
 
     sky = sample.pixels[: max(1, height // 3)].mean(axis=(0, 1))
-    sky += rng.uniform(0, 1) * (255 - sky)  # above the car it may be far brighter than in the picture
     across = np.exp(-(((np.linspace(-1, 1, width) - rng.uniform(-1, 1)) / rng.uniform(0.1, 1.0)) ** 2))[None]
     down = (1 - np.linspace(0, 1, height - top)[:, None]) ** rng.uniform(0, 2)
     sheen = rng.uniform(0, 1.2) * across * down + rng.uniform(0, 0.3)
-    if rng.random() < 0.5:  # what is mirrored ends at a slanted edge
-        start, stop = np.sort(rng.uniform(-0.2, 1.2, 2)) * width
-        slant = rng.normal(0, 0.1, 2) * width
-        bright = np.zeros(mask.shape, np.uint8)
-        patch = [(start, 0), (stop, 0), (stop + slant[1], height - top), (start + slant[0], height - top)]
-        cv2.fillPoly(bright, [np.round(patch).astype(np.int32)], 255.0)
-        sheen = sheen * np.where(bright > 0, rng.uniform(0.8, 1.6), rng.uniform(0, 0.4))
     body = np.clip(sheen[..., None] * sky + rng.uniform(0, 50, 3), 0, 255).astype(np.uint8)
 
     pixels, target, weight = sample.pixels.copy(), sample.target.copy(), sample.weight.copy()

@@ -146,13 +146,13 @@ class TrainingStream(IterableDataset[Batch]):
             sample = render_sample(self.transform, rng)
         else:
             sample = self.samples[name][int(rng.integers(len(self.samples[name])))]
+        if rng.random() < BONNETS:
+            sample = with_bonnet(sample, rng)
         view = random_view(sample, self.transform, *self.crop, rng)
         pixels = view.pixels
         if self.palettes and rng.random() < RECOLOURED:
             pixels = recolour(pixels, self.palettes[int(rng.integers(len(self.palettes)))], float(rng.uniform(0.3, 1)))
-        lit = Sample(random_light(pixels, rng), view.target, view.weight)
-        # Last of all: what a bonnet mirrors may be brighter than anything that the light above has left.
-        return with_bonnet(lit, rng) if rng.random() < BONNETS else lit
+        return Sample(random_light(pixels, rng), view.target, view.weight)
 
 
 class WholeFrames(Dataset[Batch]):

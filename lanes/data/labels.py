@@ -27,11 +27,6 @@ class LabelDefinition(Enum):
         """Whether the label runs on through gaps, so that it is no proof of paint."""
         return self in (LabelDefinition.EGO_CONTINUOUS, LabelDefinition.ALL_CONTINUOUS)
 
-    @property
-    def ego(self) -> bool:
-        """Whether the label keeps silent about every line but the ego lane's two."""
-        return self in (LabelDefinition.EGO_PAINT, LabelDefinition.EGO_CONTINUOUS)
-
 
 GUESSED_WIDTH_WEIGHT = 0.3
 """How much a pixel of a line of guessed width counts: it is there, but nobody measured where it ends."""
@@ -63,8 +58,6 @@ def supervise(
             weight[painted] = round(255 * GUESSED_WIDTH_WEIGHT)
         weight[unproven] = 0
         target[unproven] = 0
-    if definition.ego:
-        weight[unlabelled_stripes(pixels, mask)] = 0
     if ignore is not None:
         weight[ignore > 0] = 0
     return target, weight
@@ -90,39 +83,3 @@ def brighter_than_surroundings(pixels: NDArray[np.uint8], mask: NDArray[np.uint8
     stands_out = cv2.medianBlur(((value - mean) > margin).astype(np.uint8), 3)
     painted: NDArray[np.bool_] = (stands_out > 0) & (mask > 0)
     return painted
-
-
-def unlabelled_stripes(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which pixels beside a labelled ego lane may well be paint of other lines, that its label keeps silent about.
-
-    Stripes are narrow, long, and brighter than what lies beside them along the row (a white top-hat; Serra 1982). Within the lane, above
-    its far end and below its near end the label does know: a seam between the two boundaries, a tree or a bonnet is no line.
-
-    Args:
-        pixels: (H, W, 3) uint8 BGR.
-        mask: (H, W) uint8, non-zero where the label is.
-
-    Returns:
-        (H, W) bool, true on such stripes; nowhere when nothing is labelled.
-    """
-    rows = np.flatnonzero(mask.any(axis=1))
-    stripes = np.zeros(mask.shape, np.bool_)
-    if not len(rows):
-        return stripes
-    width = max(9, mask.shape[1] // 24) | 1
-    near = slice(int(rows[0]), int(rows[-1]) + 1)
-    value = cv2.GaussianBlur(pixels[near].max(axis=2), (0, 0), 1.0)
-    proud = cv2.morphologyEx(value, cv2.MORPH_TOPHAT, np.ones((1, width), np.uint8))
-    found = (proud > max(10.0, 3.0 * float(np.median(proud)))).astype(np.uint8)
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(found)
-    reach = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    reach[0] = 0  # what is no stripe
-    long = np.asarray(reach >= 1.5 * width)[np.asarray(pieces, np.intp)]
-
-    labelled = mask[near] > 0
-    columns = np.arange(mask.shape[1])
-    left, right = labelled.argmax(axis=1)[:, None], mask.shape[1] - 1 - labelled[:, ::-1].argmax(axis=1)[:, None]
-    halo = 3  # pixels that the blur carries a labelled stroke's own light beyond its edge
-    lane: NDArray[np.bool_] = labelled.any(axis=1, keepdims=True) & (left - halo <= columns) & (columns <= right + halo)
-    stripes[near] = long & ~lane
-    return stripes
