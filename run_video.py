@@ -223,12 +223,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
     check_places(args)
     sources = open_sources(str(DEMO_CLIP) if args.source is None else args.source, live=args.live)
+    several = len(sources) > 1
+    if several and args.output not in (None, "none"):
+        check_is_folder(Path(args.output))
     with ExitStack() as stack:
         segmenter = stack.enter_context(load_segmenter(args.model, args.engine, args.precision))
         console.print(segmenter.engine.reason, style="dim", highlight=False, soft_wrap=True)
-        work = Run(args, console, segmenter, several=len(sources) > 1)
-        if work.several and args.output not in (None, "none"):
-            check_is_folder(Path(args.output))
+        work = Run(args, console, segmenter, several)
         records = [stack.enter_context(RecordsSink(args.records, overwrite=args.overwrite))] if args.records else []
         segmenter.warm_up()
         try:
@@ -246,11 +247,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def check_places(args: argparse.Namespace) -> None:
     """Refuses places for the records and the report that cannot be written, and any place that is named twice."""
-    named = [place for place in (args.output, args.masks, args.records, args.report) if place is not None and str(place) != "none"]
-    places = [Path(place).absolute() for place in named]
-    for place, path in zip(named, places, strict=True):
+    asked = [output for output in (args.output, args.masks, args.records, args.report) if output is not None and str(output) != "none"]
+    places = [Path(output).absolute() for output in asked]
+    for output, path in zip(asked, places, strict=True):
         if places.count(path) > 1:
-            raise RequestError(f"{place}: named for two outputs; give each a place of its own")
+            raise RequestError(f"{output}: named for two outputs; give each a place of its own")
     for path in (args.records, args.report):
         if path is not None:
             check_file(path, overwrite=args.overwrite)

@@ -1,4 +1,4 @@
-"""Files that appear only when they are complete."""
+"""What files are called, and files that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from lanes.errors import RequestError
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".h264", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

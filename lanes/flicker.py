@@ -195,10 +195,10 @@ def run(args: argparse.Namespace) -> int:
                 passed_over += sources.passed_over
             except RequestError as error:  # nothing there can be opened
                 failures.append(error)
+    for failure in failures if table.row_count else failures[:-1]:
+        logging.getLogger(__name__).error("%s", failure)
     if failures and not table.row_count:
         raise failures[-1]
-    for failure in failures:
-        logging.getLogger(__name__).error("%s", failure)
     Console(width=100).print(table)
     return int(passed_over + len(failures) > 0)
 

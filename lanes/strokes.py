@@ -75,12 +75,12 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
 
     chains.sort(key=len, reverse=True)
     strokes = []
+    cut = (right == grid.shape[1] - 1).astype(int) - (left == 0)
     for indices in chains[:MAX_STROKES]:
         runs = np.array(indices[::-1])
         if len(runs) > 1 and not _ends_in_arrow_head(runs[-4:], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
             widths = mass[runs] / 255.0
-            cut = (right[runs] == grid.shape[1] - 1).astype(int) - (left[runs] == 0)
-            stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut)
+            stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut[runs])
             if stroke is not None:
                 strokes.append(stroke)
     return strokes
@@ -105,8 +105,8 @@ def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Floats:
     Such runs would turn the stroke, and a near dash would no longer point at the next one of its line.
     """
     middles: Floats = centre.copy()
-    whole = np.flatnonzero(cut == 0)
-    if len(whole):
+    if cut.any() and not cut.all():
+        whole = np.flatnonzero(cut == 0)
         # What the frame's side cuts off is taken to be as wide as it is where all of it is seen.
         full = np.maximum(widths, np.interp(np.arange(len(widths)), whole, widths[whole]))
         middles += 0.5 * cut * (full - widths)

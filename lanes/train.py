@@ -13,13 +13,12 @@ and IoU on the drives held back, beside the same on frames that were trained on.
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import math
 import pickle
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,13 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info
-from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from engines.denormals import denormals_as_zero
 from engines.model_file import ModelMetadata
+from lanes.data.augment import Sample
 from lanes.data.dataset import MEMORY, SYNTHETIC, Batch, Samples, TrainingStream, WholeFrames, normalise
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
@@ -45,6 +44,8 @@ from lanes.models import NETWORKS
 from lanes.models.unet import UNet
 from lanes.models.widen import widen
 from lanes.numbers import count, natural, positive
+from lanes.output.target import make_folder
+from lanes.training_curves import Curves
 from lanes.transform import FrameTransform
 
 MIX = {"camvid": 0.18, "roboflow_ego": 0.18, "udacity_ego": 0.09, "ceymo_lines": 0.22, "curvelanes_mini": 0.05, SYNTHETIC: 0.28}
@@ -152,59 +153,6 @@ class LaneTraining(lightning.LightningModule):
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, self.steps - warm_up))))
 
 
-class Curves(Callback):
-    """Draws `curves.svg` beside the log after every look at the validation drives."""
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning gives it
-        if trainer.is_global_zero and isinstance(trainer.logger, CSVLogger):
-            trainer.logger.save()
-            folder = Path(trainer.logger.root_dir)
-            logs = sorted(folder.glob("version_*/metrics.csv"), key=lambda log: int(log.parent.name.removeprefix("version_")))
-            draw_curves(logs, folder / "curves.svg")
-
-
-def draw_curves(logs: Sequence[Path], out: Path) -> None:
-    """Draws a run: the loss, and IoU of each source, held back (solid) and trained on (dashed).
-
-    Args:
-        logs: Lightning's `metrics.csv`, one for each time that the run was resumed, in order; a later one takes over from its first step.
-        out: the picture, in a format that its suffix names.
-    """
-    points: dict[str, dict[float, float]] = defaultdict(dict)
-    for log in logs:
-        with log.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        rows = [row for row in rows if (row.get("step") or "").isdecimal()]  # a kill may leave half a line
-        start = min((float(row["step"]) for row in rows), default=math.inf)
-        for name, values in points.items():
-            points[name] = {step: value for step, value in values.items() if step < start}
-        for row in rows:
-            for name, value in row.items():
-                if name and value and name not in ("step", "epoch"):
-                    points[name][float(row["step"])] = float(value)
-    series = defaultdict(lambda: ([], []), {name: ([*values], [*values.values()]) for name, values in points.items()})
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    loss, iou = figure.subplots(1, 2)
-    for name, colour, label in (
-        ("train_loss", "0.75", "augmented examples"),
-        ("seen_loss", "tab:orange", "frames trained on"),
-        ("val_loss", "tab:blue", "drives held back"),
-    ):
-        if name in series:
-            loss.plot(*series[name], color=colour, label=label)
-    loss.set(title="Loss", xlabel="step", yscale="log")
-    sources = sorted(name.partition("/")[2] for name in series if "_iou/" in name)
-    for index, source in enumerate(dict.fromkeys(sources)):
-        iou.plot(*series[f"val_iou/{source}"], color=f"C{index}", label=source)
-        iou.plot(*series[f"seen_iou/{source}"], color=f"C{index}", linestyle="--")
-    dashed = ", trained on (dashed)" if any(name.startswith("seen_iou/") for name in points) else ""
-    iou.set(title=f"IoU: held back (solid){dashed}", xlabel="step", ylim=(0, 1))
-    for axes in (loss, iou):
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    figure.savefig(out)
-
-
 def train(args: argparse.Namespace) -> Path:
     """Runs the training and returns the checkpoint that `engines.export` takes.
 
@@ -227,14 +175,13 @@ def train(args: argparse.Namespace) -> Path:
         rank_zero_info("no drive is held back: no validation score, no best.ckpt")
     grouped = _by_source(frames)
     looks = [*(f"val/{source}" for source in held_back), *(f"seen/{source}" for source in grouped)]
-    mix = shares(grouped)
     metadata = {
         "name": args.network,
         "transform": transform.to_dict(),
         "threshold": 0.5,
         "classes": ["lane"],
         "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
-        "training_data": list(mix),
+        "training_data": [*grouped, SYNTHETIC],
         "licences": list(dict.fromkeys(frame.licence for frame in frames)),
     }
     module = LaneTraining(shape.config, args.learning_rate, args.steps, looks, metadata)
@@ -244,25 +191,18 @@ def train(args: argparse.Namespace) -> Path:
         for known in ("training_data", "licences"):
             metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
     trainer = _trainer(args, best=bool(held_back))
+    make_folder(args.out)
     checkpoint: Path = args.out / f"{args.network}.pt"
     if unfinished is not None and unfinished["global_step"] >= args.steps:
         # Lightning would load the weights of the last step and leave their average aside.
         module.load_state_dict(unfinished["state_dict"])
     else:
-        room, stores = MEMORY, []
-        for some in (*grouped.values(), *held_back.values()):
-            stores.append(Samples(some, room))
-            room -= stores[-1].kept_bytes
-        by_source = dict(zip(grouped, stores, strict=False))
-        looked_at = [*stores[len(grouped) :], *(samples[:: -(-len(samples) // SEEN_FRAMES)] for samples in by_source.values())]
         # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
         seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
-        stream = TrainingStream(by_source, mix, transform, tuple(args.crop), seed)
-        loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
-        val_loaders = [DataLoader(WholeFrames(samples, transform), batch_size=4) for samples in looked_at]
+        loaders = _loaders(args, grouped, held_back, transform, seed)
         try:
             with denormals_as_zero():
-                trainer.fit(module, loader, val_loaders, ckpt_path=args.out / LAST if unfinished else None)
+                trainer.fit(module, *loaders, ckpt_path=args.out / LAST if unfinished else None)
         except RequestError as error:  # a worker's comes with its traceback before it
             raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
     if trainer.is_global_zero:
@@ -272,6 +212,31 @@ def train(args: argparse.Namespace) -> Path:
     return checkpoint
 
 
+def _loaders(
+    args: argparse.Namespace,
+    seen: Mapping[str, Sequence[LabelledFrame]],
+    held_back: Mapping[str, Sequence[LabelledFrame]],
+    transform: FrameTransform,
+    seed: Sequence[int],
+) -> tuple[DataLoader[Batch], list[DataLoader[Batch]]]:
+    """What is trained on, and one loader a look: the frames held back by source, then some of those seen. Reads frames for minutes."""
+    room = MEMORY
+
+    def read(by_source: Mapping[str, Sequence[LabelledFrame]]) -> dict[str, Samples]:
+        nonlocal room
+        found = {}
+        for source, frames in by_source.items():
+            found[source] = Samples(frames, room)
+            room -= found[source].kept_bytes
+        return found
+
+    samples, looked_at = read(seen), list[Sequence[Sample]](read(held_back).values())
+    looked_at += [some[:: -(-len(some) // SEEN_FRAMES)] for some in samples.values()]
+    stream = TrainingStream(samples, shares(seen), transform, tuple(args.crop), seed)
+    loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
+    return loader, [DataLoader(WholeFrames(some, transform), batch_size=4) for some in looked_at]
+
+
 def _run_in(out: Path, resume: bool) -> dict[str, Any] | None:
     """The last checkpoint of the run in a folder; None where none was begun.
 
@@ -279,8 +244,9 @@ def _run_in(out: Path, resume: bool) -> dict[str, Any] | None:
     """
     last = out / LAST
     try:
-        out.mkdir(parents=True, exist_ok=True)
         if not last.exists():
+            if out.exists() and not out.is_dir():
+                raise RequestError(f"cannot use {out}: it is no folder")
             return None
         if not resume:
             raise RequestError(f"{out} holds a run already: --resume goes on with it, another --out begins anew")

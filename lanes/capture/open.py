@@ -14,11 +14,7 @@ from lanes.capture.live import Paced
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
 from lanes.errors import RequestError
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".h264", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
-)
+from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 _log = logging.getLogger(__name__)
 

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lanes.errors import RequestError
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}
-"""What no folder is called on purpose."""
+from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def check_file(path: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
@@ -59,7 +55,7 @@ def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = Fa
 
 def check_is_folder(path: Path) -> None:
     """Refuse a name of a picture or a video where a folder is meant. Raises RequestError."""
-    if path.suffix.lower() in MEDIA_SUFFIXES and not path.is_dir():
+    if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not path.is_dir():
         raise RequestError(f"{path}: the outputs go into a folder; give one")
 
 
