@@ -65,7 +65,7 @@ def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
     """
     from calibration.qdq import list_layers, quantise_layers
     from engines.export import export_onnx
-    from lanes.models.unet import UNet
+    from lanes.models.build import build_network
 
     found = {precision: ModelFile.load(path) for precision, path in bundled_models().get(name, {}).items()}
     if "fp16" in found and "fp32" not in found:
@@ -76,7 +76,7 @@ def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
         metadata = ModelMetadata(name, FrameTransform(*NETWORKS[name].size), 0.5, ["lane"], "fp32", "none", [], [], {})
     else:
         raise RequestError(f"no network is called {name}")
-    network = UNet(**(metadata.network or NETWORKS[name].config))
+    network = build_network(metadata.network or NETWORKS[name].config)
     metadata = ModelMetadata(**(vars(metadata) | {"network": network.config}))
     for precision in ("fp32", "fp16"):
         if precision not in found:

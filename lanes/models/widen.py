@@ -12,18 +12,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lanes.models.unet import UNet
+from lanes.models.build import build_network
+from lanes.models.pretrained import PretrainedUNet
+from lanes.models.unet import EncoderDecoder
+
+Pair = tuple[int, int]
+"""Channels of a map, before and after."""
 
 NOISE = 0.05
 """Spread of the noise on a copied weight, as a share of the layer's own spread."""
 
 
-def widen(network: UNet, widths: Sequence[int], noise: float = NOISE) -> UNet:
-    """A `UNet` with `widths` channels that calculates what `network` does, up to `noise`; with the same widths, an exact copy.
+def widen(network: EncoderDecoder, widths: Sequence[int], noise: float = NOISE) -> EncoderDecoder:
+    """A network with `widths` that calculates what `network` does, up to `noise`; with the same widths, an exact copy.
+
+    An encoder that ImageNet taught stays as wide as it was.
 
     Args:
         network: what is known.
-        widths: channels at each resolution, each a whole multiple of the network's own.
+        widths: as its `config` has them, each a whole multiple of the network's own.
         noise: 0 for a network that calculates exactly the same, whose copies would then stay alike in training.
 
     Raises:
@@ -32,22 +39,29 @@ def widen(network: UNet, widths: Sequence[int], noise: float = NOISE) -> UNet:
     old = network.config["widths"]
     if len(widths) != len(old) or any(new % was or new < was for new, was in zip(widths, old, strict=False)):
         raise ValueError(f"widths {tuple(old)} cannot grow to {tuple(widths)}: each must be a whole multiple")
-    wide = UNet(**(network.config | {"widths": list(widths)}))
+    wide = build_network(network.config | {"widths": list(widths)})
     if list(widths) == list(old):
         wide.load_state_dict(network.state_dict())
         return wide
-    copies = {was: new // was for new, was in zip(widths, old, strict=True)}
-    levels = list(zip(old, widths, strict=True))
+    given = list(zip(old, widths, strict=True))
+    if isinstance(network, PretrainedUNet):
+        encoded, decoded = [(channels, channels) for channels in network.encoder.channels], given
+    else:
+        encoded, decoded = given, given[:-1]
     narrow = dict(network.named_modules())
     with torch.no_grad():
         for name, module in wide.named_modules():
             source = narrow[name]
-            if isinstance(module, nn.Conv2d):
+            if name.startswith("encoder."):
+                if not list(module.children()):
+                    module.load_state_dict(source.state_dict())
+            elif isinstance(module, nn.Conv2d):
                 assert isinstance(source, nn.Conv2d)
-                weight = _spread_inputs(source.weight, _groups(name, levels), module.in_channels)
-                weight = _copy(weight, module.out_channels)
+                groups = _groups(name, encoded, decoded)
+                weight = _copy(_spread_inputs(source.weight, groups, module.in_channels), module.out_channels)
                 if module.out_channels > source.out_channels:
-                    weight = weight + noise * source.weight.std() / max(copies.values()) * torch.randn_like(weight)
+                    most = max(new // was for was, new in given)
+                    weight = weight + noise * source.weight.std() / most * torch.randn_like(weight)
                 module.weight.copy_(weight)
                 if module.bias is not None and source.bias is not None:
                     module.bias.copy_(_copy(source.bias, module.out_channels))
@@ -63,21 +77,29 @@ def _copy(values: Tensor, wanted: int) -> Tensor:
     return values.repeat(wanted // len(values), *[1] * (values.ndim - 1))
 
 
-def _groups(name: str, levels: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """How many channels come from each map that a convolution reads, before and after: two maps where a decoder joins them."""
+def _groups(name: str, encoded: Sequence[Pair], decoded: Sequence[Pair]) -> list[Pair]:
+    """How many channels come from each map that a convolution reads: from two maps where a decoder joins them.
+
+    Args:
+        name: of the convolution. encoded: maps of the encoder, finest first. decoded: the same of the decoder.
+    """
     part, *place = name.split(".")
     if part == "stem":
         return [(3, 3)]
-    if part in ("first", "head"):
-        return [levels[0]]
+    if part == "first":
+        return [encoded[0]]
+    if part == "head":
+        return [decoded[0]]
     block, layer = int(place[0]), int(place[1])
     if part == "encoders":
-        return [levels[block if layer == 0 else block + 1]]
-    skip = len(levels) - 2 - block
-    return [levels[skip + 1], levels[skip]] if layer == 0 else [levels[skip]]
+        return [encoded[block if layer == 0 else block + 1]]
+    level = len(decoded) - 1 - block
+    if layer:
+        return [decoded[level]]
+    return [encoded[-1] if block == 0 else decoded[level + 1], encoded[level]]
 
 
-def _spread_inputs(weight: Tensor, groups: Sequence[tuple[int, int]], wanted: int) -> Tensor:
+def _spread_inputs(weight: Tensor, groups: Sequence[Pair], wanted: int) -> Tensor:
     """Weights (outputs, inputs, h, w) for copied inputs, each copy reading its share, so that the sum stays the same."""
     parts = []
     for part, (was, new) in zip(torch.split(weight, [was for was, _ in groups], dim=1), groups, strict=True):

@@ -1,0 +1,39 @@
+"""A U-Net whose encoder has learnt to see on ImageNet, before it sees the first road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from lanes.models.efficientnet_lite import EfficientNetLite
+from lanes.models.unet import EncoderDecoder
+
+
+class PretrainedUNet(EncoderDecoder):
+    """EfficientNet-Lite on the way down, the U-Net's decoder on the way up, with skip connections at each resolution.
+
+    The finest map is half the picture's size, and the head predicts four sub-pixels, as behind the plain network's strided stem.
+
+    Args:
+        encoder: a name in `lanes.models.efficientnet_lite.VARIANTS`.
+        blocks: how many of the encoder's blocks.
+        widths: channels of the decoder's blocks, finest first; one less than the resolutions that the encoder's blocks reach.
+        outputs: maps predicted, one for lane paint.
+
+    Raises:
+        ValueError: there is no such encoder, or the widths do not fit it.
+    """
+
+    def __init__(self, *, encoder: str, blocks: int, widths: Sequence[int], outputs: int = 1) -> None:
+        config = {"encoder": encoder, "blocks": blocks, "widths": list(widths), "outputs": outputs}
+        super().__init__(config, stride=2)
+        self.encoder = EfficientNetLite(encoder, blocks)
+        levels = len(self.encoder.channels) - 1
+        if len(widths) != levels or min(widths) < 1:
+            raise ValueError(f"widths must name {levels} levels of one channel or more, not {tuple(widths)}")
+        self._make_decoder(self.encoder.channels, widths, convolutions=2, outputs=outputs)
+
+    def encode(self, pictures: Tensor) -> list[Tensor]:
+        maps: list[Tensor] = self.encoder(pictures)
+        return maps
