@@ -177,8 +177,9 @@ def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
     """Runs the network in fp32, looking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
     largest: dict[str, float] = {}
 
-    def look(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
-        return lambda _module, _given, maps: largest.update({name: float(maps.abs().max())})
+    def look(name: str) -> Callable[[nn.Module, Any, torch.Tensor | list[torch.Tensor]], None]:
+        # An encoder gives a list; what made each of its maps has been looked at.
+        return lambda _module, _given, maps: None if isinstance(maps, list) else largest.update({name: float(maps.abs().max())})
 
     hooks = [module.register_forward_hook(look(name)) for name, module in lane_model.named_modules() if name]
     with torch.inference_mode():

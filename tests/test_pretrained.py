@@ -108,7 +108,9 @@ def test_a_model_file_of_it_calculates_the_same_and_is_rebuilt_from_its_metadata
     network.encoder.load_imagenet()
     torch.nn.init.normal_(network.head.weight, std=0.05)
     metadata = ModelMetadata("tiny", FrameTransform(96, 64), 0.5, ["lane"], "fp32", "", [], [], network.config)
-    file = export_onnx(network, metadata, tmp_path / "tiny.onnx")  # holds the graph against the network
+    # Both hold the graph against the network.
+    assert export_onnx(network, metadata, tmp_path / "tiny.fp16.onnx", precision="fp16").metadata.precision == "fp16"
+    file = export_onnx(network, metadata, tmp_path / "tiny.onnx")
     rebuilt = load_lane_model(file)
     pictures = torch.randint(0, 256, (1, 64, 96, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     given = rebuilt(pictures)
