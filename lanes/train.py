@@ -210,7 +210,7 @@ def train(args: argparse.Namespace) -> Path:
         earlier = start_from(module.network, args.weights)  # before minutes of reading frames
         for known in ("training_data", "licences"):
             metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
-    elif isinstance(module.network, PretrainedUNet):
+    elif isinstance(module.network, PretrainedUNet) and unfinished is None:
         try:
             module.network.encoder.load_imagenet()
         except ModuleNotFoundError as missing:
