@@ -25,6 +25,6 @@ class Network:
 
 NETWORKS = {
     "unet": Network({"encoder": "efficientnet-lite0", "blocks": 13, "widths": [16, 32, 64, 96]}, (576, 320)),
-    "unet-large": Network({"widths": [32, 64, 128, 256, 512], "stem_stride": 2}, (896, 512)),
+    "unet-large": Network({"encoder": "efficientnet-lite0", "blocks": 13, "widths": [32, 64, 128, 192]}, (896, 512)),
 }
 """The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""
