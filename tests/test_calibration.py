@@ -155,14 +155,17 @@ def test_a_fixed_batch_is_quantised_too(model: ModelFile, unlabelled: Path, tmp_
 # --- the gate --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(
+    ("labelled", "gate"),
+    [(True, Gate(f1_fall=-0.5, agreement=0)), (True, Gate(f1_fall=1, agreement=1.01)), (False, Gate(f1_fall=1, agreement=1.01))],
+)
 def test_what_does_not_pass_is_refused_and_leaves_nothing(
-    labelled: bool, model: ModelFile, material: Material, unlabelled: Path, tmp_path: Path
+    labelled: bool, gate: Gate, model: ModelFile, material: Material, unlabelled: Path, tmp_path: Path
 ) -> None:
     if not labelled:
         material = gather(model.metadata.transform, str(unlabelled), None, "train", 16, QUIET)
     with pytest.raises(RunError, match=r"does not pass.*nothing was written"):
-        quantise(model, material, tmp_path / "out" / "tiny.int8.onnx", QUIET, Gate(f1_fall=-0.5, agreement=1.01))
+        quantise(model, material, tmp_path / "out" / "tiny.int8.onnx", QUIET, gate)
     assert not list(tmp_path.iterdir())
 
 
