@@ -27,7 +27,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -393,7 +393,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Entry point."""
     args = parse()
-    return exit_status("lanes.train", lambda: print(train(args)))
+    return exit_status("lanes.train", lambda: rank_zero_only(print)(train(args)))
 
 
 if __name__ == "__main__":

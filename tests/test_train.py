@@ -257,7 +257,9 @@ def test_two_processes_train_together(shared: Path, tmp_path: Path) -> None:
     """As two GPUs do: each on examples of its own, the frames held back shared out between them."""
     few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "40", "--val-every", "2"]
     command = [sys.executable, "-m", "lanes.train", "--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
-    subprocess.run([*command, "--steps", "4", "--accelerator", "cpu", "--devices", "2"], check=True, timeout=600)
+    both = [*command, "--steps", "4", "--accelerator", "cpu", "--devices", "2"]
+    printed = subprocess.run(both, check=True, timeout=600, stdout=subprocess.PIPE, text=True).stdout
+    assert printed.splitlines().count(str(tmp_path / "unet.pt")) == 1
     assert (tmp_path / "unet.pt").exists()
 
 
