@@ -62,8 +62,8 @@ from engines.choose import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from engines.engine import Engine
 from lanes.capture.video import VideoFile
 from lanes.errors import RequestError, RunError, exit_status
+from lanes.files import check_file
 from lanes.numbers import count, positive
-from lanes.output.target import check_file
 
 KIND = "latency"
 

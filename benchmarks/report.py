@@ -21,8 +21,7 @@ from benchmarks.plots import COLOURS, GREY, new_figure, title
 from benchmarks.request import reasons
 from benchmarks.results import load_result
 from lanes.errors import RequestError, exit_status
-from lanes.files import write_atomically
-from lanes.output.target import check_file
+from lanes.files import check_file, write_atomically
 from lanes.page import plot, table, write_page
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks.plots import new_figure
 from lanes.errors import RequestError
-from lanes.output.target import check_file
+from lanes.files import check_file
 
 
 def check_request(out: Path | None, plot: Path | None, **counts: int | None) -> None:

@@ -22,18 +22,16 @@ import onnx
 from rich.console import Console
 
 from calibration.frames import Material, Sample, gather, spread
-from calibration.gate import Gate, Judge, Score, iou, measure_latency, run_engine, run_everywhere
+from calibration.gate import Gate, Judge, Score, iou, measure_latency, open_on_cpu, run_engine, run_everywhere
 from calibration.page import calibration_page
 from calibration.portable import check_portable
 from calibration.progress import follow
 from calibration.qdq import Layer, list_layers, quantise_layers
 from calibration.ranges import CALIBRATORS, collect
 from calibration.report import LayerCost, Report
-from engines.choose import open_engine
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.errors import RequestError, RunError, exit_status
-from lanes.files import write_atomically
-from lanes.output.target import check_file
+from lanes.files import check_file, write_atomically
 
 LAYER_FRAMES = 6
 """Frames on which layers are compared: their order needs few."""
@@ -131,13 +129,13 @@ def quantise(model: ModelFile, material: Material, out: Path, console: Console, 
 def measure_layers(quantiser: Quantiser, calibrator: str, samples: Sequence[Sample], console: Console) -> list[LayerCost]:
     """Quantises one layer at a time and looks at what comes out of the network."""
     model = quantiser.model
-    batch, threshold = model.batch or 1, round(255 * model.metadata.threshold)
-    with open_engine(precision="fp32", model=model.path, batch=batch) as engine:
+    threshold = round(255 * model.metadata.threshold)
+    with open_on_cpu("fp32", model) as engine:
         expected = run_engine(engine, samples)
     total = sum(layer.multiplications for layer in quantiser.layers)
     costs = []
     for layer in follow(quantiser.layers, "cost of each layer", console):
-        with open_engine(precision="int8", model=quantiser.write([layer], calibrator), batch=batch) as engine:
+        with open_on_cpu("int8", ModelFile.load(quantiser.write([layer], calibrator))) as engine:
             given = run_engine(engine, samples)
         error = float(np.sqrt(np.mean((given.astype(np.float32) - expected) ** 2)))
         costs.append(LayerCost(layer, layer.multiplications / total, error, iou(given > threshold, expected > threshold)))

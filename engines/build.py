@@ -19,14 +19,13 @@ from types import ModuleType
 from typing import Any
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from engines import trt_api
 from engines.model_file import ModelFile, find_model
 from engines.probe import probe
 from lanes.errors import RequestError, exit_status
-from lanes.files import write_atomically
+from lanes.files import check_file, write_atomically
 
 CURES = {
     "shiftIsAllZeros": "it is quantised with a zero-point, and TensorRT takes symmetric int8 alone",
@@ -266,9 +265,8 @@ def _one_line(message: str) -> str:
 
 def build_with_bar(trt: ModuleType, model: ModelFile, options: BuildOptions, timings: bytes = b"") -> Built:
     """`build` with a progress bar on stderr, where that is a terminal, and with its notes in the log."""
-    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, RichHandler)]
-    # The console of the log, so that the two do not write over each other and are silent together.
-    console = handlers[0].console if handlers else Console(stderr=True)
+    # What wants no warnings wants no bar.
+    console = Console(stderr=True, quiet=not logging.getLogger().isEnabledFor(logging.WARNING))
     columns = (TextColumn("[bold]building"), BarColumn(), TaskProgressColumn(), TextColumn("[dim]{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=1.0)
@@ -311,8 +309,7 @@ def _build_file(args: argparse.Namespace) -> str:
     if trt.__name__ == "tensorrt" and probe().lacking:
         raise RequestError(f"TensorRT builds only on the GPU that will run it: {probe().lacking}")
     model = find_model(args.model, args.precision)
-    if args.out.exists() and args.out.resolve() == model.path.resolve():
-        raise RequestError(f"--out {args.out} is the model file itself: give another name")
+    check_file(args.out, [model.path], overwrite=True)
     number = args.batch_max or args.batch
     options = BuildOptions((1 if args.batch_max else number, number, number), args.workspace, args.dla)
     built = build_with_bar(trt, model, options)

@@ -23,8 +23,7 @@ from lanes import load_segmenter
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
 from lanes.evaluation import SCORES, Evaluation, as_json, as_table, evaluate, lane_rows, measure, probability_rows, score_rows
-from lanes.files import write_atomically
-from lanes.output.target import check_file
+from lanes.files import check_file, write_atomically
 from lanes.segmenter import Segmenter
 
 __all__ = ["as_table", "evaluate", "main"]

@@ -252,9 +252,8 @@ class TestEndings:
 
     @pytest.mark.parametrize("end", ["close", "discard"])
     def test_nothing_written_leaves_nothing(self, tmp_path: Path, end: str) -> None:
-        sinks = open_outputs(
-            INFO, output=tmp_path / "a" / "b" / "out.mp4", masks=tmp_path / "masks", records=tmp_path / "c" / "records.jsonl"
-        )
+        sinks = open_outputs(INFO, output=tmp_path / "a" / "b" / "out.mp4", masks=tmp_path / "masks")
+        sinks.append(RecordsSink(tmp_path / "c" / "records.jsonl"))
         for sink in sinks:
             getattr(sink, end)()
             getattr(sink, end)()
@@ -481,12 +480,11 @@ class TestRefusals:
         for name in ("out.mp4", "records.jsonl"):
             (tmp_path / name).write_text("mine")
         self.refuse(tmp_path, "--overwrite", output=tmp_path / "out.mp4")
-        self.refuse(tmp_path, "--overwrite", records=tmp_path / "records.jsonl", output=tmp_path / "new" / "out.mp4")
+        with pytest.raises(RequestError, match="--overwrite"):
+            RecordsSink(tmp_path / "records.jsonl")
 
     def test_a_later_refusal_takes_back_the_earlier_outputs(self, tmp_path: Path) -> None:
-        self.refuse(
-            tmp_path, r"\.mp4", records=tmp_path / "r" / "records.jsonl", masks=tmp_path / "m" / "masks", output=tmp_path / "o" / "out.avi"
-        )
+        self.refuse(tmp_path, r"\.mp4", masks=tmp_path / "m" / "masks", output=tmp_path / "o" / "out.avi")
 
     @pytest.mark.parametrize("overwrite", [False, True])
     def test_the_input_itself_by_any_name(self, tmp_path: Path, overwrite: bool) -> None:
@@ -497,16 +495,18 @@ class TestRefusals:
         info = replace(INFO, files=(clip,))
         for place in (clip, link, hard, tmp_path / "x" / ".." / "clip.mp4"):
             (tmp_path / "x").mkdir(exist_ok=True)
-            for kind in ("output", "records"):
-                with pytest.raises(RequestError, match="is the input itself"):
-                    open_outputs(info, **{kind: place}, overwrite=overwrite)
+            with pytest.raises(RequestError, match="is the input itself"):
+                open_outputs(info, output=place, overwrite=overwrite)
+            with pytest.raises(RequestError, match="is the input itself"):
+                RecordsSink(place, info.files, overwrite)
         assert contents(clip).numbers == [0, 1]
 
     def test_folders_and_files_mixed_up(self, tmp_path: Path) -> None:
         (tmp_path / "folder.mp4").mkdir()
         (tmp_path / "file").write_text("mine")
         self.refuse(tmp_path, "is a folder", output=tmp_path / "folder.mp4")
-        self.refuse(tmp_path, "is a folder", records=tmp_path)
+        with pytest.raises(RequestError, match="is a folder"):
+            RecordsSink(tmp_path)
         self.refuse(tmp_path, "is a file", masks=tmp_path / "file")
         self.refuse(tmp_path, "is a file", output=tmp_path / "file" / "out.mp4")
         self.refuse(tmp_path, "is a file", masks=tmp_path / "file" / "masks")
@@ -524,7 +524,7 @@ class TestRefusals:
         self.refuse(tmp_path, "another place|another one", masks=Path("/proc/lanestream"))
 
     def test_two_outputs_in_one_place(self, tmp_path: Path) -> None:
-        self.refuse(tmp_path, "same place", output=tmp_path / "out.mp4", records=tmp_path / "out.mp4")
+        self.refuse(tmp_path, "same place", output=tmp_path / "out.mp4", masks=tmp_path / "out.mp4")
 
     def test_folders_that_hold_images(self, tmp_path: Path) -> None:
         for folder in ("masks", "inputs"):

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from lanes.capture.source import SourceInfo
 from lanes.errors import RequestError
+from lanes.files import check_is_folder
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
-from lanes.output.records import RecordsSink
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_is_folder
 from lanes.output.video import VideoSink
 
 __all__ = ["Result", "Sink", "default_output", "open_outputs"]
@@ -29,7 +28,6 @@ def open_outputs(
     *,
     output: Path | None = None,
     masks: Path | None = None,
-    records: Path | None = None,
     overwrite: bool = False,
 ) -> list[Sink]:
     """The sinks of a request, or a refusal that leaves nothing behind.
@@ -38,18 +36,15 @@ def open_outputs(
         info: of the source; none of its files is written over.
         output: the overlay, a `.mp4`, or a folder if the source is images; None for none.
         masks: folder for the masks; None for none.
-        records: JSON Lines file; None for none.
         overwrite: replace what is there.
 
     Raises:
         RequestError: one of them cannot be written, or two are the same.
     """
-    places = [place.absolute() for place in (output, masks, records) if place is not None]
+    places = [place.absolute() for place in (output, masks) if place is not None]
     if len(set(places)) < len(places):
         raise RequestError(f"{places[0]}: two outputs have the same place; give each its own")
     makers: list[Callable[[], Sink]] = []
-    if records is not None:
-        makers.append(lambda: RecordsSink(records, info.files, overwrite))
     if masks is not None:
         makers.append(lambda: MasksSink(masks, info.files, overwrite))
     if output is not None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.errors import RunError
+from lanes.files import check_folder, make_folder, remove_empty
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_folder, make_folder, remove_empty
 
 # `cv2.IMWRITE_PNG_FILTER` and two of its values by number: OpenCV before 4.12 has no names for them, and passes over what it does not know.
 PNG_FILTER, PNG_FILTER_NONE, PNG_FILTER_UP = 19, 8, 32

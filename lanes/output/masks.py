@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 
+from lanes.files import check_folder, make_folder, remove_empty
 from lanes.output.images import PNG_FILTER, PNG_FILTER_NONE, write_png
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_folder, make_folder, remove_empty
 
 
 class MasksSink(Sink):

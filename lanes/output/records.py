@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from lanes.errors import RunError
+from lanes.files import check_file, make_folder
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_file, make_folder
 
 
 class RecordsSink(Sink):

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lanes.errors import RunError
+from lanes.errors import RequestError, RunError
+from lanes.files import write_atomically
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
@@ -15,11 +16,7 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
     Raises:
         RunError: it cannot be written, as on a full disk.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(report, indent=2) + "\n")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RunError(f"{path}: the report cannot be written ({error.strerror}); free some space or give another place") from error
+        write_atomically(path, json.dumps(report, indent=2) + "\n")
+    except RequestError as error:  # the place was good when the run began
+        raise RunError(f"{error}; free some space or give another place") from None

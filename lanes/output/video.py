@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
 from lanes.capture.source import Colour, SourceInfo
 from lanes.errors import RequestError, RunError
+from lanes.files import check_file, make_folder, remove_empty
 from lanes.frame import Frame
 from lanes.output.mp4 import finish_mp4, whole_fragments
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_file, make_folder, remove_empty
 
 # Encoding shares the processor with inference, so the CPU time of a frame decides. x264's `ultrafast` leaves out two things that give
 # far more than they cost: the deblocking filter (0.7 dB for 6 % more time) and sub-pixel motion (a quarter to a third of the size for
