@@ -29,10 +29,11 @@ from torch import nn
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
 from engines.torch_engine import LaneModel
 from lanes.errors import RequestError, RunError, exit_status
-from lanes.files import write_atomically
+from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.build import build_network
 from lanes.models.unet import EncoderDecoder
+from lanes.numbers import count
 
 OPSET = 17
 IR_VERSION = 8
@@ -40,6 +41,10 @@ IR_VERSION = 8
 
 TOLERANCE = {"fp32": 2, "fp16": 4}
 """Steps of 255 by which the exported graph may differ from the network: rounding, folded weights, and in fp16 their 11 bits."""
+
+OUTLIERS = {"fp32": 0.0, "fp16": 1e-3}
+"""Share of the pixels that may differ by more. Where an edge of paint is steep, fp16 can move it a little: a wrong graph moves far more
+than one pixel in a thousand."""
 
 CHECK_FRAMES = 8
 """Pictures of a folder that an export is checked on."""
@@ -76,6 +81,8 @@ def export_onnx(
     """
     if frames is None:
         frames = _made_up_frames(metadata)
+    if static_batch:  # as many whole batches as show every frame, from the first one again where the last is not full
+        frames = frames[np.arange(-(-len(frames) // static_batch) * static_batch) % len(frames)]
     expected = _probability(network, frames)
     lane_model = LaneModel(network).eval()
     if precision == "fp16":
@@ -100,7 +107,7 @@ def export_onnx(
     proto.ir_version = IR_VERSION
     proto.graph.name = metadata.name
     onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision=precision).to_json()})
-    _check(proto, frames, expected, TOLERANCE[precision], static_batch)
+    _check(proto, frames, expected, precision, static_batch)
     write_atomically(path, proto.SerializeToString())
     return ModelFile.load(path)
 
@@ -191,7 +198,7 @@ def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
         raise RunError(f"the network reaches {most:.0f} in {name}, and fp16 ends at {FP16_MAX}: export it without --fp16")
 
 
-def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], tolerance: int, static_batch: int | None) -> None:
+def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], precision: str, static_batch: int | None) -> None:
     onnx.checker.check_model(proto, full_check=True)
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     if opsets != {"": OPSET}:
@@ -202,11 +209,15 @@ def _check(proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float3
             raise RunError(f"the weights {weight.name} hold NaN or infinity: the training diverged")
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     step = static_batch or len(frames)
-    for start in range(0, len(frames) - step + 1, step):
+    for start in range(0, len(frames), step):
         (given,) = session.run(None, {"frames": frames[start : start + step]})
-        worst = float(np.abs(given - expected[start : start + step]).max())
-        if not worst <= tolerance:
-            raise RunError(f"the exported graph differs from the network by up to {worst:.0f} of 255: nothing was written")
+        off = np.abs(given - expected[start : start + step])
+        beyond = float((off > TOLERANCE[precision]).mean())
+        if beyond > OUTLIERS[precision]:
+            raise RunError(
+                f"the exported graph differs from the network by up to {off.max():.0f} of 255, and by more than {TOLERANCE[precision]} in "
+                f"{100 * beyond:.3g} % of the pixels: nothing was written"
+            )
 
 
 def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
@@ -234,7 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
-    parser.add_argument("--batch", type=int, metavar="N", help="fix the batch to N pictures; default any number")
+    parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N pictures; default any number")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up")
     args = parser.parse_args(arguments)
     return exit_status("engines.export", lambda: _export(args))
@@ -243,6 +254,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _export(args: argparse.Namespace) -> None:
     """Carries out a request. Raises RequestError or RunError."""
     outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
+    for path in outputs.values():
+        check_file(path, [args.checkpoint], overwrite=True)
     network, metadata = load_checkpoint(args.checkpoint)
     frames = _read_frames(args.frames, metadata) if args.frames else None
     files = [

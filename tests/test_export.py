@@ -152,6 +152,17 @@ def test_static_batch_is_fixed_and_no_other_is_taken(network: UNet, tmp_path: Pa
         open_engine(model=file.path)
 
 
+@pytest.mark.parametrize("batch", [3, 7])
+def test_a_fixed_batch_is_checked_however_large(batch: int, network: UNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four pictures fill no batch of seven, and one of three only with a rest."""
+    frames = np.zeros((4, 64, 96, 3), np.uint8)
+    frames[3] = np.random.default_rng(6).integers(0, 256, frames[3].shape)
+    monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
+    with pytest.raises(RunError, match="differs from the network"):
+        export_onnx(network, metadata_of(network), tmp_path / "m.onnx", static_batch=batch, frames=frames)
+    assert not list(tmp_path.iterdir())
+
+
 def test_input_size_that_the_network_cannot_take_is_refused(network: UNet, tmp_path: Path) -> None:
     wrong = dataclasses.replace(metadata_of(network), transform=FrameTransform(100, 64))
     with pytest.raises(RequestError, match="does not fit the input size in its metadata"):
@@ -168,12 +179,15 @@ def test_diverged_weights_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_calculates_something_else_is_not_written(network: UNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_file_that_calculates_something_else_is_not_written(
+    precision: str, network: UNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "m.onnx"
     target.write_bytes(b"an older model")
     monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
     with pytest.raises(RunError, match="differs from the network by up to"):
-        export_onnx(network, metadata_of(network), target)
+        export_onnx(network, metadata_of(network), target, precision=precision)
     assert target.read_bytes() == b"an older model"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -226,7 +240,21 @@ def test_command_refuses_what_is_no_checkpoint_in_one_line(network: UNet, tmp_pa
 def test_command_says_where_it_cannot_write(network: UNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = save_checkpoint(tmp_path / "small.pt", network)
     assert main([str(checkpoint), "--out", str(checkpoint / "m.onnx")]) == 2
-    assert "cannot write" in capsys.readouterr().err
+    assert "is a file, not a folder" in capsys.readouterr().err
+    assert main([str(checkpoint), "--out", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--out", "a.onnx"], ["--out", "a.b", "--fp16"]])
+def test_command_does_not_write_over_its_checkpoint(
+    options: list[str], network: UNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "a.fp16.onnx" if "--fp16" in options else "a.onnx"
+    before = save_checkpoint(tmp_path / name, network).read_bytes()
+    assert main([name, *options]) == 2
+    assert "is the input itself" in capsys.readouterr().err
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, before)]
 
 
 def test_checkpoint_comes_back(network: UNet, tmp_path: Path) -> None:
