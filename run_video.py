@@ -27,13 +27,13 @@ from lanes.capture import open_sources
 from lanes.capture.source import Source
 from lanes.console import OneLineHandler, ProgressBar, latency_table, summary_line
 from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
+from lanes.files import check_file, check_is_folder
 from lanes.latency import LatencyLog
 from lanes.numbers import count, probability
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
 from lanes.output.report import write_report
 from lanes.output.sink import Result, Sink
-from lanes.output.target import check_file, check_is_folder
 from lanes.pipeline import Pipeline
 from lanes.segmenter import Segmenter
 
@@ -105,10 +105,11 @@ class Run:
         self.threshold = segmenter.threshold if args.threshold is None else round(255 * args.threshold)
         self.log = LatencyLog()
         self.corrupt = 0
+        self.live = args.live
         self.names: list[str] = []
         self.places: set[Path] = set()
         self.interrupted = False
-        self.failed = False
+        self.failures: list[RequestError | RunError] = []
 
     def process(self, source: Source, records: Sequence[Sink]) -> None:
         """One source into its outputs. Of several videos, one that fails is named, and the next one follows.
@@ -117,6 +118,7 @@ class Run:
             RequestError, RunError: the only source cannot be processed, or not to its end.
         """
         self.names.append(source.info.name)
+        self.live = self.live or source.info.live
         try:
             with source, ExitStack() as sinks:
                 output, still = self._output_of(source)
@@ -124,17 +126,18 @@ class Run:
                 if masks and self.several:
                     masks = self._unclaimed(masks / Path(source.info.name).stem)
                 for path in filter(None, (self.args.records, self.args.report, still)):
-                    check_file(path, source.info.files, overwrite=path is not still)
+                    check_file(path, source.info.files, overwrite=True)
                 opened = open_outputs(source.info, output=output, masks=masks, overwrite=self.args.overwrite)
                 for sink in opened:
                     sinks.enter_context(sink)
                 self._stream(source, [*records, *opened], output, still)
-            if output is not None:
-                self.console.print(f"overlay: {output}" + (f", still: {still}" if still else ""), highlight=False, soft_wrap=True)
+            written = [f"{kind}: {path}" for kind, path in (("overlay", output), ("still", still)) if path is not None and path.exists()]
+            if written:
+                self.console.print(", ".join(written), highlight=False, soft_wrap=True)
         except (RequestError, RunError) as error:
             if not self.several:
                 raise
-            self.failed = True
+            self.failures.append(error)
             say(error)
 
     def _stream(self, source: Source, sinks: Sequence[Sink], output: Path | None, still: Path | None) -> None:
@@ -161,8 +164,9 @@ class Run:
         if output is None and self.args.source is None:
             path = default_output(info)
             for number in itertools.count(2):
-                if not path.exists():
-                    return path, path.with_suffix(".png")
+                still = path.with_suffix(".png")
+                if self.args.overwrite or not (path.exists() or still.exists()):
+                    return path, still
                 path = path.with_name(f"{Path(info.name).stem}_lanes-{number}.mp4")
         if output is None:
             return self._unclaimed(default_output(info)), None
@@ -190,7 +194,7 @@ class Run:
             "device": engine.device,
             "version": engine.version,
         }
-        source = {"name": self.names[0] if len(self.names) == 1 else str(self.args.source), "files": self.names, "live": self.args.live}
+        source = {"name": self.names[0] if len(self.names) == 1 else str(self.args.source), "files": self.names, "live": self.live}
         report = self.log.report(corrupt=self.corrupt, engine=facts, source=source)
         self.console.print(latency_table(report))
         self.console.print(summary_line(report), highlight=False, soft_wrap=True)
@@ -242,7 +246,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if work.interrupted:
         say(f"interrupted after {len(work.log)} frames; what was finished is kept")
         return INTERRUPTED
-    return int(work.failed or sources.passed_over > 0)
+    refused = sources.passed_over + sum(isinstance(failure, RequestError) for failure in work.failures)
+    if refused == len(sources):
+        return 2
+    return int(bool(work.failures) or sources.passed_over > 0)
 
 
 def check_places(args: argparse.Namespace) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +28,6 @@ from lanes.frame import Frame
 from tests.media import Clip, contents, damaged, number_of, numbered, sound_only, truncated
 
 UNEVEN = [0, 33, 66, 101, 140, 200, 300, 333, 400, 480]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves a folder without a line on stderr for each request."""
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address at which an HTTP server on this machine serves it."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def write_images(folder: Path, count: int = 5) -> Path:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -84,6 +85,16 @@ def test_several_videos_each_get_a_file_of_their_own(tmp_path: Path) -> None:
     assert count_frames(tmp_path / "out/two_lanes.mp4") == 7
     assert len(list((tmp_path / "masks/two").iterdir())) == 7
     assert [json.loads(line)["source"] for line in records.read_text().splitlines()] == ["one.mp4"] * 5 + ["two.mp4"] * 7
+
+
+def test_when_not_one_of_several_videos_can_be_used_the_request_was_wrong(tmp_path: Path) -> None:
+    (tmp_path / "drives").mkdir()
+    for name in ("one", "two"):
+        Clip(frames=2).write(tmp_path / "drives" / f"{name}.mp4")
+    again = ("--source", tmp_path / "drives", "--output", tmp_path / "out")
+    assert [run(*again), run(*again)] == [0, 2], "all outputs exist by then"
+    (tmp_path / "out/two_lanes.mp4").unlink()
+    assert run(*again) == 1
 
 
 def test_videos_of_one_name_are_kept_apart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -294,6 +305,35 @@ def test_the_demo_needs_no_argument_and_never_overwrites(tmp_path: Path) -> None
         subprocess.run([sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, check=True, capture_output=True, timeout=300)
         assert count_frames(tmp_path / f"outputs/{made}.mp4") == count_frames(ROOT / "lanes/demo.mp4")
         assert cv2.imread(str(tmp_path / f"outputs/{made}.png")) is not None
+
+
+def test_a_demo_goes_where_neither_its_video_nor_its_still_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs/demo_lanes.png").write_text("mine")
+    assert run("--limit", 2) == 0
+    assert (tmp_path / "outputs/demo_lanes.png").read_text() == "mine"
+    assert count_frames(tmp_path / "outputs/demo_lanes-2.mp4") == 2
+    assert run("--limit", 3, "--overwrite") == 0
+    assert count_frames(tmp_path / "outputs/demo_lanes.mp4") == 3
+    assert cv2.imread(str(tmp_path / "outputs/demo_lanes.png")) is not None
+
+
+def test_a_rate_that_no_container_can_count_is_taken_to_the_nearest_it_can(tmp_path: Path) -> None:
+    source = "synthetic://demo?width=64&height=48&seconds=0.2&fps=29.97002997"
+    assert run("--source", source, "--output", tmp_path / "o.mp4") == 0
+    with av.open(str(tmp_path / "o.mp4")) as video:
+        assert video.streams.video[0].average_rate == Fraction(30000, 1001)
+
+
+def test_the_report_says_whether_the_source_was_live(served: tuple[Path, str], tmp_path: Path) -> None:
+    folder, address = served
+    Clip(frames=25).write(folder / "drive.mp4")
+    sources = {"stream": (f"{address}/drive.mp4",), "file": (folder / "drive.mp4",), "paced": (folder / "drive.mp4", "--live")}
+    for name, source in sources.items():
+        run("--source", *source, "--output", "none", "--limit", 3, "--report", tmp_path / f"{name}.json")
+    told = {name: json.loads((tmp_path / f"{name}.json").read_text())["source"]["live"] for name in sources}
+    assert told == {"stream": True, "file": False, "paced": True}
 
 
 def test_without_a_source_the_demo_clip_is_taken_with_whatever_else_is_asked(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ _OPTIONS: dict[str, tuple[Fraction, Fraction | int, Fraction | int]] = {
 }
 _WHOLE = {"width", "height", "seed"}
 
+# Containers count time in 32 bits: 29.97002997 frames a second are 30000/1001.
+_FINEST = 65535
+
 
 class SyntheticRoad(Source):
     """A rendered drive. The same address gives the same pixels.
@@ -43,7 +46,7 @@ class SyntheticRoad(Source):
             raise RequestError(f"{address}: there is no such scene; give synthetic://demo or synthetic://random")
         options = _options(address, parts.query)
         width, height, seed = (int(options[key]) for key in ("width", "height", "seed"))
-        self._rate = options["fps"]
+        self._rate = options["fps"].limit_denominator(_FINEST)
         self._count = max(1, round(options["seconds"] * self._rate))
         scene = replace(Scene.demo(), seed=seed) if kind == "demo" else Scene.random(np.random.default_rng(seed))
         self._renderer = RoadRenderer(scene, width, height)
