@@ -191,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out a request. Raises RequestError or RunError."""
-    check_request(args.json, None, rounds=args.rounds)
+    check_request(args.json, None, rounds=args.rounds, frames=args.frames)
     result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
     Console(width=100).print(table(result))
     if args.json:

@@ -71,22 +71,6 @@ def load_result(path: Path) -> Result:
     return result
 
 
-def find_results(folder: Path) -> list[tuple[Path, Result]]:
-    """Every result in a folder and those in it, by path; JSON files that are something else are passed over.
-
-    Raises RequestError when there is no such folder.
-    """
-    if not folder.is_dir():
-        raise RequestError(f"{folder} is no folder")
-    found = []
-    for path in sorted(folder.rglob("*.json")):
-        try:
-            found.append((path, load_result(path)))
-        except RequestError:
-            continue
-    return found
-
-
 def commit_of_checkout() -> str | None:
     """`git describe` of the checkout this file is in, `-dirty` when files in it were changed; None outside a checkout."""
     root = Path(__file__).resolve().parents[1]

@@ -33,7 +33,7 @@ from benchmarks.request import check_request, tell_rest
 from benchmarks.results import new_result, write_result
 from calibration.frames import spread_by_source
 from engines.choose import PRECISIONS
-from engines.model_file import bundled_models
+from engines.model_file import bundled_models, is_path
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame, read_image
 from lanes.data.open import list_frames
@@ -67,7 +67,8 @@ def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
 
 def take_turn(combination: Combination, picture: Path, runs: int) -> dict[str, Any]:
     """A turn in a fresh process: what `benchmarks.alone.run_alone` returns. Raises RequestError when it fails, with its reason."""
-    words = [combination.model, combination.engine, combination.precision, str(picture.resolve()), str(runs)]
+    model = str(Path(combination.model).resolve()) if is_path(combination.model) else combination.model
+    words = [model, combination.engine, combination.precision, str(picture.resolve()), str(runs)]
     ended = subprocess.run([sys.executable, "-m", "benchmarks.alone", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or ["it said nothing"]

@@ -87,7 +87,7 @@ class Judge:
         self._console = console
         self.threshold = round(255 * model.metadata.threshold)
         self._transform = model.metadata.transform
-        with open_engine(precision="fp32", model=model.path, batch=model.batch or 1) as engine:
+        with open_on_cpu("fp32", model) as engine:
             self.maps = run_engine(engine, samples, console, "judging fp32")
         self.reference = self._score(self.maps)
         if not (self.maps > self.threshold).any():
@@ -97,8 +97,7 @@ class Judge:
 
     def score(self, path: Path, what: str) -> tuple[Score, Maps]:
         """Runs an int8 model file; `what` it is called in progress. Returns its score, and its maps, (N, H, W) uint8."""
-        file = ModelFile.load(path)
-        with open_engine(precision="int8", model=path, batch=file.batch or 1) as engine:
+        with open_on_cpu("int8", ModelFile.load(path)) as engine:
             maps = run_engine(engine, self.samples, self._console, f"judging {what}")
         return self._score(maps), maps
 
@@ -143,6 +142,12 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks, 1 where both are empty."""
     either = int(np.count_nonzero(one | other))
     return int(np.count_nonzero(one & other)) / either if either else 1.0
+
+
+def open_on_cpu(precision: str, file: ModelFile) -> Engine:
+    """The engine to judge with: TensorRT would spend minutes on building each of fifty candidates, to run a few frames."""
+    name = next((name for name, library in LIBRARIES.items() if find_spec(library)), "onnx")
+    return open_engine(name, precision, file.path, batch=file.batch or 1)
 
 
 def run_engine(engine: Engine, samples: Sequence[Sample], console: Console | None = None, what: str = "") -> Maps:

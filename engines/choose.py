@@ -82,6 +82,8 @@ def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, thr
         file = find_model(model, precision)
     elif is_path(model):
         file = ModelFile.load(Path(model))
+        if file.precision == "fp16" and "fp16" not in kind.precisions():
+            file = file.as_fp32()
     else:
         bundled = bundled_models().get(str(model), {})
         file = find_model(model, next((p for p in kind.precisions() if FILE_PRECISION[p] in bundled), "fp32"))

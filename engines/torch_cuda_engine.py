@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from engines.engine import Engine, Pictures, UnavailableError
 from engines.torch_engine import load_lane_model
@@ -18,8 +19,15 @@ class TorchCudaEngine(Engine):
     version = torch.__version__
 
     def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
+        network = load_lane_model(self.model)
+        try:
+            self._record(network)
+        except RuntimeError as error:  # no memory left, or a card too old for this build
+            raise UnavailableError(f"torch cannot run {self.model.path} on the GPU ({str(error).strip().splitlines()[0]})") from None
+
+    def _record(self, network: nn.Module) -> None:
         self.device = torch.cuda.get_device_name(0)
-        network = load_lane_model(self.model).to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.precision == "fp16":
             network.half()
         self._host_input = torch.zeros(self._shape, dtype=torch.uint8, pin_memory=True)

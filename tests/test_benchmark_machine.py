@@ -22,7 +22,7 @@ from benchmarks.machine import (
     read_rails,
     watch_machine,
 )
-from benchmarks.results import COMMON, SCHEMA, find_results, load_result, new_result, write_result
+from benchmarks.results import COMMON, SCHEMA, load_result, new_result, write_result
 from lanes.errors import RequestError
 
 # Lines as tegrastats prints them, board by board.
@@ -243,16 +243,3 @@ def test_what_is_no_result_is_refused_in_words(tmp_path: Path, content: bytes | 
         path.write_bytes(content)
     with pytest.raises(RequestError, match=word):
         load_result(path)
-
-
-def test_results_are_found_among_other_files(tmp_path: Path) -> None:
-    with watch_machine(tmp_path) as watch:
-        pass
-    result = new_result("latency", "", watch)
-    for name in ("b", "a", "deeper/c"):
-        write_result(tmp_path / f"{name}.json", result | {"name": name})
-    (tmp_path / "other.json").write_text("{}")
-    (tmp_path / "broken.json").write_text("{")
-    assert [result["name"] for _, result in find_results(tmp_path)] == ["a", "b", "deeper/c"]
-    with pytest.raises(RequestError, match="no folder"):
-        find_results(tmp_path / "a.json")

@@ -17,7 +17,7 @@ from benchmarks.compare import CONFIDENCE, LEAST_MS, LEAST_SHARE, conclusion, ju
 from benchmarks.layers import Layer
 from benchmarks.machine import Watch
 from benchmarks.report import main
-from benchmarks.results import find_results, load_result, new_result, write_result
+from benchmarks.results import load_result, new_result, write_result
 from benchmarks.roofs import Roofs
 from lanes.page import table
 
@@ -276,6 +276,8 @@ def test_the_index_shows_the_range_of_rounds_beside_a_ratio(tmp_path: Path) -> N
 
 
 def test_every_committed_result_has_its_picture() -> None:
-    for path, result in find_results(Path(__file__).resolve().parents[1] / "benchmarks" / "results"):
+    results, broken = report.read_folders([Path(__file__).resolve().parents[1] / "benchmarks" / "results"])
+    assert not broken
+    for path, result in results:
         assert result["kind"] in report.SECTIONS, f"no picture of {path.name}"
         assert any("<table" in part or "<svg" in part for part in report.SECTIONS[result["kind"]](result))

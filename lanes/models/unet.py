@@ -102,7 +102,7 @@ class UNet(EncoderDecoder):
 
     Args:
         widths: channels at each resolution, finest first; its length less one is the depth (how often the maps are halved).
-            `UNet.of(width=16, depth=4)` gives the usual doubling.
+            (16, 32, 64, 128, 256) is the usual doubling.
         convolutions: 3x3 convolutions in a block of the encoder.
         decoder_convolutions: the same in the decoder; one is enough where time counts.
         stem_stride: 1 for the paper's full-resolution first level, 2 for the strided stem.
@@ -139,11 +139,6 @@ class UNet(EncoderDecoder):
         self.first = ConvBlock(widths[0], widths[0], convolutions - 1)
         self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in pairwise(widths))
         self._make_decoder(widths, widths[:-1], decoder_convolutions, outputs)
-
-    @classmethod
-    def of(cls, width: int = 16, depth: int = 4) -> UNet:
-        """The plain U-Net: `width` channels at full resolution, doubled at each of `depth` halvings."""
-        return cls([width * 2**level for level in range(depth + 1)])
 
     def encode(self, pictures: Tensor) -> list[Tensor]:
         maps = [self.first(self.stem(pictures))]
