@@ -52,8 +52,10 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
         RequestError, RunError: the training, the export or the evaluation do.
     """
     folder = args.out / source
-    # What is passed on comes first, so that it cannot stand for what is scored.
-    checkpoint = train.train(train.parse([*passed_on, "--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume"]))
+    # What is passed on comes first, so that it cannot stand for what is scored. Lightning starts the program once for each further GPU,
+    # and what follows the training is to be done once.
+    asked = ["--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume", "--devices", "1"]
+    checkpoint = train.train(train.parse([*passed_on, *asked]))
     model = export_onnx(*load_checkpoint(checkpoint), folder / "model.onnx")
     found: dict[str, Scores] = {}
     with load_segmenter(str(model.path)) as segmenter:

@@ -94,7 +94,8 @@ def score_tusimple(
     The benchmark's own ways are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is right; of
     five lanes or more, one missed is forgiven and the worst left out, though the rest is divided by 4, as what is missed is, so that six
     lanes can give more than 1; `false` counts true lanes found rather than the predictions that found them, so that it can fall below 0;
-    and three predictions too many make the whole frame wrong, with nothing false and all missed.
+    and three predictions too many make the whole frame wrong, with nothing false and all missed. One is not: a true lane is one line from
+    its first point to its last, where the benchmark would count rows that a label leaves out in between as without lane.
 
     Args:
         predicted, truth: the lanes.

@@ -39,7 +39,7 @@ from lanes.data.dataset import MEMORY, SYNTHETIC, Batch, Samples, TrainingStream
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
-from lanes.files import write_atomically
+from lanes.files import make_folder, write_atomically
 from lanes.models import NETWORKS
 from lanes.models.build import build_network
 from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE
@@ -47,7 +47,6 @@ from lanes.models.pretrained import PretrainedUNet
 from lanes.models.unet import EncoderDecoder
 from lanes.models.widen import widen
 from lanes.numbers import count, natural, positive
-from lanes.output.target import make_folder
 from lanes.training_curves import Curves
 from lanes.transform import FrameTransform
 
@@ -181,9 +180,10 @@ def train(args: argparse.Namespace) -> Path:
     shape = NETWORKS[args.network]
     transform = FrameTransform(*(args.size or shape.size))
     frames = list_frames(args.data, "train")
-    if args.leave_out and args.leave_out not in {frame.source for frame in frames}:
-        has = ", ".join(dict.fromkeys(frame.source for frame in frames)) or "none to train on"
-        raise RequestError(f"--leave-out {args.leave_out}: {args.data} has no such source to train on, but {has}")
+    if args.leave_out:
+        sources = dict.fromkeys(frame.source for frame in list_frames(args.data))
+        if args.leave_out not in sources:
+            raise RequestError(f"--leave-out {args.leave_out}: {args.data} has no such source, but {', '.join(sources)}")
     frames = [frame for frame in frames if frame.source != args.leave_out]
     if not frames:
         raise RequestError(f"{args.data} has no frames to train on")
@@ -202,8 +202,11 @@ def train(args: argparse.Namespace) -> Path:
         "licences": list(dict.fromkeys(frame.licence for frame in frames)),
     }
     module = LaneTraining(shape.config, args.learning_rate, args.steps, looks, metadata)
-    check_crop(args.crop, module.network)
+    check_size("crop", args.crop, module.network)
+    check_size("size", (transform.width, transform.height), module.network)
     _give_first_weights(module.network, metadata, args.weights, begun=unfinished is not None)  # before minutes of reading frames
+    if unfinished is not None:
+        _check_same_run(args.out, unfinished, module)
     trainer = _trainer(args, best=bool(held_back))
     make_folder(args.out)
     checkpoint: Path = args.out / f"{args.network}.pt"
@@ -217,6 +220,10 @@ def train(args: argparse.Namespace) -> Path:
         try:
             with denormals_as_zero():
                 trainer.fit(module, *loaders, ckpt_path=args.out / LAST if unfinished else None)
+        except SystemExit as ended:  # Lightning's answer to Ctrl-C
+            if isinstance(ended.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
         except RequestError as error:  # a worker's comes with its traceback before it
             raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
     if trainer.is_global_zero:
@@ -288,13 +295,40 @@ def _run_in(out: Path, resume: bool) -> dict[str, Any] | None:
         if not resume:
             raise RequestError(f"{out} holds a run already: --resume goes on with it, another --out begins anew")
         checkpoint: dict[str, Any] = torch.load(last, map_location="cpu", weights_only=True)
-        if not {"global_step", "state_dict"} <= checkpoint.keys():
+        if not {"global_step", "state_dict", "network", "metadata"} <= checkpoint.keys():
             raise ValueError
     except OSError as error:
         raise RequestError(f"cannot use {out}: {error.strerror}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, AttributeError, KeyError, RuntimeError):
         raise RequestError(f"{last} is damaged: give another --out, with --weights {out / 'best.ckpt'} if that is whole") from None
     return checkpoint
+
+
+def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraining) -> None:
+    """Raises RequestError when a run is to be resumed as another one: its model file would say what is not true of it."""
+    began, asked = unfinished["metadata"], module.metadata
+    changed = [
+        option
+        for option, same in (
+            ("--network", unfinished["network"] == module.network.config),
+            ("--size", began["transform"] == asked["transform"]),
+            ("--data, --weights or --leave-out", began["training_data"] == asked["training_data"]),
+        )
+        if not same
+    ]
+    if changed:
+        raise RequestError(f"{out} holds a run of another request: give the same {', '.join(changed)} as before, or another --out")
+
+
+class _LastStep(Callback):
+    """Keeps the very last step, which the interval between checkpoints seldom meets: a finished run that is resumed has nothing to do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.global_step == trainer.max_steps:
+            trainer.save_checkpoint(self.path)
 
 
 def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
@@ -307,8 +341,11 @@ def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
         save_top_k=1,
         enable_version_counter=False,
     )
+    # Until the average begins, Lightning looks at and keeps the network as it was before the first step.
+    begin = min(args.steps // 10, args.val_every - 1, CHECKPOINT_EVERY - 1)
     callbacks: list[Callback] = [
-        EMAWeightAveraging(decay=0.998, update_starting_at_step=args.steps // 10),
+        EMAWeightAveraging(decay=0.998, update_starting_at_step=begin),
+        _LastStep(args.out / LAST),  # when the average has it
         every,
         TQDMProgressBar(refresh_rate=20),
         Curves(),
@@ -341,10 +378,10 @@ def shares(sources: Collection[str]) -> dict[str, float]:
     return {source: share * real / sum(given.values()) for source, share in given.items()} | {SYNTHETIC: MIX[SYNTHETIC]}
 
 
-def check_crop(crop: Sequence[int], network: EncoderDecoder) -> None:
+def check_size(option: str, size: Sequence[int], network: EncoderDecoder) -> None:
     """Raises RequestError when the network cannot take pictures of this width and height."""
-    if any(side % network.divisor for side in crop):
-        raise RequestError(f"--crop {crop[0]} {crop[1]}: give multiples of {network.divisor}")
+    if any(side % network.divisor for side in size):
+        raise RequestError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
 
 
 def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]]:

@@ -37,7 +37,7 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
         with log.open(newline="") as file:
             rows = list(csv.DictReader(file))
         rows = [row for row in rows if (row.get("step") or "").isdecimal()]  # a kill may leave half a line
-        start = min((float(row["step"]) for row in rows), default=math.inf)
+        start = float(rows[0]["step"]) if rows else math.inf
         for name, values in points.items():
             points[name] = {step: value for step, value in values.items() if step < start}
         for row in rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from lanes.models import Network  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
-from lanes.train import MIX, SYNTHETIC, lane_loss, parse, shares, train  # noqa: E402
+from lanes.train import MIX, SYNTHETIC, LaneTraining, lane_loss, parse, shares, train  # noqa: E402
 from lanes.training_curves import draw_curves  # noqa: E402
 from lanes.transform import FrameTransform  # noqa: E402
 
@@ -160,12 +161,59 @@ def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 def test_a_finished_run_that_is_resumed_keeps_its_average(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is the average over the steps; the last step's own weights are in the checkpoint too, and are others."""
     monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 2)
+    tiny[tiny.index("--steps") + 1] = "5"
     checkpoint = train(parse([*tiny, "--learning-rate", "0.1"]))
     kept = weights_of(checkpoint)
     last_step = torch.load(checkpoint.parent / "last.ckpt", weights_only=True)["current_model_state"]
     assert not torch.equal(kept["stem.0.weight"], last_step["network.stem.0.weight"])
     resumed = weights_of(train(parse([*tiny, "--learning-rate", "0.1", "--resume"])))
     assert all(torch.equal(resumed[name], value) for name, value in kept.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "which"),
+    [
+        (["--size", "64", "64"], "--size"),
+        (["--leave-out", "south"], "--data, --weights or --leave-out"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another_one(tiny: list[str], tmp_path: Path, options: list[str], which: str) -> None:
+    before = train(parse(tiny)).read_bytes()
+    with pytest.raises(RequestError, match=f"of another request: give the same {which} as before"):
+        train(parse([*tiny, *options, "--resume"]))
+    assert (tmp_path / "run/unet.pt").read_bytes() == before
+
+
+def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long run the average begins late; before that Lightning shows the network as it was made."""
+    monkeypatch.setattr("lanes.train.CHECKPOINT_EVERY", 4)
+    tiny[tiny.index("--steps") + 1] = "100"
+    tiny[tiny.index("--val-every") + 1] = "4"
+    looks: dict[int, torch.Tensor] = {}
+
+    def look(module: LaneTraining, *_: object) -> None:
+        looks[module.global_step] = module.network.stem[0].weight.clone()
+        if len(looks) == 2:
+            raise RequestError("seen enough")
+
+    monkeypatch.setattr(LaneTraining, "validation_step", look)
+    with pytest.raises(RequestError, match="seen enough"):
+        train(parse([*tiny, "--learning-rate", "0.1"]))
+    assert not torch.equal(*looks.values())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_an_interrupted_run_says_so(rendered_sources: Path, tmp_path: Path) -> None:
+    few = ["--crop", "64", "64", "--size", "64", "64", "--batch", "1", "--workers", "0", "--network", "unet"]
+    command = [sys.executable, "-m", "lanes.train", "--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    assert any("Epoch 0" in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    said = process.stdout.read()
+    assert process.wait(60) == 130, said
+    assert "lanes.train: interrupted" in said.splitlines()
+    assert "Traceback" not in said
 
 
 def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +265,8 @@ def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--leave-out", "nort"], "no such source to train on, but north, south"),
+        (["--leave-out", "nort"], "no such source, but north, south"),
+        (["--size", "100", "64"], "--size 100 64: give multiples of"),
         (["--crop", "64", "70"], "--crop 64 70: give multiples of"),
         (["--accelerator", "gpu", "--devices", "64"], "."),
         (["--out", "/proc/version"], "cannot use /proc/version"),
@@ -250,6 +299,18 @@ def test_curves_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path)
     log.write_text("epoch,step,train_loss\n0,19,0.5\n0,39,0.4\n0,5")
     draw_curves([log], tmp_path / "curves.svg")
     assert "Loss" in (tmp_path / "curves.svg").read_text()
+
+
+def test_half_a_line_of_a_resumed_run_takes_nothing_from_what_came_before(tmp_path: Path) -> None:
+    header = "epoch,step,train_loss\n"
+    logs = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    logs[0].write_text(header + "".join(f"0,{step},0.{step}\n" for step in range(100, 400, 20)))
+    segments = []
+    for end in ("", "0,4"):
+        logs[1].write_text(header + "0,400,0.4\n0,420,0.3\n" + end)
+        draw_curves(logs, tmp_path / "curves.svg")
+        segments.append((tmp_path / "curves.svg").read_text().count("\nL "))
+    assert segments[0] == segments[1] > len(range(100, 400, 20))
 
 
 @pytest.mark.slow

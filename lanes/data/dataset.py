@@ -26,7 +26,7 @@ BONNETS = 0.15
 """Share of the training examples that are given the bonnet of another car."""
 
 RECOLOURED = 0.25
-"""Share of the training examples that take on the colours of a frame of any other source."""
+"""Share of the training examples that take on the colours of another frame, of any source."""
 
 LONGEST_SIDE = 960
 """Frames are kept no larger than this, pixels: about 2.5 MB each with what their labels teach."""

@@ -2,7 +2,8 @@
 
 A lane label means one of four things, and a loss or a metric that takes one for another is wrong about real roads.
 `supervise` turns a label of any definition into the one question this project asks, "is this pixel lane paint?", with a
-weight of 0 wherever the label does not know.
+weight of 0 wherever the label does not know. That an ego label knows nothing of lines beyond its lane is not in the label: its data set
+says where they may be, in `ignore`, or they are taught as road.
 """
 
 from __future__ import annotations
