@@ -308,7 +308,7 @@ def test_command_writes_the_plan(models: dict[str, ModelFile], tmp_path: Path, c
         (["--model", "nonesuch", "--out", "a.plan"], "no model is called 'nonesuch'"),
         (["--model", "{int8}", "--precision", "fp16", "--out", "a.plan"], "is an int8 model and cannot run as fp16"),
         (["--model", "{fp32}", "--precision", "fp32", "--out", "{fp32}"], "is the input itself"),
-        (["--model", "{fp32}", "--precision", "fp32", "--out", "{fp32}/a.plan"], "cannot write"),
+        (["--model", "{fp32}", "--precision", "fp32", "--out", "{fp32}/a.plan"], "is a file, not a folder"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(
