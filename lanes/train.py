@@ -217,20 +217,27 @@ def train(args: argparse.Namespace) -> Path:
         # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
         seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
         loaders = _loaders(args, grouped, held_back, transform, seed)
-        try:
-            with denormals_as_zero():
-                trainer.fit(module, *loaders, ckpt_path=args.out / LAST if unfinished else None)
-        except SystemExit as ended:  # Lightning's answer to Ctrl-C
-            if isinstance(ended.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-        except RequestError as error:  # a worker's comes with its traceback before it
-            raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
+        _fit(trainer, module, loaders, args.out / LAST if unfinished else None)
     if trainer.is_global_zero:
         written = io.BytesIO()
         torch.save({"network": module.network.config, "state_dict": module.network.state_dict(), "metadata": metadata}, written)
         write_atomically(checkpoint, written.getvalue())
     return checkpoint
+
+
+def _fit(
+    trainer: lightning.Trainer, module: LaneTraining, loaders: tuple[DataLoader[Batch], list[DataLoader[Batch]]], checkpoint: Path | None
+) -> None:
+    """Lightning's `fit`, its ways of ending made this project's. Raises RequestError when a frame cannot be read."""
+    try:
+        with denormals_as_zero():
+            trainer.fit(module, *loaders, ckpt_path=checkpoint)
+    except SystemExit as ended:  # Lightning's answer to Ctrl-C
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    except RequestError as error:  # a worker's comes with its traceback before it
+        raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
 
 
 def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
