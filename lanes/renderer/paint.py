@@ -18,6 +18,8 @@ GHOST = 0.2
 """What is left where slightly worn paint has gone."""
 SLIMMEST = 0.3
 """A line narrower than this share of a pixel is too thin to be labelled."""
+MERGED = 0.1
+"""Least share of a pixel's ground, along a dashed line, that dashes cover before anyone could take it for part of one. From half on it is."""
 VISIBLE = 0.025
 """Least contrast between paint and road in the finished picture, of the full range, at which paint is labelled."""
 FAINTEST = 0.3
@@ -30,14 +32,15 @@ class Stroke:
 
     Attributes:
         index: (n,) into the flattened ground view. cover: (n,) float32, share of the pixel that is this paint.
-        core: (n,) bool, the pixels that are this stroke by position; worn: (n,) bool, those of them that are hardly painted any more.
+        core: (n,) bool, the pixels that are this stroke by position. doubtful: (n,) bool, where the paint is hardly there any more, a line
+            too thin for a pixel to show it, or most of a pixel gap.
         colour: BGR. contrast: (n,) float32, by how much the paint changed what is displayed there, 0 to 1; known once it is laid and lit.
     """
 
     index: NDArray[np.int64]
     cover: FLOAT
     core: NDArray[np.bool_]
-    worn: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
     colour: tuple[float, float, float]
     contrast: FLOAT
 
@@ -88,12 +91,14 @@ def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> li
             pixel, depth = across[index], along[index]
             inside = np.float32(line.width / 2) - reach[index]
             cover = np.minimum(inside / pixel, np.minimum(1, line.width / pixel))
-            core = (inside >= np.minimum(pixel * np.float32(0.5), np.float32(line.width / 2))) & (line.width >= SLIMMEST * pixel)
+            core = inside >= np.minimum(pixel * np.float32(0.5), np.float32(line.width / 2))
+            doubtful = line.width < SLIMMEST * pixel
             if gap:
                 period = dash + gap
                 share = _pulse_train(s[index] + np.float32((travelled - line.phase) % period), depth, dash, gap)
                 cover *= share
-                core &= share >= 0.5
+                core &= share >= MERGED
+                doubtful |= share < 0.5
             # From afar the holes in worn paint blend into a paler line.
             softness = np.float32(0.3) + depth * np.float32(1.5)
             opacity = (
@@ -101,7 +106,8 @@ def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> li
                 if line.wear
                 else np.ones_like(cover)
             )
-            found.append(Stroke(index, cover * opacity, core, core & (opacity < FAINTEST), line.colour, np.zeros_like(cover)))
+            doubtful |= opacity < FAINTEST
+            found.append(Stroke(index, cover * opacity, core, doubtful, line.colour, np.zeros_like(cover)))
     return found
 
 
@@ -116,7 +122,7 @@ def lay(stroke: Stroke, albedo: FLOAT) -> None:
 
 def label(stroke: Stroke, gain: float, paint: Image, doubtful: Image) -> None:
     """Mark a stroke's pixels in `paint` where it can be told from the ground, else in `doubtful`; both are flattened ground views."""
-    faint = stroke.worn | (stroke.contrast * np.float32(gain) < VISIBLE)
+    faint = stroke.doubtful | (stroke.contrast * np.float32(gain) < VISIBLE)
     paint[stroke.index[stroke.core & ~faint]] = 255
     doubtful[stroke.index[stroke.core & faint]] = 255
 
