@@ -88,9 +88,9 @@ def _lines(rng: Rng, setting: str) -> tuple[tuple[Line, ...], int, bool]:
     wear = float(rng.choice([0.0, rng.uniform(0, 0.35), rng.uniform(0.3, 0.55)], p=[0.4, 0.42, 0.18]))
     bright = float(rng.choice([rng.uniform(0.85, 1.0), rng.uniform(0.55, 0.85)], p=[0.65, 0.35]))
     width = float(rng.uniform(0.09, 0.2))
-    dash, gap = ((3.0, 9.0), (3.0, 6.0), (6.0, 12.0), (2.0, 4.0), (4.0, 6.0), (1.5, 1.5), (4.0, 8.0), (3.0, 3.0), (9.0, 3.0), (6.0, 9.0))[
-        int(rng.integers(10))
-    ]
+    # From strokes of 1 m with gaps of 5 m, lane lines in British towns, over America's 3 m and 9 m to 9 m and 3 m.
+    dash = float(rng.choice([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0], p=[0.12, 0.1, 0.14, 0.3, 0.14, 0.14, 0.06]))
+    gap = float(np.clip(dash * rng.choice([1 / 3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]), 1.0, 12.0))
     middle_yellow, left_yellow = chance(rng, 0.5), chance(rng, 0.5)
     lines = []
     for index in range(lanes + 1):
