@@ -19,7 +19,7 @@ GHOST = 0.2
 SLIMMEST = 0.3
 """A line narrower than this share of a pixel is too thin to be labelled."""
 MERGED = 0.1
-"""Least share of a pixel's ground, along a dashed line, that dashes cover before anyone could take it for part of one. From half on it is."""
+"""Least share of a pixel's ground that a line's dashes cover before the pixel could be taken for part of one. From half on it is part."""
 VISIBLE = 0.025
 """Least contrast between paint and road in the finished picture, of the full range, at which paint is labelled."""
 FAINTEST = 0.3
