@@ -145,6 +145,15 @@ def test_paint_is_brighter_than_the_road_under_its_label() -> None:
     assert grey[rows][rendering.paint[rows] > 0].mean() > 1.5 * grey[rows][rendering.paint[rows] == 0].mean()
 
 
+def test_fresh_paint_close_by_is_never_left_open_but_for_the_ends_of_dashes() -> None:
+    rows = slice(HEIGHT * 2 // 3, None)
+    solid = replace(PLAIN, lines=(Line("solid"),) * 3)
+    assert not RoadRenderer(solid, WIDTH, HEIGHT).render().other_paint[rows].any()
+    dashed = RoadRenderer(PLAIN, WIDTH, HEIGHT).render()
+    above_or_below = cv2.dilate(dashed.paint, np.ones((3, 9), np.uint8))  # lines run aslant
+    assert not np.any(dashed.other_paint[rows] > above_or_below[rows])
+
+
 @pytest.mark.parametrize("width", [0.12, 0.02])
 def test_paint_that_can_be_seen_is_labelled_or_left_open(width: float) -> None:
     """Never called road, however thin the line or far away its dashes."""
