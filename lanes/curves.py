@@ -332,8 +332,8 @@ def _lanes(lines: list[Line], vanishing: tuple[float, float], columns: int, rows
     for side, outward in sides.items():
         shown = [lines[i] for n, i in enumerate(outward) if n == 0 or _confidence(lines[i], rows) >= LEAST_OUTER_CONFIDENCE]
         for rank, line in enumerate(shown, start=1):
-            # Dashes of 3 m with gaps of 9 m leave up to 12 m before the first whole dash, three times what the frame's edge leaves.
-            reach = vanishing[1] + 3.2 * (line.low - vanishing[1])
+            # With gaps of 9 m and the road in sight from 3 m on, the first whole dash may begin 12 m away, four times as far.
+            reach = vanishing[1] + 4.0 * (line.low - vanishing[1])
             low = max(line.low, road) if rank == 1 and reach >= road else line.low
             points = _sampled(line, low + 0.5, (columns, rows), size)
             if len(points) >= 2:
