@@ -21,23 +21,23 @@ from typing import NoReturn
 import cv2
 from rich.console import Console
 
-from engines.choose import ENGINES, PRECISIONS
+from engines.registry import ENGINES, PRECISIONS
 from lanes import load_segmenter
 from lanes.capture import open_sources
 from lanes.capture.source import Source
-from lanes.console import OneLineHandler, ProgressBar, latency_table, summary_line
+from lanes.cli.arguments import count, probability
+from lanes.cli.console import OneLineHandler, ProgressBar, latency_table, summary_line
 from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
 from lanes.files import check_file, check_is_folder
-from lanes.latency import LatencyLog
-from lanes.numbers import count, probability
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
 from lanes.output.report import write_report
 from lanes.output.sink import Result, Sink
 from lanes.pipeline import Pipeline
-from lanes.segmenter import Segmenter
+from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.latency import LatencyLog
 
-DEMO_CLIP = Path(__file__).resolve().parent / "lanes" / "demo.mp4"
+DEMO_CLIP = Path(__file__).resolve().parent / "lanes" / "assets" / "demo.mp4"
 
 
 class Parser(argparse.ArgumentParser):

@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.machine import watch_machine
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import Result, new_result, write_result
-from engines.choose import PRECISIONS, open_engine
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import Result, new_result, write_result
 from engines.engine import Engine
+from engines.registry import PRECISIONS, open_engine
 from lanes.errors import RunError, exit_status
 
 KIND = "against_benchmark_app"
@@ -36,7 +36,7 @@ AGREEMENT = 0.05
 """Share by which the medians may differ, and a single round's ratio from the median of all before the result is in doubt."""
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
-"""As in engines.openvino_engine: a quantised file is given none."""
+"""As in engines.backends.openvino_cpu: a quantised file is given none."""
 
 WARM_UP_RUNS = 3
 

@@ -43,13 +43,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.machine import watch_machine
-from benchmarks.percentiles import percentile_interval
-from benchmarks.plots import COLOURS, GREY, new_figure, save, title
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import load_result, new_result, write_result
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.percentiles import percentile_interval
+from benchmarks.common.plots import COLOURS, GREY, new_figure, save, title
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import load_result, new_result, write_result
 from lanes.errors import RequestError, exit_status
-from lanes.latency import STAGES, summarise
+from lanes.telemetry.latency import STAGES, summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 KIND = "compare"
 
 ROOT = Path(__file__).resolve().parents[1]
-CLIP = ROOT / "lanes" / "demo.mp4"
+CLIP = ROOT / "lanes" / "assets" / "demo.mp4"
 
 CONFIDENCE = 0.95
 """That no interval of a comparison misses the true ratio."""

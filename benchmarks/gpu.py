@@ -25,18 +25,18 @@ from onnx import helper
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import Watch, watch_machine
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import new_result, write_result
-from engines.cuda import CudaGraph
+from benchmarks.common.machine import Watch, watch_machine
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import new_result, write_result
 from engines.engine import Pictures
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models
 from engines.probe import Probe, probe
-from engines.tensorrt_engine import SLOTS, TensorRTEngine
+from engines.tensorrt.cuda import CudaGraph
+from engines.tensorrt.engine import SLOTS, TensorRTEngine
 from lanes.errors import RequestError, RunError, exit_status
-from lanes.latency import summarise
 from lanes.models import NETWORKS
-from lanes.transform import FrameTransform
+from lanes.segment.transform import FrameTransform
+from lanes.telemetry.latency import summarise
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,7 +63,7 @@ def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
 
     Raises RequestError when there is no such network.
     """
-    from calibration.qdq import list_layers, quantise_layers
+    from calibration.int8.qdq import list_layers, quantise_layers
     from engines.export import export_onnx
     from lanes.models.build import build_network
 
@@ -96,7 +96,7 @@ def torch_runner(model: ModelFile, batch: int, compiled: bool) -> Infer:
     """The network in eager or compiled half precision, with page-locked memory on the host side as TensorRT has it."""
     import torch
 
-    from engines.torch_engine import load_lane_model
+    from engines.backends.torch_cpu import load_lane_model
 
     eager = load_lane_model(model).half().to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = torch.compile(eager, mode="reduce-overhead") if compiled else eager  # that mode records CUDA graphs
@@ -184,7 +184,7 @@ def operations(model: ModelFile) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from engines.torch_engine import load_lane_model
+    from engines.backends.torch_cpu import load_lane_model
 
     transform = model.metadata.transform
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

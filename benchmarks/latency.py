@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks.machine import Watch, watch_machine
-from benchmarks.percentiles import (
+from benchmarks.common.machine import Watch, watch_machine
+from benchmarks.common.percentiles import (
     check_enough,
     early_stopping_estimate,
     percentile,
@@ -42,7 +42,7 @@ from benchmarks.percentiles import (
     queries_needed,
     summarise_percentiles,
 )
-from benchmarks.results import Result, new_result, write_result
+from benchmarks.common.results import Result, new_result, write_result
 from benchmarks.scenarios import (
     INSIDE,
     STAGES,
@@ -58,17 +58,17 @@ from benchmarks.scenarios import (
     run_stream,
     warm_up,
 )
-from engines.choose import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from engines.engine import Engine
+from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.capture.video import VideoFile
+from lanes.cli.arguments import count, positive
 from lanes.errors import RequestError, RunError, exit_status
 from lanes.files import check_file
-from lanes.numbers import count, positive
 
 KIND = "latency"
 
 ROOT = Path(__file__).resolve().parents[1]
-CLIP = ROOT / "lanes" / "demo.mp4"
+CLIP = ROOT / "lanes" / "assets" / "demo.mp4"
 
 LIBRARY_FRAMES, LIBRARY_BYTES = 32, 256_000_000
 """Frames in memory that queries are drawn from: more than any cache holds, less than a small machine has."""
@@ -202,8 +202,8 @@ import json
 root, engine, precision, model, height, width = json.loads(sys.argv[1])
 sys.path.insert(0, root)
 import numpy
-from engines.choose import open_engine
-from lanes.segmenter import Segmenter
+from engines.registry import open_engine
+from lanes.segment.segmenter import Segmenter
 marks.append(perf_counter_ns())
 segmenter = Segmenter(open_engine(engine, precision, model))
 marks.append(perf_counter_ns())
@@ -250,7 +250,7 @@ def measure_cold_start(engine: Engine, frame: Picture, times: int = COLD_STARTS)
 
 
 def describe_run(plan: Plan, run: Run) -> dict[str, Any]:
-    """The figures of a run: `latency_ms`, `stages_ms`, `age_ms` (benchmarks.percentiles.summarise_percentiles of each), `throughput_fps`,
+    """The figures of a run: `latency_ms`, `stages_ms`, `age_ms` (`summarise_percentiles` of each), `throughput_fps`,
     `queries`, `metric`, and `samples`, all in milliseconds."""
     scenario = SCENARIOS[plan.scenario]
     figures: dict[str, Any] = {

@@ -25,21 +25,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.machine import watch_machine
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import new_result, write_result
-from engines.torch_engine import TorchEngine
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import new_result, write_result
+from engines.backends.torch_cpu import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.video import VideoFile
-from lanes.curves import find_lanes
+from lanes.draw.overlay import Overlay, Readout
 from lanes.errors import exit_status
 from lanes.frame import Frame
-from lanes.latency import LatencyLog, usable_cores
+from lanes.geometry.lines import find_lanes
 from lanes.output import open_outputs
 from lanes.output.sink import Result
-from lanes.overlay import Overlay, Readout
 from lanes.pipeline import Pipeline
-from lanes.segmenter import Segmenter
+from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.latency import LatencyLog, usable_cores
 
 KIND = "pipeline"
 

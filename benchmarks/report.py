@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import against_benchmark_app, compare, gpu, roofline, shapes, tradeoff
-from benchmarks.plots import COLOURS, GREY, new_figure, title
-from benchmarks.request import reasons
-from benchmarks.results import load_result
+from benchmarks.common.plots import COLOURS, GREY, new_figure, title
+from benchmarks.common.request import reasons
+from benchmarks.common.results import load_result
 from lanes.errors import RequestError, exit_status
 from lanes.files import check_file, write_atomically
-from lanes.page import plot, table, write_page
+from lanes.html.page import plot, table, write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -25,16 +25,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.combinations import find_combinations
+from benchmarks.common.combinations import find_combinations
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.plots import COLOURS, new_figure, save, title
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import new_result, write_result
+from benchmarks.common.turns import take_turns
 from benchmarks.layers import Layer, read_layers
-from benchmarks.machine import watch_machine
-from benchmarks.plots import COLOURS, new_figure, save, title
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import new_result, write_result
 from benchmarks.roofs import Roofs, measure_roofs
-from benchmarks.turns import take_turns
-from engines.choose import open_engine
 from engines.engine import Engine, Pictures
+from engines.registry import open_engine
 from lanes.errors import RequestError, exit_status
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def profile_layers(engine: Engine, pictures: Pictures, runs: int = PROFILED_RUNS
 
 def _profile_openvino(engine: Engine, pictures: Pictures, runs: int) -> dict[str, float]:
     """The same network compiled once more, with counters."""
-    from engines import openvino_engine
+    from engines.backends import openvino_cpu as openvino_engine
 
     core = openvino_engine._core()
     core.set_property("CPU", {"PERF_COUNT": True})
@@ -89,8 +89,8 @@ def _profile_onnx(engine: Engine, pictures: Pictures, runs: int) -> dict[str, fl
     """The same session once more, with its profiler."""
     import onnxruntime
 
-    from engines.denormals import denormals_as_zero
-    from engines.onnx_engine import OnnxEngine
+    from engines.backends.denormals import denormals_as_zero
+    from engines.backends.onnx_cpu import OnnxEngine
 
     assert isinstance(engine, OnnxEngine)
     options = engine._session.get_session_options()

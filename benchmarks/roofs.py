@@ -93,7 +93,7 @@ def matrix_rates(side: int = SIDE) -> dict[str, dict[str, float]]:
     rates = {"fp32": {"numpy matrix product": operations / _best(lambda: np.matmul(one, other, out=product))}}
     rates["int8"] = {"onnxruntime MatMulInteger": operations / _best(_integer_product(side))}
     if find_spec("openvino"):
-        from engines.openvino_engine import OpenVinoEngine
+        from engines.backends.openvino_cpu import OpenVinoEngine
 
         for precision in OpenVinoEngine.precisions():
             for kernel, channels, size in ((1, side, 32), (3, side // 2, 16)):

@@ -114,7 +114,7 @@ def measure_clock(read: ReadClock = time.perf_counter_ns, reads: int = 20_000) -
 
 @runtime_checkable
 class Overlapping(Protocol):
-    """An engine that takes the next batch while it calculates one: see engines.tensorrt_engine."""
+    """An engine that takes the next batch while it calculates one: see engines.tensorrt.engine."""
 
     def submit(self, batch: Pictures) -> None:
         """Starts a batch."""
@@ -128,7 +128,7 @@ UNDER_WAY = 2
 
 
 class System:
-    """What MLPerf calls the system under test: an engine with the steps of lanes.segmenter.Segmenter around it, for batches of any size.
+    """What MLPerf calls the system under test: an engine with the steps of `Segmenter` around it, for batches of any size.
 
     Args:
         engine: it stays the caller's to close.

@@ -18,17 +18,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import Result, new_result, write_result
+from benchmarks.common.turns import take_turns
 from benchmarks.layers import read_layers
-from benchmarks.machine import watch_machine
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import Result, new_result, write_result
-from benchmarks.turns import take_turns
-from engines.choose import PRECISIONS, open_engine
 from engines.engine import Engine
 from engines.model_file import ModelMetadata
+from engines.registry import PRECISIONS, open_engine
 from lanes.errors import exit_status
 from lanes.models import NETWORKS
-from lanes.transform import FrameTransform
+from lanes.segment.transform import FrameTransform
 
 KIND = "shapes"
 

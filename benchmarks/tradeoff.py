@@ -26,19 +26,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.combinations import Combination, find_combinations
-from benchmarks.machine import watch_machine
-from benchmarks.plots import COLOURS, GREY, MARKERS, new_figure, save, title
-from benchmarks.request import check_request, tell_rest
-from benchmarks.results import new_result, write_result
-from calibration.frames import spread_by_source
-from engines.choose import PRECISIONS
+from benchmarks.common.combinations import Combination, find_combinations
+from benchmarks.common.machine import watch_machine
+from benchmarks.common.plots import COLOURS, GREY, MARKERS, new_figure, save, title
+from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.results import new_result, write_result
+from calibration.int8.frames import spread_by_source
 from engines.model_file import bundled_models, is_path
+from engines.registry import PRECISIONS
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame, read_image
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
-from lanes.evaluation import as_table, evaluate
+from lanes.evaluate.measure import as_table, evaluate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,10 +66,10 @@ def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
 
 
 def take_turn(combination: Combination, picture: Path, runs: int) -> dict[str, Any]:
-    """A turn in a fresh process: what `benchmarks.alone.run_alone` returns. Raises RequestError when it fails, with its reason."""
+    """A turn in a fresh process: what `benchmarks.common.alone.run_alone` returns. Raises RequestError when it fails, with its reason."""
     model = str(Path(combination.model).resolve()) if is_path(combination.model) else combination.model
     words = [model, combination.engine, combination.precision, str(picture.resolve()), str(runs)]
-    ended = subprocess.run([sys.executable, "-m", "benchmarks.alone", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, "-m", "benchmarks.common.alone", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or ["it said nothing"]
         raise RequestError(f"{combination} ended with {ended.returncode}: {said[-1]}")

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from engines.cache import default_folder
-from engines.choose import ENGINES, GPU_ENGINES, load_kind
 from engines.engine import UnavailableError, physical_cores
 from engines.probe import has_driver, probe
+from engines.registry import ENGINES, GPU_ENGINES, load_kind
+from engines.tensorrt.cache import default_folder
 
 FEATURES = {
     "avx2": "AVX2",

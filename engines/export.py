@@ -26,14 +26,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engines.backends.torch_cpu import LaneModel
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from engines.torch_engine import LaneModel
+from lanes.cli.arguments import count
 from lanes.errors import RequestError, RunError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.build import build_network
 from lanes.models.unet import EncoderDecoder
-from lanes.numbers import count
 
 OPSET = 17
 IR_VERSION = 8

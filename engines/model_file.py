@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from lanes.errors import RequestError
-from lanes.transform import FrameTransform
+from lanes.segment.transform import FrameTransform
 
 METADATA_KEY = "lanestream"
 """The key in the ONNX file's `metadata_props` under which one JSON object holds the metadata."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engines import trt_api
+from engines.tensorrt import api as trt_api
 
 DRIVER_LIBRARY = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lanes.segmenter import Segmenter
+    from lanes.segment.segmenter import Segmenter
 
 __version__ = "0.1.0"
 __all__ = ["load_segmenter"]
@@ -23,7 +23,7 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
         RequestError: the model cannot be used, or the engine or precision is not to be had here.
     """
     # Imported here because the engines in turn import from this package.
-    from engines.choose import open_engine
-    from lanes.segmenter import Segmenter
+    from engines.registry import open_engine
+    from lanes.segment.segmenter import Segmenter
 
     return Segmenter(open_engine(engine=engine, precision=precision, model=model))

@@ -22,19 +22,20 @@ from rich.console import Console
 from rich.table import Table
 
 from engines.export import export_onnx, load_checkpoint
-from lanes import load_segmenter, train
+from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import RequestError, exit_status
-from lanes.evaluation import SCORES, Row, mean_row, measure, score_row
+from lanes.evaluate.measure import SCORES, Row, mean_row, measure, score_row
+from lanes.evaluate.pixels import PixelCounts
 from lanes.files import write_atomically
-from lanes.metrics import PixelCounts
+from lanes.train import loop as train
 
 SPLITS = ("val", "train")
 
 
 class Scores(TypedDict):
-    """What was scored of a split: rows of `lanes.evaluation.SCORES`.
+    """What was scored of a split: rows of `lanes.evaluate.measure.SCORES`.
 
     Attributes:
         all: of the pixels of its drives together.

@@ -4,7 +4,7 @@ A passenger sees a stroke that goes out for one frame long before a score of sin
 against those of its two neighbours, carried over to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours
 have and the frame has not went out; paint that the frame has and neither neighbour has flashed up. Agreement of a mask with the one
 before it, carried over in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that thin
-lines need (`lanes/metrics.py`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours have it
+lines need (`lanes.evaluate`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours have it
 in one place and the frame has it in another one, or nowhere.
 
 Flow is an estimate, and fails where a car uncovers the road: true masks do not score quite 1 and 0. Compare models on one video.
@@ -31,11 +31,11 @@ from rich.table import Table
 from lanes import load_segmenter
 from lanes.capture.open import open_sources
 from lanes.capture.source import Source
-from lanes.console import OneLineHandler
-from lanes.curves import find_lanes
+from lanes.cli.console import OneLineHandler
 from lanes.errors import RequestError, RunError, exit_status
-from lanes.metrics import Mask, PixelCounts, count_pixels, grown, tolerance
-from lanes.segmenter import Segmenter
+from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
+from lanes.geometry.lines import find_lanes
+from lanes.segment.segmenter import Segmenter
 
 JUMP = 0.01
 """Two places of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""

@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.capture.source import Source
-from lanes.curves import Lane, find_lanes
+from lanes.draw.overlay import Overlay, Readout
 from lanes.frame import Frame
-from lanes.latency import FrameTiming, LatencyLog
+from lanes.geometry.lines import Lane, find_lanes
 from lanes.output.sink import Result, Sink
-from lanes.overlay import Overlay, Readout
-from lanes.segmenter import Segmenter
+from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.latency import FrameTiming, LatencyLog
 
 Mask = NDArray[np.uint8]
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from lanes import load_segmenter
 from lanes.capture.source import Source, SourceInfo
 from lanes.errors import RunError
 from lanes.frame import Frame
-from lanes.latency import LatencyLog, summarise
 from lanes.output.sink import Result, Sink
 from lanes.pipeline import FILE_DEPTH, Channel, ChannelClosed, Pipeline
-from lanes.segmenter import Segmenter
+from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.latency import LatencyLog, summarise
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from lanes.transform import FrameTransform
+from lanes.segment.transform import FrameTransform
 
 Picture = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ from lanes.data.frames import LabelledFrame
 from lanes.data.labels import supervise
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
-from lanes.transform import FrameTransform
+from lanes.segment.transform import FrameTransform
 
 SYNTHETIC = "synthetic"
 """The name under which the renderer stands among the sources of a mix."""

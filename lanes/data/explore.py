@@ -22,8 +22,8 @@ from rich.progress import track
 
 from lanes.data.frames import LabelledFrame
 from lanes.errors import RequestError
-from lanes.latency import usable_cores
-from lanes.page import picture, plot, table, write_page
+from lanes.html.page import picture, plot, table, write_page
+from lanes.telemetry.latency import usable_cores
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float64]

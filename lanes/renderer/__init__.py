@@ -1,6 +1,6 @@
 """The synthetic road renderer: varied frames with exact labels for training, a demo drive, and geometry to test against."""
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.renderer import Rendering, RoadRenderer
 from lanes.renderer.scene import Scene
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.road import RoadAhead
 from lanes.renderer.scene import Colour, Scene, haze
 from lanes.renderer.textures import Image

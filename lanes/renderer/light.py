@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.road import FLOAT, GroundView
 from lanes.renderer.scene import BRIDGE_WIDTH, Scene, haze
 from lanes.renderer.textures import Image

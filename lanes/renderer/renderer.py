@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.canvas import Canvas
 from lanes.renderer.lens import Optics
 from lanes.renderer.light import clearness, ground_light, reflect, sun_glare

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.scene import Course
 
 REACH = 500.0

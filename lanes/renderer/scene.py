@@ -12,7 +12,7 @@ from math import atan, pi, tan
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 
 Colour = tuple[float, float, float]
 BRIDGE_WIDTH = 14.0

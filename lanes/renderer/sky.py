@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.renderer.camera import Camera
+from lanes.geometry.camera import Camera
 from lanes.renderer.scene import Colour, Scene, haze
 from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, Image, cloud, cloud_part, skyline
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines import tensorrt_engine
-from engines.cuda import CudaGraph
 from engines.model_file import bundled_models, find_model
 from engines.probe import DRIVER_LIBRARY, probe
-from engines.tensorrt_engine import SLOTS, TensorRTEngine
+from engines.tensorrt import engine as tensorrt_engine
+from engines.tensorrt.cuda import CudaGraph
+from engines.tensorrt.engine import SLOTS, TensorRTEngine
 
 pytestmark = [
     pytest.mark.gpu,
@@ -45,7 +45,7 @@ def pictures() -> Pictures:
 
 
 def demo_frames() -> Iterator[Pictures]:
-    clip = cv2.VideoCapture(str(ROOT / "lanes" / "demo.mp4"))
+    clip = cv2.VideoCapture(str(ROOT / "lanes" / "assets" / "demo.mp4"))
     for index in range(120):
         read, frame = clip.read()
         if read and index % 6 == 0:
@@ -56,7 +56,7 @@ def demo_frames() -> Iterator[Pictures]:
 def expected(pictures: Pictures) -> Pictures:
     """What torch says on the CPU, in fp32."""
     torch = pytest.importorskip("torch")
-    from engines.torch_engine import load_lane_model
+    from engines.backends.torch_cpu import load_lane_model
 
     network = load_lane_model(find_model("unet"))
     with torch.inference_mode():
@@ -207,8 +207,8 @@ def test_torch_on_the_same_gpu_in_the_same_process(pictures: Pictures) -> None:
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: Pictures, expected: Pictures) -> None:
-    from engines.choose import GPU_ENGINES, load_kind
     from engines.engine import UnavailableError
+    from engines.registry import GPU_ENGINES, load_kind
 
     if precision not in bundled_models().get("unet", {}):
         pytest.skip(f"no {precision} file of unet is bundled")

@@ -1,0 +1,43 @@
+"""What can run a model here, and why the rest cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.model_file import ModelFile, is_path
+from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
+from lanes.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A model in an engine at a precision.
+
+    Attributes:
+        model: a bundled model's name, or the path of a model file.
+        engine, precision: as `open_engine` takes them.
+    """
+
+    model: str
+    engine: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.engine} {self.precision}"
+
+
+def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
+    """Every engine and precision that runs the model here; and of the others, by name, the reason why not."""
+    if is_path(model):
+        ModelFile.load(Path(model))  # a damaged file is the file's fault, not that of a dozen engines
+    able, unable = [], {}
+    for engine in dict.fromkeys([*GPU_ENGINES, *ENGINES]):
+        for precision in PRECISIONS:
+            combination = Combination(model, engine, precision)
+            try:
+                open_engine(engine, precision, model).close()
+                able.append(combination)
+            except RequestError as why:
+                unable[str(combination)] = str(why).partition(". Ask for ")[0]
+    return able, unable

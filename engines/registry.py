@@ -1,0 +1,111 @@
+"""Which engine runs: the fastest that works here, or the one asked for, and why."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from engines.engine import Engine, UnavailableError
+from engines.model_file import FILE_PRECISION, ModelFile, bundled_models, find_model, is_path
+from engines.probe import has_driver
+from lanes.errors import RequestError
+
+ENGINES = {
+    "openvino": ("engines.backends.openvino_cpu", "OpenVinoEngine", "pip install openvino"),
+    "onnx": ("engines.backends.onnx_cpu", "OnnxEngine", "pip install onnxruntime"),
+    "torch": ("engines.backends.torch_cpu", "TorchEngine", "pip install 'lanestream[train]'"),
+}
+"""Module, class and cure for its absence of each engine on a CPU, the fastest first. Their libraries are imported only when asked for."""
+
+GPU_ENGINES = {
+    "tensorrt": ("engines.tensorrt.engine", "TensorRTEngine", "see docs/tensorrt.md"),
+    "onnx": ("engines.backends.onnx_cuda", "OnnxCudaEngine", "pip install onnxruntime-gpu"),
+    "torch": ("engines.backends.torch_cuda", "TorchCudaEngine", "pip install 'lanestream[train]'"),
+}
+"""The same on an NVIDIA GPU; they come before those on a CPU."""
+
+PRECISIONS = tuple(FILE_PRECISION)
+
+
+def open_engine(
+    engine: str = "auto", precision: str = "auto", model: str | Path = "unet", batch: int = 1, threads: int | None = None
+) -> Engine:
+    """Opens a model with the engine asked for, or with the fastest that works here.
+
+    Args:
+        engine: `auto`, `tensorrt`, `openvino`, `onnx` or `torch`; the last two run on an NVIDIA GPU where they can, else on the CPU.
+        precision: `auto` (the fastest that the engine has on this processor), `fp32`, `bf16`, `fp16` or `int8`.
+        model: a bundled model's name, or the path of a model file.
+        batch: pictures in a call.
+        threads: processor threads for inference; default one a physical core.
+
+    Returns:
+        The engine, its `reason` telling in one line why it was taken and why others were not.
+
+    Raises:
+        RequestError: the model file cannot be used, or no engine does here what is asked for.
+    """
+    known = dict.fromkeys([*GPU_ENGINES, *ENGINES])
+    if engine != "auto" and engine not in known:
+        raise RequestError(f"no engine is called {engine!r}: there are auto, {', '.join(known)}")
+    if precision != "auto" and precision not in PRECISIONS:
+        raise RequestError(f"no precision is called {precision!r}: there are auto, {', '.join(PRECISIONS)}")
+    passed_over: list[str] = []
+    for name, place, entry in _candidates(engine):
+        try:
+            opened = _open(load_kind(name, entry), precision, model, batch, threads)
+        except UnavailableError as why:
+            passed_over.append(str(why))
+            continue
+        choice = f"the fastest of the engines on a {place} that work here" if engine == "auto" else "as asked for"
+        opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
+        return opened
+    raise RequestError(f"{'; '.join(passed_over)}. Ask for {_alternatives()}")
+
+
+Entry = tuple[str, str, str]
+
+
+def _candidates(engine: str) -> list[tuple[str, str, Entry]]:
+    """What may be meant by `engine`, in the order to try: name, GPU or CPU, and the entry of the tables above.
+
+    Where there is no NVIDIA driver, engines on a GPU are left out without a word, unless TensorRT was asked for.
+    """
+    gpu = GPU_ENGINES if has_driver() or engine == "tensorrt" else {}
+    candidates = [(name, place, entry) for place, table in (("GPU", gpu), ("CPU", ENGINES)) for name, entry in table.items()]
+    return [candidate for candidate in candidates if engine in ("auto", candidate[0])]
+
+
+def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, threads: int | None) -> Engine:
+    if precision != "auto":
+        kind.settle_precision(precision, FILE_PRECISION[precision])
+        file = find_model(model, precision)
+    elif is_path(model):
+        file = ModelFile.load(Path(model))
+        if file.precision == "fp16" and "fp16" not in kind.precisions():
+            file = file.as_fp32()
+    else:
+        bundled = bundled_models().get(str(model), {})
+        file = find_model(model, next((p for p in kind.precisions() if FILE_PRECISION[p] in bundled), "fp32"))
+    return kind(file, precision, batch, threads)
+
+
+def load_kind(name: str, entry: Entry | None = None) -> type[Engine]:
+    """The class of an engine: of the one on a CPU by default."""
+    module, kind, cure = entry or ENGINES[name]
+    try:
+        loaded: type[Engine] = getattr(import_module(module), kind)
+    except (ImportError, OSError) as error:
+        raise UnavailableError(f"{name} is not installed ({error}): {cure}") from None
+    return loaded
+
+
+def _alternatives() -> str:
+    """The engines and precisions to be had here, in words."""
+    found = []
+    for name, place, entry in _candidates("auto"):
+        try:
+            found.append(f"{name} ({', '.join(load_kind(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
+        except UnavailableError:
+            continue
+    return " or ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"

@@ -1,0 +1,298 @@
+"""Built engines on disk, so that each is built once a machine: `python -m engines.cache list|clear`.
+
+An entry is a plan, what TensorRT loads, and a JSON file beside it that says what the plan was built from and for, and its sha256.
+Both are written under another name and then renamed. A lock file an entry lets one process build while others wait for its result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+NAMES = {
+    "onnx_sha256": "the model file",
+    "tensorrt": "the TensorRT version",
+    "gpu": "the GPU",
+    "compute_capability": "the compute capability",
+    "driver": "the driver",
+    "precision": "the precision",
+    "shapes": "the input shape",
+    "flags": "the build options",
+}
+"""What a plan depends on, in words. `model` is not among them: it is a name for people."""
+
+WAIT_S = 0.2
+"""Between two looks at a lock that another process holds."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a plan was built from and for. Any difference makes it another plan.
+
+    Attributes:
+        model: the model's name, for messages and file names.
+        onnx_sha256: of the model file.
+        tensorrt: product and version.
+        gpu, compute_capability, driver: as in engines.probe.Probe.
+        precision: fp32, fp16 or int8.
+        shapes: of the input, smallest, usual and largest where they differ.
+        flags: build options, in words; empty for the defaults.
+    """
+
+    model: str
+    onnx_sha256: str
+    tensorrt: str
+    gpu: str
+    compute_capability: str
+    driver: str
+    precision: str
+    shapes: str
+    flags: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Of the names of the entry's files."""
+        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        return f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.model)}-{self.precision}-{digest}"
+
+    def changes_from(self, other: Key) -> list[str]:
+        """What is different in `other`, each in words: `the driver (535.104, now 550.54)`."""
+        changes = []
+        for name, words in NAMES.items():
+            before, now = getattr(other, name), getattr(self, name)
+            if before != now:
+                changes.append(words if name == "onnx_sha256" else f"{words} ({before or 'none'}, now {now or 'none'})")
+        return changes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lies in the cache.
+
+    Attributes:
+        key: what the plan was built from and for.
+        plan_sha256: of the plan's bytes.
+        plan_bytes: the plan's size.
+        built: when, ISO 8601, UTC.
+        build_seconds: how long it took.
+    """
+
+    key: Key
+    plan_sha256: str
+    plan_bytes: int
+    built: str
+    build_seconds: float
+
+    @classmethod
+    def read(cls, path: Path) -> Entry | None:
+        """From an entry's JSON file; None when it is not there, or damaged."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            key = Key(**values.pop("key"))
+            return cls(key, str(values["plan_sha256"]), int(values["plan_bytes"]), str(values["built"]), float(values["build_seconds"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def default_folder() -> Path:
+    """`$LANESTREAM_CACHE/engines`, by default in the place that the system keeps for what can be made again."""
+    named = os.environ.get("LANESTREAM_CACHE")
+    if named:
+        return Path(named) / "engines"
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lanestream" / "engines"
+
+
+class EngineCache:
+    """A folder of built engines. Several threads and processes may use one folder at once."""
+
+    _reported: set[Path] = set()  # noqa: RUF012  folders already said to be unwritable, in this process
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_folder()
+
+    def plan(self, key: Key, build: Callable[[], bytes]) -> bytes:
+        """The plan for `key`: the stored one, or else what `build` returns, stored for the next time.
+
+        Building is announced, with what changed against the most similar stored plan and how long it may take. A folder that
+        cannot be written is no error: that is said once, and the plan is built for this run alone. What `build` raises passes through.
+        """
+        stored = self._load(key)
+        if stored is not None:
+            return stored
+        with self._lock(key) as locked:
+            if locked:
+                stored = self._load(key)  # another process may have built it meanwhile
+                if stored is not None:
+                    return stored
+            log.warning("%s", self._announcement(key))
+            started = time.perf_counter()
+            plan = build()
+            if locked:
+                self._store(key, plan, time.perf_counter() - started)
+        return plan
+
+    def entries(self) -> list[Entry]:
+        """What is stored, the newest first; damaged entries are passed over."""
+        found = [Entry.read(path) for path in self.folder.glob("*.json")]
+        return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.built, reverse=True)
+
+    def forget(self, key: Key) -> None:
+        """Takes an entry out, which TensorRT could not load, say."""
+        for suffix in (".json", ".plan"):
+            with suppress(OSError):
+                self._path(key, suffix).unlink()
+
+    def clear(self) -> int:
+        """Removes everything and returns how many bytes that was. What another process has open stays usable for it."""
+        removed = 0
+        for pattern in ("*.plan", "*.json", "*.timing", "*.lock", ".*.part"):
+            for path in self.folder.glob(pattern):
+                with suppress(FileNotFoundError):  # another process was faster
+                    size = path.stat().st_size
+                    path.unlink()
+                    removed += size
+        return removed
+
+    def read_timings(self, key: Key) -> bytes:
+        """TensorRT's own measurements of earlier builds on this GPU, which make the next one quicker; empty when there are none."""
+        try:
+            return self._timings_path(key).read_bytes()
+        except OSError:
+            return b""
+
+    def write_timings(self, key: Key, timings: bytes) -> None:
+        """Keeps them; lost without harm where the folder cannot be written."""
+        with suppress(OSError):
+            _write(self._timings_path(key), timings)
+
+    def _timings_path(self, key: Key) -> Path:
+        belongs = hashlib.sha256(f"{key.tensorrt} {key.gpu} {key.compute_capability} {key.driver}".encode()).hexdigest()[:16]
+        return self.folder / f"{belongs}.timing"
+
+    def _path(self, key: Key, suffix: str) -> Path:
+        return self.folder / (key.stem + suffix)
+
+    def _load(self, key: Key) -> bytes | None:
+        entry = Entry.read(self._path(key, ".json"))
+        if entry is None or entry.key != key:
+            return None
+        try:
+            plan = self._path(key, ".plan").read_bytes()
+        except OSError:
+            return None
+        return plan if hashlib.sha256(plan).hexdigest() == entry.plan_sha256 else None
+
+    def _store(self, key: Key, plan: bytes, seconds: float) -> None:
+        built = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        entry = Entry(key, hashlib.sha256(plan).hexdigest(), len(plan), built, round(seconds, 1))
+        try:
+            # The plan first: should this process die in between, its sha256 will not match, and it is built again.
+            _write(self._path(key, ".plan"), plan)
+            _write(self._path(key, ".json"), json.dumps(asdict(entry), indent=1).encode())
+        except OSError as error:
+            self._report_unwritable(error)
+
+    def _announcement(self, key: Key) -> str:
+        what = f"building the TensorRT engine of {key.model} {key.precision} for {key.gpu}, once"
+        if self._path(key, ".plan").exists():
+            return f"{what} more, because the stored one is damaged; {self._expectation(key)}"
+        # Of equally similar ones the newest, which comes first.
+        nearest = min(self.entries(), key=lambda entry: len(key.changes_from(entry.key)), default=None)
+        if nearest is None:
+            return f"{what}; {self._expectation(key)}"
+        return f"{what}: against the stored one, {' and '.join(key.changes_from(nearest.key))} changed; {self._expectation(key)}"
+
+    def _expectation(self, key: Key) -> str:
+        similar = [entry for entry in self.entries() if (entry.key.gpu, entry.key.model) == (key.gpu, key.model)]
+        if similar:
+            return f"the last time, it took {similar[0].build_seconds:.0f} s"
+        return "it takes a minute or so on a desktop card and several on a Jetson"
+
+    @contextmanager
+    def _lock(self, key: Key) -> Iterator[bool]:
+        """Holds the entry's lock, waiting for whoever has it; gives False where the folder cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self._path(key, ".lock").open("ab")
+            free = _try_lock(file)
+        except OSError as error:  # some network file systems have no locks
+            self._report_unwritable(error)
+            yield False
+            return
+        with file:  # closing it gives the lock back, and so does the end of the process
+            if not free:
+                log.warning("another process is building the TensorRT engine of %s %s: waiting for it", key.model, key.precision)
+                while not _try_lock(file):
+                    time.sleep(WAIT_S)
+            yield True
+
+    def _report_unwritable(self, error: OSError) -> None:
+        if self.folder not in self._reported:
+            self._reported.add(self.folder)
+            cure = "and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written"
+            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, error.strerror, cure)
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m engines.cache", description="TensorRT engines that were built on this machine.")
+    parser.add_argument("command", choices=("list", "clear"))
+    command = parser.parse_args(arguments).command
+    cache = EngineCache()
+    if command == "clear":
+        print(f"removed {cache.clear() / 1e6:.1f} MB from {cache.folder}")
+        return 0
+    for entry in cache.entries():
+        key = entry.key
+        size, driver = f"{entry.plan_bytes / 1e6:.1f} MB", f"driver {key.driver}"
+        print("  ".join([key.model, key.precision, key.shapes, size, key.tensorrt, key.gpu, driver, entry.built, key.flags]).rstrip())
+    print(f"{len(cache.entries())} engines in {cache.folder}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Strokes of paint in a mask: one dash, or one solid line, each. The first half of `lanes.geometry.lines`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+COVERED = 48
+"""A cell counts as paint from this share of 255 on: a line one pixel wide in cells of four pixels still does."""
+
+MAX_STROKES = 40
+"""Strokes looked at in one mask, longest first: bounds the time that a mask of noise takes."""
+
+FLATTEST = 6.0
+"""Cells along the row for each row upward: what lies flatter is a stop line, or six camera heights off to the side."""
+
+
+class Line:
+    """Centres of paint along one line, in cells of the grid: one for each row with paint, from the bottom up (y falls)."""
+
+    def __init__(self, y: Floats, x: Floats, thickness: float) -> None:
+        self.y, self.x, self.thickness = y, x, thickness
+        self.low, self.high = float(y[0]), float(y[-1])
+        self.span = self.low - self.high + 1.0
+        self.length = len(y) * math.hypot(1.0, float(x[-1] - x[0]) / max(self.span - 1.0, 1.0))
+        """Painted length, cells."""
+        self.coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+        """Of the fitted x = a + bt + ct^2 + d / (t + POLE), where t is 0 at the highest paint and 1 one row below the lowest."""
+        self.error = 0.0
+        """Root mean square distance of the paint from the fit along the row, cells."""
+
+
+def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
+    """Follow runs of paint from row to row. A stroke ends where runs split or meet, so each has one run a row.
+
+    Args:
+        grid: (rows, columns) uint8, the mask scaled down: how much of each cell is paint.
+
+    Returns:
+        The longest strokes, without blobs, arrows and stop lines.
+    """
+    painted = np.flatnonzero(grid >= COVERED)
+    if not len(painted) or len(painted) > grid.size // 3:
+        return []
+    y, x = np.divmod(painted, grid.shape[1])
+    weight = grid.ravel()[painted].astype(np.float64)
+    first = np.flatnonzero(np.r_[True, (np.diff(y) != 0) | (np.diff(x) != 1)])
+    last = np.r_[first[1:], len(y)] - 1
+    mass = np.add.reduceat(weight, first)
+    centre = np.add.reduceat(weight * x, first) / mass
+    row, left, right = y[first], x[first], x[last]
+
+    # Runs in reading order, with keys that rise from row to row: those of the row above that touch run i are above[i]:end[i].
+    stride = grid.shape[1] + 4
+    above = np.searchsorted(row * stride + right, (row - 1) * stride + left - 1)
+    end = np.searchsorted(row * stride + left, (row - 1) * stride + right + 1, side="right")
+    below = np.searchsorted(row * stride + right, (row + 1) * stride + left - 1)
+    children = np.searchsorted(row * stride + left, (row + 1) * stride + right + 1, side="right") - below
+    follows = (end - above == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
+
+    chains: list[list[int]] = []
+    chain_of: list[int] = []
+    for index, (goes_on, parent) in enumerate(zip(follows.tolist(), above.tolist(), strict=True)):
+        if goes_on:
+            chain = chain_of[parent]
+            chains[chain].append(index)
+        else:
+            chain = len(chains)
+            chains.append([index])
+        chain_of.append(chain)
+
+    chains.sort(key=len, reverse=True)
+    strokes = []
+    cut = (right == grid.shape[1] - 1).astype(int) - (left == 0)
+    for indices in chains[:MAX_STROKES]:
+        runs = np.array(indices[::-1])
+        if len(runs) > 1 and not _ends_in_arrow_head(runs[-4:], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
+            widths = mass[runs] / 255.0
+            stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut[runs])
+            if stroke is not None:
+                strokes.append(stroke)
+    return strokes
+
+
+def _ends_in_arrow_head(top: NDArray[np.intp], over: slice, centre: Floats, mass: Floats) -> bool:
+    """Whether the runs `over` a stroke's top ones make it the shaft of an arrow: centred on it and two to eight times as wide.
+
+    A lane line may well end at a stop line, but that is wider still, or lies to one side. A shaft keeps its width up to the head,
+    so it is as wide as the widest of its top runs; the last one alone is next to nothing where a line fades out into specks.
+    """
+    shaft, width = float(mass[top].max()), float(mass[over].sum())
+    if not 2.2 * shaft < width < 8.0 * shaft:
+        return False
+    middle = float(mass[over] @ centre[over]) / width
+    return abs(middle - float(centre[top[-1]])) < 0.2 * width / 255.0
+
+
+def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Floats:
+    """The line's middle at each run of a stroke: the run's centre, but where only a part of the line's width is seen.
+
+    Such runs would turn the stroke, and a near dash would no longer point at the next one of its line.
+    """
+    middles: Floats = centre.copy()
+    if cut.any() and not cut.all():
+        whole = np.flatnonzero(cut == 0)
+        # What the frame's side cuts off is taken to be as wide as it is where all of it is seen.
+        full = np.maximum(widths, np.interp(np.arange(len(widths)), whole, widths[whole]))
+        middles += 0.5 * cut * (full - widths)
+    # The end of a dash is hardly ever quite along a row, so its last row may show a corner alone: there the line goes on straight.
+    # (Not where it has fewer rows: a round mark is narrower at its ends, too, and has no direction.)
+    if len(widths) >= 8:
+        if widths[0] < 0.5 * widths[1]:
+            middles[0] = 1.5 * middles[1] - 0.5 * middles[3]
+        if widths[-1] < 0.5 * widths[-2]:
+            middles[-1] = 1.5 * middles[-2] - 0.5 * middles[-4]
+    return middles
+
+
+def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Line | None:
+    """A line of one stroke, unless it is a speck, a blob, an arrow or a stop line.
+
+    Args:
+        y: rows of its runs, from the bottom up. centre: of each. widths: along the row, cells.
+        cut: -1 and 1 for runs that the frame's left and right side cut off.
+    """
+    rise = len(y)
+    x = _middles(centre, widths, cut)
+    reach = min(3, (rise - 1) // 2)
+    turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
+    across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
+    stroke = Line(y, x, float(np.sort(across)[len(across) // 2]))
+    # A short one must at least be longer than wide; a round speck of any size covers four fifths of its square.
+    is_speck = stroke.length < 6.0 and float(widths.sum()) < 1.05 * float(widths.max()) ** 2
+    if is_speck or stroke.thickness > 1.2 * stroke.length:
+        return None
+    # In perspective paint grows thinner upward; where an arrow's head begins it widens at once, and to both sides.
+    # (The first rows are left out: the cut end of a dash that lies aslant widens too.)
+    below = np.maximum(np.maximum(widths[:-5], widths[1:-4]), np.maximum(widths[2:-3], widths[3:-2]))
+    here, shift = widths[5:], np.abs(x[5:] - x[3:-2])
+    is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
+    # As much of it as is seen: what goes on beyond the frame's side says nothing of whether it is a stop line.
+    is_flat = abs(float(centre[-1] - centre[0])) > FLATTEST * rise
+    return None if is_arrow or is_flat else stroke

@@ -1,0 +1,228 @@
+"""The engine cache: what is built is built once, and whatever happens to the files, what comes out is what was built."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.tensorrt import cache
+from engines.tensorrt.cache import NAMES, EngineCache, Key
+
+ROOT = Path(__file__).resolve().parents[3]
+KEY = Key("unet", "a" * 64, "TensorRT 10.3.0", "NVIDIA Orin", "8.7", "540.4, CUDA 12.6", "fp16", "1x384x640x3")
+
+
+class Builder:
+    """A build that takes no time and counts its calls."""
+
+    def __init__(self, plan: bytes = b"plan" * 1000) -> None:
+        self.made = plan
+        self.calls = 0
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        return self.made
+
+
+def unexpected() -> bytes:
+    raise AssertionError("built again")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+def test_second_run_takes_the_stored_plan(store: EngineCache) -> None:
+    build = Builder(bytes(range(256)) * 100)
+    assert store.plan(KEY, build) == build.made
+    assert EngineCache(store.folder).plan(KEY, unexpected) == build.made
+    assert build.calls == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_part_of_the_key_makes_it_another_plan(name: str, store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+    store.plan(KEY, Builder(b"first"))
+    changed = dataclasses.replace(KEY, **{name: "other"})
+    caplog.clear()
+    assert store.plan(changed, Builder(b"second")) == b"second"
+    assert f"against the stored one, {NAMES[name]}" in caplog.text
+    assert "changed" in caplog.text
+    assert store.plan(KEY, unexpected) == b"first"
+    assert store.plan(changed, unexpected) == b"second"
+
+
+def test_what_changed_is_told_against_the_most_similar_one(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+    store.plan(dataclasses.replace(KEY, gpu="NVIDIA Thor", compute_capability="11.0", driver="580", precision="int8"), Builder())
+    store.plan(dataclasses.replace(KEY, driver="535.1"), Builder())
+    caplog.clear()
+    store.plan(KEY, Builder())
+    assert "the driver (535.1, now 540.4, CUDA 12.6) changed" in caplog.text
+    assert "Thor" not in caplog.text
+
+
+def test_first_build_is_announced_with_the_time_it_may_take(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+    store.plan(KEY, Builder())
+    assert "building the TensorRT engine of unet fp16 for NVIDIA Orin, once; it takes a minute or so" in caplog.text
+    sidecar = next(store.folder.glob("*.json"))
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"build_seconds": 94.2}))
+    caplog.clear()
+    store.plan(dataclasses.replace(KEY, precision="int8"), Builder())
+    assert "the last time, it took 94 s" in caplog.text
+
+
+@given(st.data())
+def test_no_damage_gets_through(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Whatever bytes are cut off or changed in whichever file: the plan that comes out is the one that was built."""
+    store = EngineCache(tmp_path_factory.mktemp("damaged"))
+    build = Builder(bytes(range(256)))
+    store.plan(KEY, build)
+    path = data.draw(st.sampled_from(sorted(path for path in store.folder.iterdir() if path.suffix != ".lock")))
+    content = bytearray(path.read_bytes())
+    where = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans()):
+        del content[where:]
+    else:
+        content[where] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    assert store.plan(KEY, build) == build.made
+    assert store.plan(KEY, unexpected) == build.made
+
+
+def test_damage_is_said(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+    store.plan(KEY, Builder())
+    next(store.folder.glob("*.plan")).write_bytes(b"pla")
+    caplog.clear()
+    store.plan(KEY, Builder())
+    assert "once more, because the stored one is damaged" in caplog.text
+
+
+def test_failed_build_leaves_nothing(store: EngineCache) -> None:
+    def interrupted() -> bytes:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.plan(KEY, interrupted)
+    assert [path.suffix for path in store.folder.iterdir()] == [".lock"]
+    assert store.plan(KEY, Builder(b"later")) == b"later"
+
+
+SLOW_WRITER = """
+import sys, time
+from pathlib import Path
+from engines.tensorrt.cache import EngineCache
+from tests.engines.tensorrt.test_cache import KEY
+folder, name = Path(sys.argv[1]), sys.argv[2]
+
+def build():
+    with (folder / "builds.txt").open("a") as file:
+        file.write(name + chr(10))
+    deadline = time.monotonic() + 60
+    while not (folder / "go.txt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return ("plan of " + name).encode()
+
+print(EngineCache(folder / "engines").plan(KEY, build).decode())
+"""
+
+
+def test_two_processes_build_once(tmp_path: Path) -> None:
+    """The second waits for the first and says so; both get the plan of the first."""
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path)]
+    builds = tmp_path / "builds.txt"
+    with subprocess.Popen([*command, "one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as first:
+        wait_for(builds)
+        with subprocess.Popen([*command, "two"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as second:
+            assert second.stderr is not None
+            assert "another process is building the TensorRT engine of unet fp16" in second.stderr.readline()
+            (tmp_path / "go.txt").touch()
+            assert (first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]) == ("plan of one\n", "plan of one\n")
+    assert builds.read_text() == "one\n"
+
+
+def test_process_that_dies_while_building_blocks_nobody(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path), "one"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as first:
+        wait_for(tmp_path / "builds.txt")
+        first.kill()
+    assert EngineCache(tmp_path / "engines").plan(KEY, Builder(b"mine")) == b"mine"
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.02)
+
+
+def test_folder_that_cannot_be_written_is_said_once_and_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    store = EngineCache(tmp_path / "file" / "engines")
+    build = Builder()
+    for _ in range(3):
+        assert store.plan(KEY, build) == build.made
+    assert build.calls == 3
+    said = [record.getMessage() for record in caplog.records if "cannot be kept" in record.getMessage()]
+    assert len(said) == 1
+    assert "set LANESTREAM_CACHE" in said[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="for root no folder is read-only")
+def test_read_only_folder_still_gives_what_is_in_it(store: EngineCache) -> None:
+    store.plan(KEY, Builder(b"kept"))
+    store.folder.chmod(0o500)
+    try:
+        assert store.plan(KEY, unexpected) == b"kept"
+        assert store.plan(dataclasses.replace(KEY, precision="int8"), Builder(b"new")) == b"new"
+    finally:
+        store.folder.chmod(0o700)
+
+
+def test_timings_are_kept_by_gpu_and_version(store: EngineCache) -> None:
+    store.plan(KEY, Builder())
+    assert store.read_timings(KEY) == b""
+    store.write_timings(KEY, b"timings")
+    assert store.read_timings(dataclasses.replace(KEY, precision="int8")) == b"timings"
+    assert store.read_timings(dataclasses.replace(KEY, tensorrt="TensorRT 10.13")) == b""
+
+
+def test_forgotten_entry_is_built_again(store: EngineCache) -> None:
+    store.plan(KEY, Builder(b"useless"))
+    store.forget(KEY)
+    store.forget(KEY)
+    assert store.plan(KEY, Builder(b"new")) == b"new"
+
+
+def test_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path))
+    logging.getLogger("engines.cache").setLevel(logging.ERROR)
+    try:
+        EngineCache().plan(KEY, Builder(bytes(2_500_000)))
+    finally:
+        logging.getLogger("engines.cache").setLevel(logging.NOTSET)
+    assert cache.main(["list"]) == 0
+    listed = capsys.readouterr()
+    assert listed.out.startswith("unet  fp16  1x384x640x3  2.5 MB  TensorRT 10.3.0  NVIDIA Orin  driver 540.4")
+    assert "1 engines in" in listed.err
+    assert cache.main(["clear"]) == 0
+    assert "removed 2.5 MB" in capsys.readouterr().out
+    assert cache.main(["list"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_cache_lies_where_the_system_keeps_what_can_be_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LANESTREAM_CACHE", raising=False)
+    monkeypatch.setenv("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", str(tmp_path))
+    assert EngineCache().folder == tmp_path / "lanestream" / "engines"
+    monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path / "elsewhere"))
+    assert EngineCache().folder == tmp_path / "elsewhere" / "engines"
