@@ -27,13 +27,14 @@ from lanes.capture import open_sources
 from lanes.capture.source import Source
 from lanes.cli.arguments import count, probability
 from lanes.cli.console import OneLineHandler, ProgressBar, latency_table, summary_line
-from lanes.errors import INTERRUPTED, RequestError, RunError, exit_status
+from lanes.errors import INTERRUPTED, InputError, ProcessingError, exit_status
 from lanes.files import check_file, check_is_folder
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
 from lanes.output.report import write_report
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
 from lanes.pipeline import Pipeline
+from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.latency import LatencyLog
 
@@ -109,13 +110,13 @@ class Run:
         self.names: list[str] = []
         self.places: set[Path] = set()
         self.interrupted = False
-        self.failures: list[RequestError | RunError] = []
+        self.failures: list[InputError | ProcessingError] = []
 
     def process(self, source: Source, records: Sequence[Sink]) -> None:
         """One source into its outputs. Of several videos, one that fails is named, and the next one follows.
 
         Raises:
-            RequestError, RunError: the only source cannot be processed, or not to its end.
+            InputError, ProcessingError: the only source cannot be processed, or not to its end.
         """
         self.names.append(source.info.name)
         self.live = self.live or source.info.live
@@ -134,7 +135,7 @@ class Run:
             written = [f"{kind}: {path}" for kind, path in (("overlay", output), ("still", still)) if path is not None and path.exists()]
             if written:
                 self.console.print(", ".join(written), highlight=False, soft_wrap=True)
-        except (RequestError, RunError) as error:
+        except (InputError, ProcessingError) as error:
             if not self.several:
                 raise
             self.failures.append(error)
@@ -147,7 +148,7 @@ class Run:
         try:
             with ProgressBar(self.console, source.info.name, frames, not self.args.no_progress) as bar, self._stop_on_signals(pipeline):
 
-                def on_frame(result: Result) -> None:
+                def on_frame(result: FrameResult) -> None:
                     bar.advance(result, self.log.throughput_fps)
                     if still is not None and frames and result.frame.index == frames // 2:
                         cv2.imwrite(str(still), result.frame.pixels)
@@ -222,8 +223,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Carries out a request and returns the exit status.
 
     Raises:
-        RequestError: it cannot be carried out; nothing is left behind under an output's name.
-        RunError: it failed under way; what was finished is kept.
+        InputError: it cannot be carried out; nothing is left behind under an output's name.
+        ProcessingError: it failed under way; what was finished is kept.
     """
     check_places(args)
     sources = open_sources(str(DEMO_CLIP) if args.source is None else args.source, live=args.live)
@@ -246,7 +247,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if work.interrupted:
         say(f"interrupted after {len(work.log)} frames; what was finished is kept")
         return INTERRUPTED
-    refused = sources.passed_over + sum(isinstance(failure, RequestError) for failure in work.failures)
+    refused = sources.passed_over + sum(isinstance(failure, InputError) for failure in work.failures)
     if refused == len(sources):
         return 2
     return int(bool(work.failures) or sources.passed_over > 0)
@@ -258,7 +259,7 @@ def check_places(args: argparse.Namespace) -> None:
     places = [Path(output).absolute() for output in asked]
     for output, path in zip(asked, places, strict=True):
         if places.count(path) > 1:
-            raise RequestError(f"{output}: named for two outputs; give each a place of its own")
+            raise InputError(f"{output}: named for two outputs; give each a place of its own")
     for path in (args.records, args.report):
         if path is not None:
             check_file(path, overwrite=args.overwrite)

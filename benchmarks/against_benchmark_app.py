@@ -28,7 +28,7 @@ from benchmarks.common.request import check_request, tell_rest
 from benchmarks.common.results import Result, new_result, write_result
 from engines.engine import Engine
 from engines.registry import PRECISIONS, open_engine
-from lanes.errors import RunError, exit_status
+from lanes.errors import ProcessingError, exit_status
 
 KIND = "against_benchmark_app"
 
@@ -57,7 +57,7 @@ def time_ours(engine: Engine, runs: int) -> float:
 
 
 def time_theirs(engine: Engine, runs: int) -> float:
-    """Median milliseconds of `runs` inferences by benchmark_app's own account. Raises RunError when it fails."""
+    """Median milliseconds of `runs` inferences by benchmark_app's own account. Raises ProcessingError when it fails."""
     transform = engine.model.metadata.transform
     with TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
@@ -79,15 +79,15 @@ def time_theirs(engine: Engine, runs: int) -> float:
             ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
             return float(json.loads((Path(folder) / "benchmark_report.json").read_text())["execution_results"]["latency (ms)"])
         except subprocess.TimeoutExpired:
-            raise RunError(f"benchmark_app did not end in {PATIENCE_S} s: ask for fewer --runs") from None
+            raise ProcessingError(f"benchmark_app did not end in {PATIENCE_S} s: ask for fewer --runs") from None
         except (OSError, ValueError, KeyError):
-            raise RunError(
+            raise ProcessingError(
                 f"benchmark_app failed: {((ended.stdout + ended.stderr).strip().splitlines() or ['it said nothing'])[-1]}"
             ) from None
 
 
 def compare(engine: Engine, rounds: int, runs: int, console: Console) -> Result:
-    """Both in turn, every other round in the opposite order. Raises RunError when benchmark_app fails."""
+    """Both in turn, every other round in the opposite order. Raises ProcessingError when benchmark_app fails."""
     ways = {"ours_ms": time_ours, "theirs_ms": time_theirs}
     times: dict[str, list[float]] = {name: [] for name in ways}
     with watch_machine() as watch:
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     check_request(args.json, None, rounds=args.rounds, runs=args.runs)
     with open_engine("openvino", args.precision, args.model) as engine:
         result = compare(engine, args.rounds, args.runs, Console(stderr=True))

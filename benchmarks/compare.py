@@ -48,7 +48,7 @@ from benchmarks.common.percentiles import percentile_interval
 from benchmarks.common.plots import COLOURS, GREY, new_figure, save, title
 from benchmarks.common.request import check_request, tell_rest
 from benchmarks.common.results import load_result, new_result, write_result
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.telemetry.latency import STAGES, summarise
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ def median_interval(values: Sequence[float], confidence: float) -> tuple[float, 
         Median, lower and upper end.
 
     Raises:
-        RequestError: there are too few values for that confidence; it says how many are needed.
+        InputError: there are too few values for that confidence; it says how many are needed.
     """
     ends = percentile_interval(values, 0.5, confidence)
     if ends is None:
         needed = rounds_needed(confidence)
-        raise RequestError(f"{len(values)} rounds are too few for an interval of {confidence:.1%} confidence: {needed} are needed")
+        raise InputError(f"{len(values)} rounds are too few for an interval of {confidence:.1%} confidence: {needed} are needed")
     return median(values), *ends
 
 
@@ -127,7 +127,7 @@ class Change:
 
 
 def judge_stage(stage: str, before: Sequence[float], after: Sequence[float], confidence: float) -> Change:
-    """The change of a stage from its milliseconds in each round, before and after. Raises RequestError when there are too few rounds."""
+    """The change of a stage from its milliseconds in each round, before and after. Raises InputError when there are too few rounds."""
     ratios = np.log(np.maximum(after, 1e-6)) - np.log(np.maximum(before, 1e-6))
     ratio, low, high = (float(np.exp(value)) for value in median_interval(ratios.tolist(), confidence))
     difference = float(np.median(np.asarray(after) - np.asarray(before)))
@@ -143,11 +143,11 @@ def judge_stage(stage: str, before: Sequence[float], after: Sequence[float], con
 def judge(before: Sequence[Turn], after: Sequence[Turn], confidence: float = CONFIDENCE) -> list[Change]:
     """Every stage that both have, from the turns of each round. The confidence is that of all verdicts together (Bonferroni).
 
-    Raises RequestError when there are too few rounds, or no stage is common to all turns.
+    Raises InputError when there are too few rounds, or no stage is common to all turns.
     """
     stages = [stage for stage in before[0] if all(stage in turn for turn in (*before, *after))]
     if not stages:
-        raise RequestError("the two have no stage in common")
+        raise InputError("the two have no stage in common")
     each = 1 - (1 - confidence) / len(stages)
     return [judge_stage(stage, [turn[stage]["p50"] for turn in before], [turn[stage]["p50"] for turn in after], each) for stage in stages]
 
@@ -189,7 +189,7 @@ class Version:
     commit: str | None = None
 
     def take_turn(self, scratch: Path, options: Sequence[str]) -> Turn:
-        """A fresh process of its `run_video.py`. Raises RequestError when it fails, with the last line it said."""
+        """A fresh process of its `run_video.py`. Raises InputError when it fails, with the last line it said."""
         report = scratch / "report.json"
         report.unlink(missing_ok=True)
         command = [sys.executable, str(self.folder / "run_video.py"), *options, "--output", str(scratch / "out.mp4")]
@@ -197,7 +197,7 @@ class Version:
         ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if ended.returncode or not report.exists():
             said = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise RequestError(f"{self.name}: {' '.join(['run_video.py', *options])} ended with {ended.returncode}: {said}")
+            raise InputError(f"{self.name}: {' '.join(['run_video.py', *options])} ended with {ended.returncode}: {said}")
         return stages_of(json.loads(report.read_text()))
 
 
@@ -208,11 +208,11 @@ def stages_of(report: dict[str, Any]) -> Turn:
 
 
 def unpack(name: str, stack: ExitStack) -> Version:
-    """A folder as it is, or a commit in a temporary folder that goes with `stack`. Raises RequestError when it is neither."""
+    """A folder as it is, or a commit in a temporary folder that goes with `stack`. Raises InputError when it is neither."""
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "run_video.py").is_file():
-            raise RequestError(f"{name} is no copy of the project: it has no run_video.py")
+            raise InputError(f"{name} is no copy of the project: it has no run_video.py")
         return Version(name, folder.resolve())
     try:
         found = subprocess.run(
@@ -220,30 +220,30 @@ def unpack(name: str, stack: ExitStack) -> Version:
         )
         commit = found.stdout.strip()
         if not commit:
-            raise RequestError(f"{name} is no file, no folder and no commit of this repository")
+            raise InputError(f"{name} is no file, no folder and no commit of this repository")
         root = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=True).stdout.strip()
         place = Path(stack.enter_context(TemporaryDirectory(prefix="lanestream-compare-")))
         packed = place / "tree.zip"
         subprocess.run(["git", "-C", root, "archive", "--format=zip", f"--output={packed}", commit], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RequestError(f"{name}: git cannot unpack it ({error})") from None
+        raise InputError(f"{name}: git cannot unpack it ({error})") from None
     unpack_archive(packed, place / "tree")
     if not (place / "tree" / "run_video.py").is_file():
-        raise RequestError(f"{name} ({commit[:12]}) has no run_video.py at its top: give a commit of this project")
+        raise InputError(f"{name} ({commit[:12]}) has no run_video.py at its top: give a commit of this project")
     return Version(name, place / "tree", commit)
 
 
 def read_turns(path: Path, rounds: int) -> list[Turn]:
     """A result of `benchmarks.latency` cut into as many stretches of its run.
 
-    Raises RequestError when it is another kind of result, or too short to be cut so often.
+    Raises InputError when it is another kind of result, or too short to be cut so often.
     """
     result = load_result(path)
     if result["kind"] != "latency":
-        raise RequestError(f"{path} is a result of kind {result['kind']}: only those of benchmarks.latency can be compared")
+        raise InputError(f"{path} is a result of kind {result['kind']}: only those of benchmarks.latency can be compared")
     samples = {name.removesuffix("_ms"): values for name, values in result["samples"].items()}
     if any(len(values) < 10 * rounds for values in samples.values()):
-        raise RequestError(f"{path} has too few samples to be cut into {rounds} stretches of 10 or more: measure longer")
+        raise InputError(f"{path} has too few samples to be cut into {rounds} stretches of 10 or more: measure longer")
     stretches = {name: np.array_split(np.asarray(values, np.float64), rounds) for name, values in samples.items()}
     return [{name: _summary(parts[number]) for name, parts in stretches.items()} for number in range(rounds)]
 
@@ -269,36 +269,36 @@ def alternate(versions: Sequence[Version], rounds: int, options: Sequence[str], 
 
 
 def read_budget(path: Path) -> dict[str, dict[str, float]]:
-    """Milliseconds by stage and percentile. Raises RequestError with what is wrong with the file."""
+    """Milliseconds by stage and percentile. Raises InputError with what is wrong with the file."""
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     if not find_spec(name):
-        raise RequestError("Python 3.10 reads TOML only with the package tomli: pip install tomli")
+        raise InputError("Python 3.10 reads TOML only with the package tomli: pip install tomli")
     tomllib = import_module(name)
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text())
     except OSError as error:
-        raise RequestError(f"cannot read the budget {path}: {error.strerror}") from None
+        raise InputError(f"cannot read the budget {path}: {error.strerror}") from None
     except ValueError as error:  # of the text's encoding, or of TOML
-        raise RequestError(f"the budget {path} is not TOML: {error}") from None
+        raise InputError(f"the budget {path} is not TOML: {error}") from None
     if not content:
-        raise RequestError(f"the budget {path} names no stage: write a table for each, such as [inference], with p50 = 12 in it")
+        raise InputError(f"the budget {path} names no stage: write a table for each, such as [inference], with p50 = 12 in it")
     for stage, limits in content.items():
         if not isinstance(limits, dict) or not limits:
-            raise RequestError(f"the budget {path} gives no percentile for {stage}: write [{stage}], and p50 = 12 under it")
+            raise InputError(f"the budget {path} gives no percentile for {stage}: write [{stage}], and p50 = 12 under it")
         for percentile, limit in limits.items():
             if percentile not in PERCENTILES:
-                raise RequestError(f"the budget {path} asks for {percentile} of {stage}: there are {', '.join(PERCENTILES)}")
+                raise InputError(f"the budget {path} asks for {percentile} of {stage}: there are {', '.join(PERCENTILES)}")
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
-                raise RequestError(f"the budget {path} gives {limit!r} for {stage} {percentile}: give milliseconds, a number above 0")
+                raise InputError(f"the budget {path} gives {limit!r} for {stage} {percentile}: give milliseconds, a number above 0")
     return content
 
 
 def check_budget(budget: dict[str, dict[str, float]], turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Every limit with what was measured, the median over turns. Raises RequestError when a stage of the budget did not run."""
+    """Every limit with what was measured, the median over turns. Raises InputError when a stage of the budget did not run."""
     lines = []
     for stage, limits in budget.items():
         if not all(stage in turn for turn in turns):
-            raise RequestError(f"the budget names {stage}, which did not run: there are {', '.join(turns[0])}")
+            raise InputError(f"the budget names {stage}, which did not run: there are {', '.join(turns[0])}")
         for percentile, limit in limits.items():
             found = median(turn[stage][percentile] for turn in turns)
             lines.append({"stage": stage, "percentile": percentile, "limit_ms": limit, "measured_ms": found, "over": found > limit})
@@ -309,7 +309,7 @@ def check_budget(budget: dict[str, dict[str, float]], turns: Sequence[Turn]) -> 
 
 
 def draw(result: dict[str, Any]) -> Figure:
-    """The ratio of each stage with its interval. Raises RequestError without Matplotlib."""
+    """The ratio of each stage with its interval. Raises InputError without Matplotlib."""
     changes = result["stages"]
     figure, (ax,) = new_figure(width=8, height=1.2 + 0.42 * len(changes))
     colours = {"slower": COLOURS[1], "faster": COLOURS[2], "no difference": GREY}
@@ -393,14 +393,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Carries out a request and returns the exit status. Raises RequestError when it cannot be carried out."""
+    """Carries out a request and returns the exit status. Raises InputError when it cannot be carried out."""
     names = [name for name in (args.before, args.after) if name is not None]
     if len(names) == 1 and args.budget is None:
-        raise RequestError("give two versions to compare, or one with --budget")
+        raise InputError("give two versions to compare, or one with --budget")
     check_request(args.json, args.plot, rounds=args.rounds, frames=args.frames)
     needed = rounds_needed(1 - (1 - CONFIDENCE) / (len(STAGES) + 1))
     if len(names) == 2 and args.rounds < needed:
-        raise RequestError(f"--rounds {args.rounds}: too few to tell versions apart, {needed} are needed")
+        raise InputError(f"--rounds {args.rounds}: too few to tell versions apart, {needed} are needed")
     budget = None if args.budget is None else read_budget(args.budget)
     with ExitStack() as stack:
         with watch_machine() as watch:
@@ -435,11 +435,11 @@ def budget_line(line: dict[str, Any]) -> str:
 
 
 def measure(names: Sequence[str], args: argparse.Namespace, stack: ExitStack, console: Console) -> tuple[list[list[Turn]], dict[str, Any]]:
-    """Turns of each version, and `versions`, `options` and `doubts`. Raises RequestError when a version cannot be had or fails."""
+    """Turns of each version, and `versions`, `options` and `doubts`. Raises InputError when a version cannot be had or fails."""
     files = [Path(name).is_file() for name in names]
     if any(files):
         if not all(files):
-            raise RequestError("a result can only be compared with another result: give two results, or two commits or folders")
+            raise InputError("a result can only be compared with another result: give two results, or two commits or folders")
         return [read_turns(Path(name), args.rounds) for name in names], {
             "versions": [{"name": Path(name).name} for name in names],
             "options": [],

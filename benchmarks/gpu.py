@@ -33,7 +33,7 @@ from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_m
 from engines.probe import Probe, probe
 from engines.tensorrt.cuda import CudaGraph
 from engines.tensorrt.engine import SLOTS, TensorRTEngine
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
 from lanes.telemetry.latency import summarise
@@ -61,7 +61,7 @@ Infer = Callable[[Pictures], Pictures]
 def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
     """fp32, fp16 and int8 files of a model: the bundled ones, and what is missing made in `folder`.
 
-    Raises RequestError when there is no such network.
+    Raises InputError when there is no such network.
     """
     from calibration.int8.qdq import list_layers, quantise_layers
     from engines.export import export_onnx
@@ -75,7 +75,7 @@ def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
     elif name in NETWORKS:
         metadata = ModelMetadata(name, FrameTransform(*NETWORKS[name].size), 0.5, ["lane"], "fp32", "none", [], [], {})
     else:
-        raise RequestError(f"no network is called {name}")
+        raise InputError(f"no network is called {name}")
     network = build_network(metadata.network or NETWORKS[name].config)
     metadata = ModelMetadata(**(vars(metadata) | {"network": network.config}))
     for precision in ("fp32", "fp16"):
@@ -149,7 +149,7 @@ def compute_ms(engine: TensorRTEngine, runs: int = 500) -> float:
 
 def _execute(context: Any, stream: int) -> None:
     if not context.execute_async_v3(stream):
-        raise RunError("TensorRT could not run the network")
+        raise ProcessingError("TensorRT could not run the network")
 
 
 def pictures_per_second(engine: TensorRTEngine, pictures: Pictures, runs: int = 300) -> float:
@@ -332,10 +332,10 @@ def cells(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError where there is no GPU, or the result cannot be written."""
+    """Carries out a request. Raises InputError where there is no GPU, or the result cannot be written."""
     found = probe()
     if found.gpu is None:
-        raise RequestError(str(found.lacking))
+        raise InputError(str(found.lacking))
     check_request(args.out, None, runs=args.runs)
     benchmark = Benchmark(found, args.runs)
     result: dict[str, Any] = {}

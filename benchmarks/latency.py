@@ -62,7 +62,7 @@ from engines.engine import Engine
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.capture.video import VideoFile
 from lanes.cli.arguments import count, positive
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file
 
 KIND = "latency"
@@ -138,17 +138,17 @@ class Plan:
     ) -> Plan:
         """A plan with what was not said filled in: enough queries for the percentile, and SECONDS unless a number of queries was given.
 
-        Raises RequestError when the number of queries is too small for the percentile, or a query does not fill a batch.
+        Raises InputError when the number of queries is too small for the percentile, or a query does not fill a batch.
         """
         kind = SCENARIOS[scenario]
         if kind.frames_per_query and batch > kind.frames_per_query:
             several = f"{kind.frames_per_query} frames" if kind.frames_per_query > 1 else "one frame"
-            raise RequestError(f"a query of {scenario} has {several}, which do not fill a batch of {batch}: use --scenario offline")
+            raise InputError(f"a query of {scenario} has {several}, which do not fill a batch of {batch}: use --scenario offline")
         share = percentile or kind.percentile
         if share is None:  # Offline
             return cls(scenario, 0.5, Length(queries or 0, SECONDS if seconds is None else seconds), fps)
         if kind.percentile is None:
-            raise RequestError("offline has one query, and no percentiles of it: leave out --percentile")
+            raise InputError("offline has one query, and no percentiles of it: leave out --percentile")
         if queries is not None:
             check_enough(queries, share)
         if seconds is None:
@@ -160,7 +160,7 @@ class Plan:
 
 
 def read_library(clip: Path) -> list[Picture]:
-    """The first frames of a clip, (H, W, 3) uint8 BGR. Raises RequestError when it is no video."""
+    """The first frames of a clip, (H, W, 3) uint8 BGR. Raises InputError when it is no video."""
     with VideoFile(clip) as source:
         frames = iter(source)
         library = [next(frames).pixels]
@@ -175,7 +175,7 @@ def measure(system: System, library: Sequence[Picture], plan: Plan, clock: Clock
         What was measured; milliseconds of the warm-up's queries; and the machine over the run, with the doubts about both.
 
     Raises:
-        RunError: the clock stepped, or the engine returns before its result is there.
+        ProcessingError: the clock stepped, or the engine returns before its result is there.
     """
     scenario = SCENARIOS[plan.scenario]
     frames_per_query = scenario.frames_per_query or system.engine.batch
@@ -228,7 +228,7 @@ COLD_START_INSIDE = {
 def measure_cold_start(engine: Engine, frame: Picture, times: int = COLD_STARTS) -> list[dict[str, float]]:
     """Fresh processes that load the engine and process a frame; files may be in the system's cache, as after any first run.
 
-    Returns milliseconds of each process by COLD_START_STEPS, and `total_ms`. Raises RunError when such a process fails.
+    Returns milliseconds of each process by COLD_START_STEPS, and `total_ms`. Raises ProcessingError when such a process fails.
     """
     order = json.dumps([str(ROOT), engine.name, engine.precision, str(engine.model.path), *frame.shape[:2]])
     found = []
@@ -239,9 +239,9 @@ def measure_cold_start(engine: Engine, frame: Picture, times: int = COLD_STARTS)
                 [sys.executable, "-c", COLD_START, order], capture_output=True, text=True, timeout=COLD_START_PATIENCE_S, check=False
             )
         except subprocess.TimeoutExpired:
-            raise RunError(f"a fresh process did not give a first frame in {COLD_START_PATIENCE_S} s") from None
+            raise ProcessingError(f"a fresh process did not give a first frame in {COLD_START_PATIENCE_S} s") from None
         if ended.returncode != 0:
-            raise RunError(f"a fresh process could not give a first frame: {(ended.stderr.strip().splitlines() or ['killed'])[-1]}")
+            raise ProcessingError(f"a fresh process could not give a first frame: {(ended.stderr.strip().splitlines() or ['killed'])[-1]}")
         # All processes of a machine read the same perf_counter.
         marks = [asked, *json.loads(ended.stdout.splitlines()[-1])]
         steps = [(late - early) / 1e6 for early, late in pairwise(marks)]
@@ -304,8 +304,8 @@ def benchmark(engine: Engine, clip: Path, plan: Plan, cold_starts: int, console:
     """Everything that the command prints and writes, for an engine that is open.
 
     Raises:
-        RequestError: the clip is no video.
-        RunError: the measurement failed.
+        InputError: the clip is no video.
+        ProcessingError: the measurement failed.
     """
     library = read_library(clip)
     cold = measure_cold_start(engine, library[0], cold_starts)
@@ -523,7 +523,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     if args.json:
         check_file(args.json, overwrite=True)
     plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch)

@@ -12,7 +12,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, shape_inference
 
 from engines.model_file import ModelFile
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 FUSED = frozenset(
     {
@@ -98,7 +98,7 @@ def read_layers(file: ModelFile, batch: int = 1, float_bytes: int = 4) -> list[L
         float_bytes: bytes in which the engine keeps a floating-point number.
 
     Raises:
-        RequestError: a shape in the graph is not fixed even when the batch is.
+        InputError: a shape in the graph is not fixed even when the batch is.
     """
     model = onnx.load_model_from_string(file.read())
     del model.graph.value_info[:]  # shapes with an open batch
@@ -189,9 +189,7 @@ class _Graph:
     def _tensor(self, name: str) -> tuple[int, tuple[int, ...]]:
         kind, sides = self.constants.get(name) or self.tensors.get(name, (0, (0,)))
         if not kind or any(side < 1 for side in sides):
-            raise RequestError(
-                f"{self.path}: the shape of {name} in its graph is not fixed; export it again with `python -m engines.export`"
-            )
+            raise InputError(f"{self.path}: the shape of {name} in its graph is not fixed; export it again with `python -m engines.export`")
         return kind, sides
 
     @staticmethod

@@ -33,11 +33,10 @@ from lanes import load_segmenter
 from lanes.capture.video import VideoFile
 from lanes.draw.overlay import Overlay, Readout
 from lanes.errors import exit_status
-from lanes.frame import Frame
 from lanes.geometry.lines import find_lanes
 from lanes.output import open_outputs
-from lanes.output.sink import Result
 from lanes.pipeline import Pipeline
+from lanes.results import Frame, FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.latency import LatencyLog, usable_cores
 
@@ -103,7 +102,7 @@ def stage_rates(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> d
     (sink,) = open_outputs(info, output=output, overwrite=True)
     begun = perf_counter()
     for frame, mask in zip(frames, masks, strict=True):
-        sink.write(Result(frame, mask))
+        sink.write(FrameResult(frame, mask))
     sink.close()
     rates["output"] = len(frames) / (perf_counter() - begun)
     return rates
@@ -190,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     check_request(args.json, None, rounds=args.rounds, frames=args.frames)
     result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
     Console(width=100).print(table(result))

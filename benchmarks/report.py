@@ -20,7 +20,7 @@ from benchmarks import against_benchmark_app, compare, gpu, roofline, shapes, tr
 from benchmarks.common.plots import COLOURS, GREY, new_figure, title
 from benchmarks.common.request import reasons
 from benchmarks.common.results import load_result
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.html.page import plot, table, write_page
 
@@ -46,18 +46,18 @@ details { margin: .8rem 0; } summary { cursor: pointer; color: var(--dim); } cod
 def read_folders(places: Sequence[Path]) -> tuple[list[tuple[Path, Result]], dict[Path, str]]:
     """The results in folders and files, the newest first, and what could not be read, with the reason.
 
-    Raises RequestError when a place does not exist.
+    Raises InputError when a place does not exist.
     """
     paths: dict[Path, None] = {}
     for place in places:
         if not place.exists():
-            raise RequestError(f"{place} does not exist: give folders that hold results")
+            raise InputError(f"{place} does not exist: give folders that hold results")
         paths |= dict.fromkeys(sorted(place.rglob("*.json")) if place.is_dir() else [place])
     found, broken = [], {}
     for path in paths:
         try:
             found.append((path, load_result(path)))
-        except RequestError as error:
+        except InputError as error:
             broken[path] = str(error)
     return sorted(found, key=lambda entry: str(entry[1]["created"]), reverse=True), broken
 
@@ -407,11 +407,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError."""
+    """Carries out a request. Raises InputError."""
     check_file(args.out, overwrite=True)
     results, broken = read_folders(args.places)
     if not results:
-        raise RequestError(f"no results in {', '.join(map(str, args.places))}: write some with --json, or give another folder")
+        raise InputError(f"no results in {', '.join(map(str, args.places))}: write some with --json, or give another folder")
     page = report_page(results, broken)
     write_atomically(args.out, page)
     for why in broken.values():

@@ -35,7 +35,7 @@ from benchmarks.layers import Layer, read_layers
 from benchmarks.roofs import Roofs, measure_roofs
 from engines.engine import Engine, Pictures
 from engines.registry import open_engine
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,7 +173,7 @@ def measure(model: str, rounds: int, runs: int, tell: Callable[[str], object], c
     """The result's own fields. `tell` is called with what is done next."""
     able, unable = find_combinations(model)
     if not able:
-        raise RequestError("; ".join(dict.fromkeys(unable.values())))
+        raise InputError("; ".join(dict.fromkeys(unable.values())))
     roofs = measure_roofs(tell)
     with ExitStack() as stack:
         engines = {}
@@ -210,7 +210,7 @@ def _caller(engine: Engine, pictures: Pictures) -> Callable[[], object]:
 def draw(result: dict[str, Any]) -> Figure:
     """The classic picture: a panel an engine and precision, both axes logarithmic, a point a layer, its area the time it takes.
 
-    Layers without multiplications (pooling, scaling, joining) have no place on such axes. Raises RequestError without Matplotlib.
+    Layers without multiplications (pooling, scaling, joining) have no place on such axes. Raises InputError without Matplotlib.
     """
     told = [entry for entry in result["engines"] if any(layer["ms"] for layer in entry["layers"])] or result["engines"]
     columns = min(2, len(told))  # as wide as the other plots: with a third the letters are too small on a page
@@ -353,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     console = Console(stderr=True)
     check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs)
     with watch_machine() as watch:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Engine, Pictures
-from lanes.errors import RunError
+from lanes.errors import ProcessingError
 
 Picture = NDArray[np.uint8]
 ReadClock = Callable[[], int]
@@ -85,12 +85,12 @@ class Clock:
         return here - self._reference(), here - before
 
     def check(self) -> None:
-        """Raises RunError when the clock has stepped since it was made."""
+        """Raises ProcessingError when the clock has stepped since it was made."""
         slack = CLOCK_SLACK_NS + CLOCK_SLACK_SHARE * (self._reference() - self._begun)
         low, high = self._bounds()
         if low > self._offset[1] + slack or high < self._offset[0] - slack:
             step = (low - self._offset[1] if low > self._offset[1] else high - self._offset[0]) / 1e9
-            raise RunError(f"the clock stepped by {step:+.3f} s during the run: nothing it timed can be used, measure again")
+            raise ProcessingError(f"the clock stepped by {step:+.3f} s during the run: nothing it timed can be used, measure again")
 
 
 def measure_clock(read: ReadClock = time.perf_counter_ns, reads: int = 20_000) -> dict[str, float]:
@@ -216,7 +216,7 @@ class System:
             patience_s: how long to wait for a change, seconds.
 
         Raises:
-            RunError: it did change.
+            ProcessingError: it did change.
         """
         for pixels in (np.asarray(255 - frame, np.uint8), frame):  # two pictures, so that a late result is another than the last one
             self.preprocess([pixels])
@@ -224,7 +224,7 @@ class System:
             at_once = self._probability.copy()
             time.sleep(patience_s)
             if not np.array_equal(at_once, self._probability):
-                raise RunError(
+                raise ProcessingError(
                     f"the {self.engine.name} engine returned before its result was there, so it cannot be timed: its infer must wait until "
                     "the probability is in memory"
                 )
@@ -285,7 +285,7 @@ def run_stream(system: System, library: Sequence[Picture], frames_per_query: int
         advance: see `Advance`.
 
     Raises:
-        RunError: the clock stepped.
+        ProcessingError: the clock stepped.
     """
     run, draw = Run(), random.Random(SEED)
     begun = now = clock.read()
@@ -309,7 +309,7 @@ def run_offline(system: System, library: Sequence[Picture], frames: int, clock: 
         frames: in the query.
 
     Raises:
-        RunError: the clock stepped.
+        ProcessingError: the clock stepped.
     """
     run, draw, batch = Run(), random.Random(SEED), system.engine.batch
     order = draw.choices(library, k=frames)
@@ -344,7 +344,7 @@ def run_camera(
         sleep: waits so many seconds.
 
     Raises:
-        RunError: the clock stepped.
+        ProcessingError: the clock stepped.
     """
     run, period = Run(), round(1e9 / fps)
     begun = now = clock.read()

@@ -44,7 +44,7 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
 def time_shapes(engine: str, precision: str, rounds: int, runs: int, console: Console) -> Result:
     """Milliseconds a frame of every shape, and its time in that of the plain U-Net, round by round.
 
-    Raises RequestError when the engine cannot be had, or not in that precision.
+    Raises InputError when the engine cannot be had, or not in that precision.
     """
     from engines.export import export_onnx
     from lanes.models.build import build_network
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     check_request(args.json, None, rounds=args.rounds, runs=args.runs)
     result = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
     if args.json:

@@ -37,7 +37,7 @@ from engines.registry import PRECISIONS
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame, read_image
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.evaluate.measure import as_table, evaluate
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
 
 
 def take_turn(combination: Combination, picture: Path, runs: int) -> dict[str, Any]:
-    """A turn in a fresh process: what `benchmarks.common.alone.run_alone` returns. Raises RequestError when it fails, with its reason."""
+    """A turn in a fresh process: what `benchmarks.common.alone.run_alone` returns. Raises InputError when it fails, with its reason."""
     model = str(Path(combination.model).resolve()) if is_path(combination.model) else combination.model
     words = [model, combination.engine, combination.precision, str(picture.resolve()), str(runs)]
     ended = subprocess.run([sys.executable, "-m", "benchmarks.common.alone", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or ["it said nothing"]
-        raise RequestError(f"{combination} ended with {ended.returncode}: {said[-1]}")
+        raise InputError(f"{combination} ended with {ended.returncode}: {said[-1]}")
     turn: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return turn
 
@@ -80,7 +80,7 @@ def take_turn(combination: Combination, picture: Path, runs: int) -> dict[str, A
 def measure(
     models: Sequence[str], frames: Sequence[LabelledFrame], rounds: int, runs: int, tell: Callable[[str], object], console: Console
 ) -> dict[str, Any]:
-    """The result's own fields. `tell` is called with what is done next. Raises RequestError when nothing of it runs here."""
+    """The result's own fields. `tell` is called with what is done next. Raises InputError when nothing of it runs here."""
     able: list[Combination] = []
     left_out: dict[str, str] = {}
     for model in models:
@@ -89,7 +89,7 @@ def measure(
         able += found
         left_out |= lacking
     if not able:
-        raise RequestError("; ".join(dict.fromkeys(left_out.values())))
+        raise InputError("; ".join(dict.fromkeys(left_out.values())))
     turns: dict[Combination, list[dict[str, Any]]] = {combination: [] for combination in able}
     picture = frames[0].picture
     height, width = read_image(picture, cv2.IMREAD_COLOR).shape[:2]
@@ -134,7 +134,7 @@ def summarise_turns(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def draw(result: dict[str, Any]) -> Figure:
-    """Relaxed F1 over milliseconds, with the Pareto front. Raises RequestError without Matplotlib."""
+    """Relaxed F1 over milliseconds, with the Pareto front. Raises InputError without Matplotlib."""
     entries = result["entries"]
     figure, (ax,) = new_figure(width=9, height=5.4)
     engines = sorted({_place(entry) for entry in entries})
@@ -271,12 +271,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     console = Console(stderr=True)
     check_request(args.json, args.plot, rounds=args.rounds, runs=args.runs, frames=args.frames)
     frames = list_frames(args.data, args.split)
     if not frames:
-        raise RequestError(f"{args.data} has no frames of split {args.split!r}: name another with --split")
+        raise InputError(f"{args.data} has no frames of split {args.split!r}: name another with --split")
     if args.frames is not None:
         frames = spread_by_source(frames, args.frames) or frames[: args.frames]
     with watch_machine() as watch:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.model_file import FILE_PRECISION, ModelFile
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 Pictures = NDArray[np.uint8]
 
 
-class UnavailableError(RequestError):
+class UnavailableError(InputError):
     """This engine, or this precision of it, is not to be had on this machine; another may be. The message says why, in one clause."""
 
 
@@ -32,7 +32,7 @@ class Engine(ABC):
 
     Raises:
         UnavailableError: the precision is not to be had here, or the library cannot run the file.
-        RequestError: the file is fixed to another batch, or its graph and metadata do not belong together.
+        InputError: the file is fixed to another batch, or its graph and metadata do not belong together.
 
     Attributes:
         name: `openvino`, `onnx`, `torch`.
@@ -51,7 +51,7 @@ class Engine(ABC):
 
     def __init__(self, model: ModelFile, precision: str = "auto", batch: int = 1, threads: int | None = None) -> None:
         if model.batch not in (None, batch):
-            raise RequestError(f"{model.path} is fixed to batches of {model.batch} and cannot take {batch}: export it with a dynamic batch")
+            raise InputError(f"{model.path} is fixed to batches of {model.batch} and cannot take {batch}: export it with a dynamic batch")
         self.model = model
         self.precision = self.settle_precision(precision, model.precision)
         self.batch = batch

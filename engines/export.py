@@ -29,7 +29,7 @@ from torch import nn
 from engines.backends.torch_cpu import LaneModel
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
 from lanes.cli.arguments import count
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.build import build_network
@@ -76,8 +76,8 @@ def export_onnx(
         frames: (N, H, W, 3) uint8 BGR, what the file is held against the network on; default made-up pictures.
 
     Raises:
-        RequestError: the network does not fit the metadata's input size, or `path` cannot be written.
-        RunError: the file does not pass the checks.
+        InputError: the network does not fit the metadata's input size, or `path` cannot be written.
+        ProcessingError: the file does not pass the checks.
     """
     outliers = OUTLIERS if precision == "fp16" and frames is not None else 0.0
     if frames is None:
@@ -129,7 +129,7 @@ def _read_frames(folder: Path, metadata: ModelMetadata) -> Pictures:
     pictures = [cv2.imread(str(path)) for path in paths[:: max(1, -(-len(paths) // CHECK_FRAMES))]]
     readable = [picture for picture in pictures if picture is not None]
     if not readable:
-        raise RequestError(f"{folder} holds no pictures (.jpg, .png) to check the export on")
+        raise InputError(f"{folder} holds no pictures (.jpg, .png) to check the export on")
     transform = metadata.transform
     frames = np.empty((len(readable), transform.height, transform.width, 3), np.uint8)
     for picture, frame in zip(readable, frames, strict=True):
@@ -147,11 +147,11 @@ def _probability(network: nn.Module, frames: Pictures) -> NDArray[np.float32]:
         with torch.inference_mode():
             logits = network(normalised)
     except ValueError as error:  # a size that the network cannot take
-        raise RequestError(f"the network does not fit the input size in its metadata: {error}") from None
+        raise InputError(f"the network does not fit the input size in its metadata: {error}") from None
     finally:
         network.train(was_training)
     if not bool(torch.isfinite(logits).all()):
-        raise RunError("the network gives NaN or infinity: its weights are damaged, or its training diverged")
+        raise ProcessingError("the network gives NaN or infinity: its weights are damaged, or its training diverged")
     probability: NDArray[np.float32] = (255 * torch.sigmoid(logits))[:, 0].numpy()
     return probability
 
@@ -196,7 +196,7 @@ def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
         hook.remove()
     name, most = max(largest.items(), key=lambda item: item[1])
     if most > FP16_MAX:
-        raise RunError(f"the network reaches {most:.0f} in {name}, and fp16 ends at {FP16_MAX}: export it without --fp16")
+        raise ProcessingError(f"the network reaches {most:.0f} in {name}, and fp16 ends at {FP16_MAX}: export it without --fp16")
 
 
 def _check(
@@ -205,11 +205,13 @@ def _check(
     onnx.checker.check_model(proto, full_check=True)
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     if opsets != {"": OPSET}:
-        raise RunError(f"the exporter wrote operator sets {opsets}, not {OPSET} alone: install the versions that lanestream[train] names")
+        raise ProcessingError(
+            f"the exporter wrote operator sets {opsets}, not {OPSET} alone: install the versions that lanestream[train] names"
+        )
     for weight in proto.graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
         if not np.isfinite(values).all():
-            raise RunError(f"the weights {weight.name} hold NaN or infinity: the training diverged")
+            raise ProcessingError(f"the weights {weight.name} hold NaN or infinity: the training diverged")
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     step = static_batch or len(frames)
     for start in range(0, len(frames), step):
@@ -217,14 +219,14 @@ def _check(
         off = np.abs(given - expected[start : start + step])
         beyond = float((off > tolerance).mean())
         if beyond > outliers:
-            raise RunError(
+            raise ProcessingError(
                 f"the exported graph differs from the network by up to {off.max():.0f} of 255, and by more than {tolerance} in "
                 f"{100 * beyond:.3g} % of the pixels: nothing was written"
             )
 
 
 def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
-    """The network and metadata of a checkpoint. Raises RequestError when it is none."""
+    """The network and metadata of a checkpoint. Raises InputError when it is none."""
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         network = build_network(checkpoint["network"])
@@ -232,13 +234,13 @@ def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
         network.load_state_dict({name.removeprefix("network."): value for name, value in checkpoint["state_dict"].items()})
         metadata = ModelMetadata.from_dict(checkpoint["metadata"] | {"network": network.config, "precision": "fp32"})
     except OSError as error:
-        raise RequestError(f"cannot read the checkpoint {path}: {error.strerror}") from None
+        raise InputError(f"cannot read the checkpoint {path}: {error.strerror}") from None
     except KeyError as missing:
-        raise RequestError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
+        raise InputError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
     except pickle.UnpicklingError:  # its own words advise to load the file unsafely
-        raise RequestError(f"{path} is no checkpoint of lanes.train: it is damaged, or of another program") from None
+        raise InputError(f"{path} is no checkpoint of lanes.train: it is damaged, or of another program") from None
     except (EOFError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise RequestError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
     return network, metadata
 
 
@@ -255,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _export(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
     for path in outputs.values():
         check_file(path, [args.checkpoint], overwrite=True)

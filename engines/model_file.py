@@ -17,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
 METADATA_KEY = "lanestream"
@@ -127,7 +127,7 @@ class ModelFile:
         return self.metadata.precision
 
     def read(self) -> bytes:
-        """The model as ONNX. Raises RequestError when the file can no longer be read."""
+        """The model as ONNX. Raises InputError when the file can no longer be read."""
         content = _read(self.path)
         return _as_fp32(content) if self.widened else content
 
@@ -139,14 +139,14 @@ class ModelFile:
 
     @classmethod
     def load(cls, path: Path) -> ModelFile:
-        """Reads and checks a file. Raises RequestError when it cannot be used, with what is wrong with it."""
+        """Reads and checks a file. Raises InputError when it cannot be used, with what is wrong with it."""
         content = _read(path)
         try:
             proto = onnx.load_model_from_string(content)
         except DecodeError:
-            raise RequestError(f"{path} is not an ONNX file, or is damaged: {CURE}") from None
+            raise InputError(f"{path} is not an ONNX file, or is damaged: {CURE}") from None
         if not proto.graph.node:
-            raise RequestError(f"{path} is not an ONNX file, or holds no network: {CURE}")
+            raise InputError(f"{path} is not an ONNX file, or holds no network: {CURE}")
         metadata = _read_metadata(path, proto)
         return cls(path, hashlib.sha256(content).hexdigest(), metadata, _check_graph(path, proto.graph, metadata.transform))
 
@@ -155,13 +155,13 @@ def _read(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise RequestError(f"no such model file: {path}") from None
+        raise InputError(f"no such model file: {path}") from None
     except IsADirectoryError:
-        raise RequestError(f"{path} is a folder: {CURE}") from None
+        raise InputError(f"{path} is a folder: {CURE}") from None
     except OSError as error:
-        raise RequestError(f"cannot read the model file {path}: {error.strerror}") from None
+        raise InputError(f"cannot read the model file {path}: {error.strerror}") from None
     if not content:
-        raise RequestError(f"{path} is empty: {CURE}")
+        raise InputError(f"{path} is empty: {CURE}")
     return content
 
 
@@ -194,11 +194,11 @@ def _widen(tensor: TensorProto) -> None:
 def _read_metadata(path: Path, proto: onnx.ModelProto) -> ModelMetadata:
     text = next((entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY), None)
     if text is None:
-        raise RequestError(f"{path} carries no lanestream metadata: {CURE}")
+        raise InputError(f"{path} carries no lanestream metadata: {CURE}")
     try:
         return ModelMetadata.from_json(text)
     except ValueError as error:
-        raise RequestError(f"{path} has lanestream metadata that cannot be used, {error}") from None
+        raise InputError(f"{path} has lanestream metadata that cannot be used, {error}") from None
 
 
 def _check_graph(path: Path, graph: onnx.GraphProto, transform: FrameTransform) -> int | None:
@@ -208,9 +208,9 @@ def _check_graph(path: Path, graph: onnx.GraphProto, transform: FrameTransform) 
     outputs = [_describe(value) for value in graph.output]
     height, width = transform.height, transform.width
     if len(inputs) != 1 or inputs[0][0] != TensorProto.UINT8 or inputs[0][1][1:] != [height, width, 3]:
-        raise RequestError(f"{path} takes {_words(inputs)}, not pictures, uint8 (N, {height}, {width}, 3): {CURE}")
+        raise InputError(f"{path} takes {_words(inputs)}, not pictures, uint8 (N, {height}, {width}, 3): {CURE}")
     if len(outputs) != 1 or outputs[0][0] != TensorProto.UINT8 or outputs[0][1][1:] != [height, width]:
-        raise RequestError(f"{path} gives {_words(outputs)}, not lane probability, uint8 (N, {height}, {width}): {CURE}")
+        raise InputError(f"{path} gives {_words(outputs)}, not lane probability, uint8 (N, {height}, {width}): {CURE}")
     return inputs[0][1][0]
 
 
@@ -245,7 +245,7 @@ def is_path(model: str | Path) -> bool:
 def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     """The model file that `model`, a bundled model's name or a path, means at the precision that is to be run.
 
-    Raises RequestError when there is no such model, when it is not to be had at that precision, or when the file cannot be used.
+    Raises InputError when there is no such model, when it is not to be had at that precision, or when the file cannot be used.
     """
     wanted = FILE_PRECISION[precision]
     if is_path(model):
@@ -254,15 +254,15 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
             return file.as_fp32()
         if file.precision != wanted:
             runs = " or ".join(name for name, of_file in FILE_PRECISION.items() if of_file == file.precision)
-            raise RequestError(f"{model} is an {file.precision} model and cannot run as {precision}: ask for {runs}, or for auto")
+            raise InputError(f"{model} is an {file.precision} model and cannot run as {precision}: ask for {runs}, or for auto")
         return file
     models = bundled_models()
     files = models.get(str(model))
     if files is None:
         known = f"the bundled ones are {', '.join(models)}" if models else "none is bundled"
-        raise RequestError(f"no model is called {model!r}: {known}; or give the path of an .onnx file")
+        raise InputError(f"no model is called {model!r}: {known}; or give the path of an .onnx file")
     if wanted == "fp32" and wanted not in files and "fp16" in files:
         return ModelFile.load(files["fp16"]).as_fp32()
     if wanted not in files:
-        raise RequestError(f"the model {model} is not bundled in {wanted}, only in {', '.join(files)}")
+        raise InputError(f"the model {model} is not bundled in {wanted}, only in {', '.join(files)}")
     return ModelFile.load(files[wanted])

@@ -8,7 +8,7 @@ from pathlib import Path
 from engines.engine import Engine, UnavailableError
 from engines.model_file import FILE_PRECISION, ModelFile, bundled_models, find_model, is_path
 from engines.probe import has_driver
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 ENGINES = {
     "openvino": ("engines.backends.openvino_cpu", "OpenVinoEngine", "pip install openvino"),
@@ -43,13 +43,13 @@ def open_engine(
         The engine, its `reason` telling in one line why it was taken and why others were not.
 
     Raises:
-        RequestError: the model file cannot be used, or no engine does here what is asked for.
+        InputError: the model file cannot be used, or no engine does here what is asked for.
     """
     known = dict.fromkeys([*GPU_ENGINES, *ENGINES])
     if engine != "auto" and engine not in known:
-        raise RequestError(f"no engine is called {engine!r}: there are auto, {', '.join(known)}")
+        raise InputError(f"no engine is called {engine!r}: there are auto, {', '.join(known)}")
     if precision != "auto" and precision not in PRECISIONS:
-        raise RequestError(f"no precision is called {precision!r}: there are auto, {', '.join(PRECISIONS)}")
+        raise InputError(f"no precision is called {precision!r}: there are auto, {', '.join(PRECISIONS)}")
     passed_over: list[str] = []
     for name, place, entry in _candidates(engine):
         try:
@@ -60,7 +60,7 @@ def open_engine(
         choice = f"the fastest of the engines on a {place} that work here" if engine == "auto" else "as asked for"
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
-    raise RequestError(f"{'; '.join(passed_over)}. Ask for {_alternatives()}")
+    raise InputError(f"{'; '.join(passed_over)}. Ask for {_alternatives()}")
 
 
 Entry = tuple[str, str, str]

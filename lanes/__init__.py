@@ -20,7 +20,7 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
         precision: `auto`, `fp32`, `fp16`, `bf16` or `int8`.
 
     Raises:
-        RequestError: the model cannot be used, or the engine or precision is not to be had here.
+        InputError: the model cannot be used, or the engine or precision is not to be had here.
     """
     # Imported here because the engines in turn import from this package.
     from engines.registry import open_engine

@@ -25,7 +25,7 @@ from engines.export import export_onnx, load_checkpoint
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.evaluate.measure import SCORES, Row, mean_row, measure, score_row
 from lanes.evaluate.pixels import PixelCounts
 from lanes.files import write_atomically
@@ -50,7 +50,7 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
     """Trains without a source and scores the result on it, by split.
 
     Raises:
-        RequestError, RunError: the training, the export or the evaluation do.
+        InputError, ProcessingError: the training, the export or the evaluation do.
     """
     folder = args.out / source
     # What is passed on comes first, so that it cannot stand for what is scored. Lightning starts the program once for each further GPU,
@@ -91,18 +91,18 @@ def _cells(row: Row) -> list[str]:
 
 
 def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     options = train.parse(["--data", str(args.data), "--out", str(args.out), *passed_on])  # ends the program if it makes no sense
     if options.weights:
-        raise RequestError("--weights may have seen what is left out: leave it away, and every network begins anew")
+        raise InputError("--weights may have seen what is left out: leave it away, and every network begins anew")
     frames = list_frames(args.data)
     everything = dict.fromkeys(frame.source for frame in frames)
     sources = args.sources or list(dict.fromkeys(frame.source for frame in frames if frame.split == "val"))
     for source in sources:
         if source not in everything:
-            raise RequestError(f"{args.data} has no source {source!r}: it has {', '.join(everything)}")
+            raise InputError(f"{args.data} has no source {source!r}: it has {', '.join(everything)}")
     if len(everything) < 2:
-        raise RequestError(f"{args.data} has one source alone: nothing is left to train on without it")
+        raise InputError(f"{args.data} has one source alone: nothing is left to train on without it")
     _claim(args.out, {"data": str(args.data.resolve()), "options": list(passed_on)})
     found: dict[str, dict[str, Scores]] = {}
     for source in sources:
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
 
 
 def _claim(out: Path, request: dict[str, Any]) -> None:
-    """Notes what a folder is for. Raises RequestError where it holds runs of another request, or notes that cannot be read."""
+    """Notes what a folder is for. Raises InputError where it holds runs of another request, or notes that cannot be read."""
     path = out / "request.json"
     try:
         if not path.exists():
@@ -122,26 +122,26 @@ def _claim(out: Path, request: dict[str, Any]) -> None:
         earlier = json.loads(path.read_bytes())
         data, options = earlier["data"], earlier["options"]
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise RequestError(f"{path} is damaged: give another --out") from None
+        raise InputError(f"{path} is damaged: give another --out") from None
     if earlier != request:
-        raise RequestError(
+        raise InputError(
             f"{out} is of a training on {data} with options {' '.join(map(str, options)) or '(none)'}: give the same ones, or another --out"
         )
 
 
 def _read_scores(path: Path) -> dict[str, Scores]:
-    """What `validate_without` found. Raises RequestError where the file is damaged."""
+    """What `validate_without` found. Raises InputError where the file is damaged."""
     try:
         found: dict[str, Scores] = json.loads(path.read_bytes())
         for scores in found.values():
             for row in (scores["all"], *scores["drives"].values()):
                 _cells(row)
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise RequestError(f"{path} is damaged: delete it, and the source is scored again") from None
+        raise InputError(f"{path} is damaged: delete it, and the source is scored again") from None
     return found
 
 

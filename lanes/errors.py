@@ -1,4 +1,7 @@
-"""The two ways a run can end badly, told apart by whose hands the cure is in."""
+"""How a run can end badly: by what the user gave (`InputError`), or by what failed under way (`ProcessingError`).
+
+The subclasses are for callers that act on the difference; people read the message.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,32 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 
-class RequestError(Exception):
+class InputError(Exception):
     """The request or its input cannot be used (exit status 2). The message says what is wrong and what to do, in one line."""
 
 
-class RunError(Exception):
+class UnauthorizedError(InputError):
+    """A server wants a user name and a password, or refuses those it was given."""
+
+
+class NotFoundError(InputError):
+    """There is nothing at this path or address."""
+
+
+class UnsupportedCodecError(InputError):
+    """The pictures are there, in a coding that this machine's libraries cannot decode."""
+
+
+class ProcessingError(Exception):
     """Something failed under way (exit status 1). What was finished before is kept, and the message says so, in one line."""
+
+
+class SourceLostError(ProcessingError):
+    """A camera or a stream that was open stopped sending."""
+
+
+class OutputError(ProcessingError):
+    """An output cannot be written on, as on a full disk."""
 
 
 def exit_status(program: str, work: Callable[[], int | None], interrupted: str = "interrupted") -> int:
@@ -22,17 +45,17 @@ def exit_status(program: str, work: Callable[[], int | None], interrupted: str =
 
     Args:
         program: what the line begins with.
-        work: raises `RequestError`, `RunError` or KeyboardInterrupt, or returns the exit status, None for 0.
+        work: raises `InputError`, `ProcessingError` or KeyboardInterrupt, or returns the exit status, None for 0.
         interrupted: what is said after Ctrl-C.
 
     Returns:
-        The exit status: 2 after a RequestError, 1 after a RunError, 130 after Ctrl-C.
+        The exit status: 2 after an InputError, 1 after a ProcessingError, 130 after Ctrl-C.
     """
     try:
         return work() or 0
-    except RequestError as error:
+    except InputError as error:
         status, why = 2, str(error)
-    except RunError as error:
+    except ProcessingError as error:
         status, why = 1, str(error)
     except KeyboardInterrupt:
         status, why = INTERRUPTED, interrupted

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
@@ -22,62 +22,62 @@ def check_file(path: Path, inputs: Sequence[Path] = (), overwrite: bool = False)
     """Make sure that `path` can be written as a file, and leave everything as it is.
 
     Raises:
-        RequestError: `path` is a folder, one of `inputs`, exists without `overwrite`, or lies where nothing can be written.
+        InputError: `path` is a folder, one of `inputs`, exists without `overwrite`, or lies where nothing can be written.
     """
     try:
         if path.is_dir():
-            raise RequestError(f"{path}: is a folder; give a file name in it")
+            raise InputError(f"{path}: is a folder; give a file name in it")
         if any(_same(path, file) for file in inputs):
-            raise RequestError(f"{path}: is the input itself; give another output")
+            raise InputError(f"{path}: is the input itself; give another output")
         if path.exists():
             if not overwrite:
-                raise RequestError(f"{path}: exists already; give another name, or --overwrite to replace it")
+                raise InputError(f"{path}: exists already; give another name, or --overwrite to replace it")
             if not path.is_file():
-                raise RequestError(f"{path}: is not a regular file; give another name")
+                raise InputError(f"{path}: is not a regular file; give another name")
             if not os.access(path, os.W_OK):
-                raise RequestError(f"{path}: is write-protected; give another name, or change its permissions")
+                raise InputError(f"{path}: is write-protected; give another name, or change its permissions")
         _check_creatable(path, path.parent)
     except OSError as error:
-        raise RequestError(f"{path}: cannot be used ({error.strerror}); give another name") from error
+        raise InputError(f"{path}: cannot be used ({error.strerror}); give another name") from error
 
 
 def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
     """Make sure that images named after the frames can be written into `folder`, and leave everything as it is.
 
     Raises:
-        RequestError: `folder` is a file, holds input images, holds images already without `overwrite`, cannot be written, or
+        InputError: `folder` is a file, holds input images, holds images already without `overwrite`, cannot be written, or
             two inputs have the same stem, so that one's output would replace the other's.
     """
     try:
         if folder.exists() and not folder.is_dir():
-            raise RequestError(f"{folder}: is a file; give a folder")
+            raise InputError(f"{folder}: is a file; give a folder")
         _check_names(folder, [file for file in inputs if file.suffix.lower() in IMAGE_SUFFIXES])
         if folder.is_dir() and not overwrite:
             found = next((entry for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES), None)
             if found:
-                raise RequestError(f"{folder}: already holds images ({found.name}); give another folder, or --overwrite to replace them")
+                raise InputError(f"{folder}: already holds images ({found.name}); give another folder, or --overwrite to replace them")
         _check_creatable(folder, folder)
     except OSError as error:
-        raise RequestError(f"{folder}: cannot be used ({error.strerror}); give another folder") from error
+        raise InputError(f"{folder}: cannot be used ({error.strerror}); give another folder") from error
 
 
 def check_is_folder(path: Path) -> None:
-    """Refuse a name of a picture or a video where a folder is meant. Raises RequestError."""
+    """Refuse a name of a picture or a video where a folder is meant. Raises InputError."""
     if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not path.is_dir():
-        raise RequestError(f"{path}: the outputs go into a folder; give one")
+        raise InputError(f"{path}: the outputs go into a folder; give one")
 
 
 def make_folder(folder: Path) -> list[Path]:
     """Create `folder` with its parents, and return those that were made, innermost first.
 
     Raises:
-        RequestError: it cannot be made.
+        InputError: it cannot be made.
     """
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"{folder}: this folder cannot be made ({error.strerror}); give another one") from error
+        raise InputError(f"{folder}: this folder cannot be made ({error.strerror}); give another one") from error
     return missing
 
 
@@ -94,7 +94,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file whole or not at all; text as UTF-8. Folders on the way are made.
 
     Raises:
-        RequestError: it cannot be written; whatever was there before is there still.
+        InputError: it cannot be written; whatever was there before is there still.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -104,7 +104,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         with suppress(OSError):  # where a file stands in for a folder, there is nothing to take away
             part.unlink(missing_ok=True)
-        raise RequestError(f"cannot write {path}: {error.strerror}") from None
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _check_names(folder: Path, images: Sequence[Path]) -> None:
@@ -112,19 +112,19 @@ def _check_names(folder: Path, images: Sequence[Path]) -> None:
     by_stem: dict[str, Path] = {}
     for file in images:
         if _same(folder, file.parent):
-            raise RequestError(f"{folder}: is the folder of the input images; give another folder")
+            raise InputError(f"{folder}: is the folder of the input images; give another folder")
         other = by_stem.setdefault(file.stem.casefold(), file)
         if other != file:
-            raise RequestError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
+            raise InputError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
 
 
 def _check_creatable(place: Path, folder: Path) -> None:
     """`folder`, or the innermost one above it that exists, takes new entries."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():
-        raise RequestError(f"{place}: {existing} is a file, not a folder; give another place")
+        raise InputError(f"{place}: {existing} is a file, not a folder; give another place")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise RequestError(f"{place}: no permission to write in {existing}; give another place, or change its permissions")
+        raise InputError(f"{place}: no permission to write in {existing}; give another place, or change its permissions")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -32,7 +32,7 @@ from lanes import load_segmenter
 from lanes.capture.open import open_sources
 from lanes.capture.source import Source
 from lanes.cli.console import OneLineHandler
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
 from lanes.geometry.lines import find_lanes
 from lanes.segment.segmenter import Segmenter
@@ -148,12 +148,12 @@ def segmented(source: Source, segmenter: Segmenter) -> Iterator[tuple[NDArray[np
     """Each frame in grey and its mask, at `WORKING_WIDTH` or the frame's own width where that is less.
 
     Raises:
-        RunError: the source is lost. RequestError: its frames have more than one size.
+        ProcessingError: the source is lost. InputError: its frames have more than one size.
     """
     size: tuple[int, int] | None = None
     for frame in source:
         if size not in (None, frame.size):
-            raise RequestError(f"{source.info.name}: its frames have several sizes; give a video")
+            raise InputError(f"{source.info.name}: its frames have several sizes; give a video")
         size = frame.size
         width = max(LEAST_SIDE, min(WORKING_WIDTH, size[0]))
         small = (width, max(LEAST_SIDE, round(size[1] * width / size[0])))
@@ -175,12 +175,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises RequestError or RunError."""
+    """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
     progress = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, handlers=[OneLineHandler("lanes.flicker")])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     passed_over = 0
-    failures: list[RequestError | RunError] = []
+    failures: list[InputError | ProcessingError] = []
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
             try:
@@ -188,12 +188,12 @@ def run(args: argparse.Namespace) -> int:
                 for source in sources:
                     try:
                         found = _measure(source, segmenter, progress)
-                    except (RequestError, RunError) as error:
+                    except (InputError, ProcessingError) as error:
                         failures.append(error)
                     else:
                         table.add_row(source.info.name, *_cells(found))
                 passed_over += sources.passed_over
-            except RequestError as error:  # nothing there can be opened
+            except InputError as error:  # nothing there can be opened
                 failures.append(error)
     for failure in failures if table.row_count else failures[:-1]:
         logging.getLogger(__name__).error("%s", failure)
@@ -209,14 +209,14 @@ def _cells(found: Flicker) -> list[str]:
 
 
 def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker:
-    """Flicker of one video. Raises RequestError or RunError where it has too few frames, has no end, or is lost."""
+    """Flicker of one video. Raises InputError or ProcessingError where it has too few frames, has no end, or is lost."""
     with source:
         if source.info.live:
-            raise RequestError(f"{source.info.name}: has no end; record some of it and give the file")
+            raise InputError(f"{source.info.name}: has no end; record some of it and give the file")
         frames = track(segmented(source, segmenter), source.info.name, source.info.frames, console=progress, transient=True)
         found = measure_flicker(frames)
     if not found.frames:
-        raise RequestError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
+        raise InputError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
     return found
 
 

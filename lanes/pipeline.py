@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay, Readout
-from lanes.frame import Frame
-from lanes.geometry.lines import Lane, find_lanes
-from lanes.output.sink import Result, Sink
+from lanes.geometry.lines import find_lanes
+from lanes.output.sink import Sink
+from lanes.results import Frame, FrameResult, Lane
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.latency import FrameTiming, LatencyLog
 
@@ -137,11 +137,11 @@ class Pipeline:
         self._failure: BaseException | None = None
         self._failure_lock = threading.Lock()
 
-    def run(self, limit: int | None = None, on_frame: Callable[[Result], None] | None = None) -> None:
+    def run(self, limit: int | None = None, on_frame: Callable[[FrameResult], None] | None = None) -> None:
         """Processes the source to its end, or `limit` frames. `on_frame` is called after each frame is written.
 
         Raises:
-            RunError: a stage failed for a reason outside this program. Frames before it have been written.
+            ProcessingError: a stage failed for a reason outside this program. Frames before it have been written.
         """
         threads = [
             threading.Thread(target=self._guard, args=(stage,), name=f"lanestream-{name}", daemon=True)
@@ -208,12 +208,13 @@ class Pipeline:
                     self.overlay.draw(job.frame.pixels, job.mask, job.lanes, self._readout())
             self._drawn.put(job)
 
-    def _output(self, on_frame: Callable[[Result], None] | None) -> None:
+    def _output(self, on_frame: Callable[[FrameResult], None] | None) -> None:
         while (job := self._take(self._drawn, None)) is not None:
             job.timing.hand_over()
-            captured = job.frame.captured_ns
+            captured = job.frame.arrived_ns
             age_ms = None if captured is None else (perf_counter_ns() - captured) / 1e6
-            result = Result(job.frame, job.mask, make_record(job))
+            latency = job.timing.stages | {"total": job.timing.total_ms}
+            result = FrameResult(job.frame, job.mask, job.lanes, latency_ms=latency)
             with job.timing.measure("output"):
                 for sink in self.sinks:
                     sink.write(result)
@@ -244,26 +245,3 @@ class Pipeline:
     def _readout(self) -> Readout:
         engine = self.segmenter.engine
         return Readout(engine.name, engine.precision, self.log.throughput_fps or None, self.log.recent())
-
-
-def make_record(job: Job) -> dict[str, Any]:
-    """The frame's line of `--records`."""
-    stages = {stage: round(ms, 3) for stage, ms in job.timing.stages.items()}
-    return {
-        "frame": job.frame.index,
-        "source": job.frame.source,
-        "time_s": round(job.frame.time_s, 6),
-        "dropped_before": job.frame.dropped_before,
-        "lanes": [
-            {
-                "id": lane.id,
-                "position": lane.position,
-                "points": np.round(lane.points.astype(np.float64), 1).tolist(),
-                "confidence": round(float(lane.confidence), 3),
-            }
-            for lane in job.lanes
-        ],
-        "ego": None,
-        "departure": "none",
-        "latency_ms": stages | {"total": round(job.timing.total_ms, 3)},
-    }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -19,8 +19,8 @@ def raising(error: BaseException) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
-        (RequestError("no such clip"), 2, "no such clip"),
-        (RunError("the disk is full"), 1, "the disk is full"),
+        (InputError("no such clip"), 2, "no such clip"),
+        (ProcessingError("the disk is full"), 1, "the disk is full"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

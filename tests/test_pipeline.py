@@ -13,10 +13,11 @@ import pytest
 
 from lanes import load_segmenter
 from lanes.capture.source import Source, SourceInfo
-from lanes.errors import RunError
-from lanes.frame import Frame
-from lanes.output.sink import Result, Sink
+from lanes.errors import ProcessingError
+from lanes.output.records import make_record
+from lanes.output.sink import Sink
 from lanes.pipeline import FILE_DEPTH, Channel, ChannelClosed, Pipeline
+from lanes.results import Frame, FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.latency import LatencyLog, summarise
 
@@ -38,10 +39,10 @@ class Grey(Source):
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self.info.frames or 0):
             if index == self.fails_at:
-                raise RunError("the camera is gone")
+                raise ProcessingError("the camera is gone")
             self.given += 1
             captured = perf_counter_ns() if self.info.live else None
-            yield Frame(np.full((48, 64, 3), 90, np.uint8), index, Fraction(index, 30), "grey", f"{index:06d}", captured_ns=captured)
+            yield Frame(np.full((48, 64, 3), 90, np.uint8), index, Fraction(index, 30), "grey", f"{index:06d}", arrived_ns=captured)
 
 
 class Kept(Sink):
@@ -52,14 +53,14 @@ class Kept(Sink):
         self.fails_at = fails_at
         self.gate = gate
 
-    def write(self, result: Result) -> None:
+    def write(self, result: FrameResult) -> None:
         if self.gate is not None:
             self.gate.acquire()
         if result.frame.index == self.fails_at:
-            raise RunError("the disk is full")
+            raise ProcessingError("the disk is full")
         assert result.mask.shape == result.frame.pixels.shape[:2]
         assert set(np.unique(result.mask)) <= {0, 255}
-        self.records.append(result.record)
+        self.records.append(make_record(result))
 
     def close(self) -> None:
         pass
@@ -107,13 +108,13 @@ def test_an_empty_source_ends_without_a_frame(segmenter: Segmenter) -> None:
 
 
 def test_capture_that_fails_ends_the_loop_with_its_cause(segmenter: Segmenter) -> None:
-    with pytest.raises(RunError, match="camera is gone"):
+    with pytest.raises(ProcessingError, match="camera is gone"):
         Pipeline(Grey(40, fails_at=5), segmenter, [Kept()], LatencyLog()).run()
 
 
 def test_an_output_that_fails_ends_the_loop_with_its_cause_and_capture_stops(segmenter: Segmenter) -> None:
     source, sink = Grey(10_000), Kept(fails_at=3)
-    with pytest.raises(RunError, match="disk is full"):
+    with pytest.raises(ProcessingError, match="disk is full"):
         Pipeline(source, segmenter, [sink], LatencyLog()).run()
     assert indices(sink) == [0, 1, 2]
     assert source.given < 30
@@ -155,7 +156,9 @@ def test_a_record_has_what_the_contract_names(segmenter: Segmenter) -> None:
     sink = Kept()
     Pipeline(Grey(1), segmenter, [sink], LatencyLog()).run()
     record = sink.records[0]
-    assert list(record) == ["frame", "source", "time_s", "dropped_before", "lanes", "ego", "departure", "latency_ms"]
+    assert list(record) == [
+        *("frame", "source", "time_s", "dropped_before", "lanes", "ego", "calibration", "departure", "band", "latency_ms")
+    ]
     assert set(record["latency_ms"]) == {"capture", "preprocess", "inference", "postprocess", "overlay", "total"}  # type: ignore[call-overload]
 
 

@@ -31,7 +31,7 @@ def run_alone(model: str, engine: str, precision: str, picture: Path, runs: int)
         `model_sha256`, `width` and `height` of its input.
 
     Raises:
-        RequestError: the picture or the model cannot be used, or not by that engine.
+        InputError: the picture or the model cannot be used, or not by that engine.
     """
     frame = read_image(picture, cv2.IMREAD_COLOR)
     times = []

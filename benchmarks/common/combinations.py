@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engines.model_file import ModelFile, is_path
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
             try:
                 open_engine(engine, precision, model).close()
                 able.append(combination)
-            except RequestError as why:
+            except InputError as why:
                 unable[str(combination)] = str(why).partition(". Ask for ")[0]
     return able, unable

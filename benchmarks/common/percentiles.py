@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 REPORTED = (0.5, 0.9, 0.95, 0.99, 0.999)
 """The percentiles of every report."""
@@ -81,7 +81,7 @@ def early_stopping_estimate(values: Sequence[float], p: float) -> float:
         p: 0 < p < 1.
 
     Raises:
-        RequestError: there are too few values; it says how many are needed.
+        InputError: there are too few values; it says how many are needed.
     """
     check_enough(len(values), p)
     ordered = np.sort(np.asarray(values, np.float64))
@@ -118,10 +118,10 @@ def queries_needed(p: float, confidence: float = 0.99, margin: float | None = No
 
 
 def check_enough(count: int, p: float) -> None:
-    """Raises RequestError, which says how many are needed, when `count` queries are too few for the percentile `p`."""
+    """Raises InputError, which says how many are needed, when `count` queries are too few for the percentile `p`."""
     least = queries_least(p)
     if count < least:
-        raise RequestError(f"{count:,} queries are too few for {percentile_name(p)}: at least {least:,} are needed")
+        raise InputError(f"{count:,} queries are too few for {percentile_name(p)}: at least {least:,} are needed")
 
 
 def summarise_percentiles(values: Sequence[float]) -> dict[str, Any]:

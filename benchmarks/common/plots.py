@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.files import write_atomically
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ GREY = "#777777"
 
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 9, height: float = 5, **sharing: Any) -> tuple[Figure, list[Axes]]:
-    """A figure in inches with its axes, row by row. Raises RequestError where Matplotlib is missing."""
+    """A figure in inches with its axes, row by row. Raises InputError where Matplotlib is missing."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise RequestError("plots need Matplotlib: pip install 'lanestream[plots]'") from None
+        raise InputError("plots need Matplotlib: pip install 'lanestream[plots]'") from None
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **sharing)
     for ax in axes.flat:
@@ -42,7 +42,7 @@ def title(ax: Axes, text: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Writes `path` with the suffixes .png, for slides, and .svg. Raises RequestError when they cannot be written."""
+    """Writes `path` with the suffixes .png, for slides, and .svg. Raises InputError when they cannot be written."""
     import matplotlib
 
     written = []

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.common.plots import new_figure
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.files import check_file
 
 
@@ -21,11 +21,11 @@ def check_request(out: Path | None, plot: Path | None, **counts: int | None) -> 
         counts: whole numbers from 1 up, by the names of their options.
 
     Raises:
-        RequestError: a number or a place cannot be used, or Matplotlib is missing.
+        InputError: a number or a place cannot be used, or Matplotlib is missing.
     """
     for name, count in counts.items():
         if count is not None and count < 1:
-            raise RequestError(f"--{name} {count}: give a whole number from 1 up")
+            raise InputError(f"--{name} {count}: give a whole number from 1 up")
     for place in (out, *([] if plot is None else [plot.with_suffix(".png"), plot.with_suffix(".svg")])):
         if place is not None:
             check_file(place, overwrite=True)

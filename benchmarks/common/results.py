@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.machine import Watch
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.files import write_atomically
 
 SCHEMA = 1
@@ -46,7 +46,7 @@ def new_result(kind: str, name: str, watch: Watch, **fields: Any) -> Result:
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Writes a result, whole or not at all. Raises RequestError when it cannot be written."""
+    """Writes a result, whole or not at all. Raises InputError when it cannot be written."""
     write_atomically(path, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 
@@ -54,20 +54,20 @@ def load_result(path: Path) -> Result:
     """Reads a result.
 
     Raises:
-        RequestError: there is no such file, or it is broken, of another program, or of a later version of this one.
+        InputError: there is no such file, or it is broken, of another program, or of a later version of this one.
     """
     try:
         result = json.loads(path.read_bytes())
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise RequestError(f"{path} is damaged or no JSON: measure again") from None
+        raise InputError(f"{path} is damaged or no JSON: measure again") from None
     if not isinstance(result, dict) or any(key not in result for key in COMMON):
-        raise RequestError(f"{path} is not a result of one of the benchmarks here")
+        raise InputError(f"{path} is not a result of one of the benchmarks here")
     if result["schema"] != SCHEMA:
-        raise RequestError(f"{path} has schema {result['schema']}, and this version reads {SCHEMA}: use the version that wrote it")
+        raise InputError(f"{path} has schema {result['schema']}, and this version reads {SCHEMA}: use the version that wrote it")
     if not isinstance(result["machine"], dict) or not isinstance(result["doubts"], list) or not isinstance(result["kind"], str):
-        raise RequestError(f"{path} is damaged: its kind, machine or doubts are not what they should be")
+        raise InputError(f"{path} is damaged: its kind, machine or doubts are not what they should be")
     return result
 
 

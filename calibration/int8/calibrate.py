@@ -30,7 +30,7 @@ from calibration.int8.qdq import Layer, list_layers, quantise_layers
 from calibration.int8.ranges import CALIBRATORS, collect
 from calibration.int8.report import LayerCost, Report
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
-from lanes.errors import RequestError, RunError, exit_status
+from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 
 LAYER_FRAMES = 6
@@ -53,14 +53,14 @@ class Quantiser:
         console: where progress goes.
 
     Raises:
-        RequestError: the model has nothing to quantise.
+        InputError: the model has nothing to quantise.
     """
 
     def __init__(self, model: ModelFile, samples: Sequence[Sample], folder: Path, console: Console) -> None:
         self.model = model
         self.layers = list_layers(graph := onnx.load(model.path))
         if not self.layers:
-            raise RequestError(f"{model.path} has no convolution with constant weights to quantise")
+            raise InputError(f"{model.path} has no convolution with constant weights to quantise")
         self._graph = graph
         self._folder = folder
         pictures = (sample.picture for sample in follow(samples, "ranges of activations", console))
@@ -89,8 +89,8 @@ def quantise(model: ModelFile, material: Material, out: Path, console: Console, 
         gate: what is demanded.
 
     Raises:
-        RequestError: `out` cannot be written, or the model has nothing to quantise.
-        RunError: the result does not pass; nothing is written.
+        InputError: `out` cannot be written, or the model has nothing to quantise.
+        ProcessingError: the result does not pass; nothing is written.
     """
     with tempfile.TemporaryDirectory() as folder:
         # A copy, so that nobody exports a newer one under way.
@@ -152,7 +152,7 @@ def leave_out(quantiser: Quantiser, judge: Judge, calibrator: str, costs: list[L
         The layers, with what becomes of each, and the score.
 
     Raises:
-        RunError: so much would have to stay in fp32 that int8 is not worth it.
+        ProcessingError: so much would have to stay in fp32 that int8 is not worth it.
     """
     costs = list(costs)
     best = score
@@ -161,7 +161,7 @@ def leave_out(quantiser: Quantiser, judge: Judge, calibrator: str, costs: list[L
             break
         costs[index] = replace(costs[index], quantised=False)
         if sum(cost.share for cost in costs if cost.quantised) < LEAST_SHARE:
-            raise RunError(
+            raise ProcessingError(
                 f"int8 does not pass, not even with half of the network left in fp32 ({judge.verdict(best)}): nothing was written"
             )
         left = [cost.layer for cost in costs if cost.quantised]
@@ -174,29 +174,29 @@ def check_runs(path: Path, samples: Sequence[Sample], judge: Judge) -> dict[str,
     """Runs a file in every engine that is here, and returns the IoU of each one's masks with the first one's.
 
     Raises:
-        RunError: the file is not portable, an engine refuses it, or two engines make different things of it.
+        ProcessingError: the file is not portable, an engine refuses it, or two engines make different things of it.
     """
     try:
         check_portable(path)
-    except RequestError as error:
-        raise RunError(f"the quantised model is not portable: {error}") from None
+    except InputError as error:
+        raise ProcessingError(f"the quantised model is not portable: {error}") from None
     maps = run_everywhere(path, samples)
     first = next(iter(maps.values()))
     agreement = {name: iou(judge.masks(given), judge.masks(first)) for name, given in maps.items()}
     for name, value in agreement.items():
         if value < ENGINES_AGREE:
-            raise RunError(
+            raise ProcessingError(
                 f"{name} and {next(iter(maps))} see different lanes with the quantised model (IoU {value:.3f}): nothing was written"
             )
     return agreement
 
 
 def find_fp32(model: str) -> ModelFile:
-    """The fp32 file that a bundled model's name or a path means. Raises RequestError when it is something else."""
+    """The fp32 file that a bundled model's name or a path means. Raises InputError when it is something else."""
     file = ModelFile.load(Path(model)) if is_path(model) else find_model(model)
     if file.precision != "fp32":
         already = "quantised already" if file.precision == "int8" else f"of {file.precision}"
-        raise RequestError(f"{file.path} is {already}: give the fp32 file that `python -m engines.export` wrote")
+        raise InputError(f"{file.path} is {already}: give the fp32 file that `python -m engines.export` wrote")
     return file
 
 
@@ -217,17 +217,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace, console: Console) -> Report:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     if args.frames is None and args.labels is None:
-        raise RequestError("nothing to calibrate on: give --frames, --labels, or both")
+        raise InputError("nothing to calibrate on: give --frames, --labels, or both")
     if args.count < 1:
-        raise RequestError(f"--count must be 1 or more, not {args.count}")
+        raise InputError(f"--count must be 1 or more, not {args.count}")
     model = find_fp32(args.model)
     for path in (args.out, args.page):
         if path is not None:
             check_file(path, [model.path], args.overwrite)
     if args.page is not None and args.page.absolute() == args.out.absolute():
-        raise RequestError(f"{args.page}: named for both the model and the page; give each a place of its own")
+        raise InputError(f"{args.page}: named for both the model and the page; give each a place of its own")
     material = gather(model.metadata.transform, args.frames, args.labels, args.split, args.count, console)
     console.print(
         f"calibrating on {len(material.calibration)} frames, judging on {len(material.judges)} others", style="dim", highlight=False

@@ -17,7 +17,7 @@ from calibration.int8.progress import follow
 from lanes.capture import open_sources
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
 Picture = NDArray[np.uint8]
@@ -94,7 +94,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
         console: where progress goes.
 
     Raises:
-        RequestError: the material cannot be used, or is too little.
+        InputError: the material cannot be used, or is too little.
     """
     kept = list(read_frames(frames, transform, console)) if frames is not None else []
     if labels is None:
@@ -102,7 +102,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
         judges = spread(held, JUDGES)
     else:
         if split == "val":
-            raise RequestError("the val frames judge how well a model was trained and must stay unseen: calibrate on --split train")
+            raise InputError("the val frames judge how well a model was trained and must stay unseen: calibrate on --split train")
         kept_labels, held_labels = hold_out(list_frames(labels, split))
         candidates = spread(kept_labels, CANDIDATES)
         kept += [_read_labelled(frame, transform, False) for frame in follow(candidates, "reading frames", console)]
@@ -110,7 +110,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
     if len(kept) < FEWEST or len(judges) < FEWEST:
         # Three quarters are chosen from, and a quarter is held out.
         needed = round(FEWEST / HELD_SHARE)
-        raise RequestError(f"only {len(kept) + len(judges)} frames to calibrate and judge on: give {needed} or more")
+        raise InputError(f"only {len(kept) + len(judges)} frames to calibrate and judge on: give {needed} or more")
     chosen = choose_unlike(np.array([describe(sample.picture) for sample in kept]), count)
     return Material([kept[index] for index in chosen], judges)
 
@@ -119,14 +119,14 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
     """All frames that `text` means or, where these are more than `CANDIDATES`, every second, fourth and so on.
 
     Raises:
-        RequestError: there are none, or they come from a camera or a stream and never end.
+        InputError: there are none, or they come from a camera or a stream and never end.
     """
     samples: list[Sample] = []
     sources = open_sources(text)
     for source in sources:
         with source:
             if source.info.kind not in ("video", "images"):
-                raise RequestError(f"{text}: calibration needs recorded frames; give a video, a folder or a glob")
+                raise InputError(f"{text}: calibration needs recorded frames; give a video, a folder or a glob")
             found: list[Sample] = []
             stride = 1
             for index, frame in enumerate(follow(source, source.info.name, console, source.info.frames)):
@@ -138,7 +138,7 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
                     found, stride = found[::2], 2 * stride
             samples += found
     if not samples:
-        raise RequestError(f"{text}: holds no frame that can be read; give a video, a folder or a glob of images")
+        raise InputError(f"{text}: holds no frame that can be read; give a video, a folder or a glob of images")
     return samples
 
 

@@ -19,7 +19,7 @@ from calibration.int8.progress import follow
 from engines.engine import Engine
 from engines.model_file import ModelFile
 from engines.registry import open_engine
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.evaluate.pixels import PixelCounts, count_pixels
 from lanes.segment.transform import FrameTransform
 
@@ -73,7 +73,7 @@ class Judge:
         console: where progress goes.
 
     Raises:
-        RunError: fp32 itself sees no lane in the frames, so that nothing can be judged on them.
+        ProcessingError: fp32 itself sees no lane in the frames, so that nothing can be judged on them.
 
     Attributes:
         reference: the score of fp32.
@@ -91,7 +91,7 @@ class Judge:
             self.maps = run_engine(engine, samples, console, "judging fp32")
         self.reference = self._score(self.maps)
         if not (self.maps > self.threshold).any():
-            raise RunError(
+            raise ProcessingError(
                 "the fp32 model sees no lane in any of the held-out frames, so nothing can be judged on them: give frames with lanes"
             )
 
@@ -165,7 +165,7 @@ def run_everywhere(path: Path, samples: Sequence[Sample]) -> dict[str, Maps]:
     """The maps of an int8 file from each engine that runs such files and is installed, by the engine's name and version.
 
     Raises:
-        RunError: an engine refuses the file.
+        ProcessingError: an engine refuses the file.
     """
     file = ModelFile.load(path)
     maps = {}
@@ -175,8 +175,8 @@ def run_everywhere(path: Path, samples: Sequence[Sample]) -> dict[str, Maps]:
         try:
             with open_engine(name, "int8", path, batch=file.batch or 1) as engine:
                 maps[f"{name} {engine.version}"] = run_engine(engine, samples)
-        except RequestError as error:
-            raise RunError(f"the quantised model does not run: {error}") from None
+        except InputError as error:
+            raise ProcessingError(f"the quantised model does not run: {error}") from None
     return maps
 
 
@@ -189,7 +189,7 @@ def measure_latency(fp32: Path, int8: Path, picture: NDArray[np.uint8], batch: i
     with ExitStack() as stack:
         engines = {}
         for precision, path in (("fp32", fp32), ("bf16", fp32), ("int8", int8)):
-            with suppress(RequestError):  # no bf16 here
+            with suppress(InputError):  # no bf16 here
                 engines[precision] = stack.enter_context(open_engine(precision=precision, model=path, batch=batch))
         times: dict[str, list[float]] = {precision: [] for precision in engines}
         for run in range(WARM_UP_RUNS + LATENCY_RUNS):

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 CURE = "quantise the fp32 file with `python -m calibration.int8`"
 
@@ -20,13 +20,13 @@ def check_portable(path: Path) -> None:
     not say what to do.
 
     Raises:
-        RequestError: a node breaks a rule; it is named.
+        InputError: a node breaks a rule; it is named.
     """
     graph = onnx.load(path).graph
     constants = {weight.name: weight for weight in graph.initializer}
     for node in graph.node:
         if wrong := _what_is_wrong(node, constants):
-            raise RequestError(f"{path}: the node {node.name or node.output[0]} {wrong}, which TensorRT does not take: {CURE}")
+            raise InputError(f"{path}: the node {node.name or node.output[0]} {wrong}, which TensorRT does not take: {CURE}")
 
 
 def _what_is_wrong(node: onnx.NodeProto, constants: dict[str, TensorProto]) -> str | None:

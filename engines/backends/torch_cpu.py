@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.engine import Engine, Pictures
 from engines.model_file import ModelFile
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.build import build_network
 
@@ -82,7 +82,7 @@ class TorchEngine(Engine):
 
 
 def load_lane_model(model: ModelFile) -> LaneModel:
-    """The network of an fp32 model file, as a PyTorch module. Raises RequestError when graph and metadata do not belong together."""
+    """The network of an fp32 model file, as a PyTorch module. Raises InputError when graph and metadata do not belong together."""
     graph = onnx.load_model_from_string(model.read()).graph
     weights = {weight.name: torch.from_numpy(onnx.numpy_helper.to_array(weight).copy()) for weight in graph.initializer}
     try:
@@ -92,5 +92,5 @@ def load_lane_model(model: ModelFile) -> LaneModel:
         lane_model.load_state_dict({name: (zeros | weights)[name] for name in lane_model.state_dict()})
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
         why = str(error).splitlines()[0]
-        raise RequestError(f"torch cannot rebuild the network of {model.path} from its metadata ({why}): export it again") from None
+        raise InputError(f"torch cannot rebuild the network of {model.path} from its metadata ({why}): export it again") from None
     return lane_model

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from engines.model_file import ModelFile, find_model
 from engines.probe import probe
 from engines.tensorrt import api as trt_api
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.files import check_file, write_atomically
 
 CURES = {
@@ -125,7 +125,7 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
         timings: of an earlier build on this GPU.
 
     Raises:
-        RequestError: TensorRT cannot build this file, or not with these options.
+        InputError: TensorRT cannot build this file, or not with these options.
         KeyboardInterrupt: it was cancelled.
     """
     progress = progress or BuildProgress(lambda *_: None)
@@ -133,7 +133,7 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
     try:
         builder: trt_api.Builder = trt.Builder(logger)
     except TypeError:  # what the bindings make of a null pointer
-        raise RequestError(f"{trt_api.product(trt)} cannot start here ({_last(logger)}): see `python -m engines.doctor`") from None
+        raise InputError(f"{trt_api.product(trt)} cannot start here ({_last(logger)}): see `python -m engines.doctor`") from None
     config = builder.create_builder_config()
     network = _create_network(trt, builder, config, model.precision)
     _parse(trt, network, logger, model)
@@ -154,7 +154,7 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
     if plan is None:
         if progress.cancelled:
             raise KeyboardInterrupt
-        raise RequestError(f"{trt_api.product(trt)} cannot build {model.path}: {_last(logger)}")
+        raise InputError(f"{trt_api.product(trt)} cannot build {model.path}: {_last(logger)}")
     kept = config.get_timing_cache() if keeps_timings else None
     return Built(bytes(plan), bytes(kept.serialize()) if kept is not None else b"", notes)
 
@@ -174,7 +174,7 @@ def _parse(trt: ModuleType, network: trt_api.Network, logger: Any, model: ModelF
     if parser.parse(model.read()):
         return
     why = _words(parser.get_error(0)) if parser.num_errors else _last(logger)
-    raise RequestError(f"{trt_api.product(trt)} cannot read {model.path}: {why}")
+    raise InputError(f"{trt_api.product(trt)} cannot read {model.path}: {why}")
 
 
 def _words(error: trt_api.ParserError) -> str:
@@ -193,9 +193,9 @@ def _set_batch(
     picture = tuple(frames.shape)[1:]
     if model.batch is not None:
         if batch is not None and set(batch) != {model.batch}:
-            raise RequestError(f"{model.path} is fixed to batches of {model.batch}: ask for that, or export it with a dynamic batch")
+            raise InputError(f"{model.path} is fixed to batches of {model.batch}: ask for that, or export it with a dynamic batch")
     elif batch is None:
-        raise RequestError(f"{model.path} takes any number of pictures: say how many the engine shall take, with --batch or --batch-max")
+        raise InputError(f"{model.path} takes any number of pictures: say how many the engine shall take, with --batch or --batch-max")
     elif len(set(batch)) == 1:
         # An engine of one size is faster than one that could take others, and any number of contexts may run it.
         frames.shape = (batch[0], *picture)
@@ -210,11 +210,11 @@ def _place_on_dla(
 ) -> tuple[str, ...]:
     if not 0 <= (options.dla or 0) < builder.num_DLA_cores:
         have = f"has DLA cores 0 to {builder.num_DLA_cores - 1}" if builder.num_DLA_cores else "has no DLA"
-        raise RequestError(f"this device {have}: leave --dla {options.dla} out or correct it")
+        raise InputError(f"this device {have}: leave --dla {options.dla} out or correct it")
     if model.precision == "fp32":
-        raise RequestError(f"a DLA calculates in fp16 or int8, and {model.path} is fp32: ask for another precision")
+        raise InputError(f"a DLA calculates in fp16 or int8, and {model.path} is fp32: ask for another precision")
     if options.batch is not None and len(set(options.batch)) > 1:
-        raise RequestError("a DLA takes batches of one size: ask for --batch instead of --batch-max")
+        raise InputError("a DLA takes batches of one size: ask for --batch instead of --batch-max")
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = options.dla or 0
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
@@ -305,9 +305,9 @@ def _build_file(args: argparse.Namespace) -> str:
     try:
         trt = trt_api.import_tensorrt()
     except ImportError as error:
-        raise RequestError(f"TensorRT is not installed ({error}): pip install tensorrt, or tensorrt-rtx; see docs/tensorrt.md") from None
+        raise InputError(f"TensorRT is not installed ({error}): pip install tensorrt, or tensorrt-rtx; see docs/tensorrt.md") from None
     if trt.__name__ == "tensorrt" and probe().lacking:
-        raise RequestError(f"TensorRT builds only on the GPU that will run it: {probe().lacking}")
+        raise InputError(f"TensorRT builds only on the GPU that will run it: {probe().lacking}")
     model = find_model(args.model, args.precision)
     check_file(args.out, [model.path], overwrite=True)
     number = args.batch_max or args.batch

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.errors import RunError
+from lanes.errors import ProcessingError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Gpu(ABC):
     engine needs is taken once, at its start. A `with` block may stand in any thread, and in another block of the same thread.
 
     Raises:
-        RunError: leaving a block, for a CUDA error in it, a lack of memory, say.
+        ProcessingError: leaving a block, for a CUDA error in it, a lack of memory, say.
     """
 
     _failures: tuple[type[Exception], ...]
@@ -55,7 +55,7 @@ class Gpu(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pop()
         if isinstance(error, self._failures):
-            raise RunError(f"the GPU failed: {error}") from error
+            raise ProcessingError(f"the GPU failed: {error}") from error
 
     @abstractmethod
     def _push(self) -> None:
@@ -217,13 +217,13 @@ class CudaPythonGpu(Gpu):
 def open_gpu(library: str) -> Gpu:
     """The first GPU by `pycuda` or `cuda.bindings`, whichever engines.probe found. CUDA_VISIBLE_DEVICES says which one is the first.
 
-    Raises RunError when the GPU does not let itself be opened.
+    Raises ProcessingError when the GPU does not let itself be opened.
     """
     kind = PycudaGpu if library == "pycuda" else CudaPythonGpu
     try:
         return kind()
     except Exception as error:  # pycuda's errors cannot be named before it is imported
-        raise RunError(f"the GPU cannot be opened: {error}") from error
+        raise ProcessingError(f"the GPU cannot be opened: {error}") from error
 
 
 class CudaGraph:
@@ -252,7 +252,7 @@ class CudaGraph:
             finally:
                 graph = _call(cuda.cuStreamEndCapture, stream)
             return cls(cuda, graph)
-        except (CudaError, RunError) as error:
+        except (CudaError, ProcessingError) as error:
             log.debug("no CUDA graph: %s", error)
             return None
 

@@ -22,7 +22,7 @@ from engines.tensorrt import api as trt_api
 from engines.tensorrt.build import BuildOptions, build_with_bar
 from engines.tensorrt.cache import EngineCache, Key
 from engines.tensorrt.cuda import CudaGraph, Gpu, open_gpu
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 
 SLOTS = 2
 """Batches under way at once: while the GPU calculates one, another is copied."""
@@ -68,7 +68,7 @@ class TensorRTEngine(Engine):
                 self._load(trt, found)
                 for _ in range(SLOTS):
                     self._slots.append(self._make_slot(self._gpu, trt))
-        except (RequestError, RunError) as error:
+        except (InputError, ProcessingError) as error:
             self._release()
             raise UnavailableError(str(error)) from None
         except BaseException:
@@ -87,7 +87,7 @@ class TensorRTEngine(Engine):
 
         Raises:
             RuntimeError: `SLOTS` batches are under way; take a result first.
-            RunError: the GPU failed.
+            ProcessingError: the GPU failed.
         """
         if self._closed or self._gpu is None:
             raise RuntimeError(f"this {self.name} engine is closed")
@@ -107,7 +107,7 @@ class TensorRTEngine(Engine):
 
         Raises:
             RuntimeError: nothing is under way.
-            RunError: the GPU failed.
+            ProcessingError: the GPU failed.
         """
         if self._closed or self._gpu is None or not self._under_way:
             raise RuntimeError(f"this {self.name} engine has no batch under way")
@@ -155,7 +155,7 @@ class TensorRTEngine(Engine):
             cache.forget(key)
             self._engine = self._runtime.deserialize_cuda_engine(cache.plan(key, build))
         if self._engine is None:
-            raise RunError(f"{trt_api.product(trt)} cannot load the engine that it has built ({self._why()})")
+            raise ProcessingError(f"{trt_api.product(trt)} cannot load the engine that it has built ({self._why()})")
 
     def _make_slot(self, gpu: Gpu, trt: ModuleType) -> Slot:
         assert self._engine is not None
@@ -166,15 +166,15 @@ class TensorRTEngine(Engine):
         given, wanted = names[trt.TensorIOMode.INPUT], names[trt.TensorIOMode.OUTPUT]
         for name, shape in ((given, self._shape), (wanted, self._shape[:3])):
             if tuple(self._engine.get_tensor_shape(name)) != shape or self._engine.get_tensor_dtype(name) != trt.DataType.UINT8:
-                raise RunError(f"the built engine's {name} is not uint8 {shape}")
+                raise ProcessingError(f"the built engine's {name} is not uint8 {shape}")
         context = self._engine.create_execution_context()
         if context is None:
-            raise RunError(f"TensorRT cannot set up the engine, perhaps for want of GPU memory ({self._why()})")
+            raise ProcessingError(f"TensorRT cannot set up the engine, perhaps for want of GPU memory ({self._why()})")
         pictures, probability = gpu.page_locked(self._shape), gpu.page_locked(self._shape[:3])
         pictures.fill(0)
         slot = Slot(pictures, probability, gpu.memory(pictures.nbytes), gpu.memory(probability.nbytes), gpu.stream(), context)
         if not (context.set_tensor_address(given, slot.input_address) and context.set_tensor_address(wanted, slot.output_address)):
-            raise RunError(f"TensorRT refuses its buffers ({self._why()})")
+            raise ProcessingError(f"TensorRT refuses its buffers ({self._why()})")
         # The first run sets up what later ones use, and must not be recorded.
         self._enqueue(gpu, slot)
         gpu.wait(slot.stream)
@@ -184,7 +184,7 @@ class TensorRTEngine(Engine):
     def _enqueue(self, gpu: Gpu, slot: Slot) -> None:
         gpu.copy_in(slot.input_address, slot.input, slot.stream)
         if not slot.context.execute_async_v3(slot.stream):
-            raise RunError(f"TensorRT could not run the network ({self._why()})")
+            raise ProcessingError(f"TensorRT could not run the network ({self._why()})")
         gpu.copy_out(slot.output, slot.output_address, slot.stream)
 
     def _why(self) -> str:
@@ -207,7 +207,7 @@ class TensorRTEngine(Engine):
 
 
 def _release_slot(gpu: Gpu, slot: Slot) -> None:
-    with suppress(RunError), gpu:  # after a fault on the GPU every call fails, and the rest must still be let go
+    with suppress(ProcessingError), gpu:  # after a fault on the GPU every call fails, and the rest must still be let go
         gpu.wait(slot.stream)
         if slot.graph is not None:
             slot.graph.close()

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
-from lanes.errors import RequestError, RunError
-from lanes.frame import Frame
+from lanes.errors import InputError, ProcessingError
+from lanes.results import Frame
 
 # What is asked of a camera; it takes the nearest that it can do. Without Motion JPEG, USB 2 has room for about 10 such frames a second.
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
@@ -35,7 +35,7 @@ class Camera(LiveSource):
         name: what the camera is called in messages.
 
     Raises:
-        RequestError: it is open but sends nothing.
+        InputError: it is open but sends nothing.
     """
 
     patience = 10.0
@@ -46,7 +46,7 @@ class Camera(LiveSource):
         pixels = self._read()
         if pixels is None:
             capture.release()
-            raise RequestError(f"{name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
+            raise InputError(f"{name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
         rate = capture.get(cv2.CAP_PROP_FPS)
         height, width = pixels.shape[:2]
         self.info = SourceInfo(
@@ -64,7 +64,7 @@ class Camera(LiveSource):
         while not self._closing.is_set():
             pixels = self._read()
             if pixels is None:
-                raise RunError(f"{self.info.name}: the camera has stopped sending; check its cable. What came before is kept")
+                raise ProcessingError(f"{self.info.name}: the camera has stopped sending; check its cable. What came before is kept")
             now = max(monotonic_ns() - begun, last + 10**5)  # frames that were waiting come at once; no two share a tick of the output
             yield Frame(pixels, index, Fraction(now, 10**9), self.info.name, f"{index:06d}")
             index, last = index + 1, now
@@ -86,22 +86,20 @@ def open_camera(text: str) -> Camera:
     """A USB camera by number (`0`) or device (`/dev/video0`).
 
     Raises:
-        RequestError: there is none of that name, it is in use, or it may not be opened.
+        InputError: there is none of that name, it is in use, or it may not be opened.
     """
     if sys.platform.startswith("linux"):
         device = Path(f"/dev/video{text}" if text.isdecimal() else text)
         if not device.exists():
             found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-            raise RequestError(
-                f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine")
-            )
+            raise InputError(f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine"))
         if not os.access(device, os.R_OK | os.W_OK):
-            raise RequestError(f"{device}: no permission to use the camera; add yourself to the group `video` and log in again")
+            raise InputError(f"{device}: no permission to use the camera; add yourself to the group `video` and log in again")
         name, capture = str(device), cv2.VideoCapture(str(device), cv2.CAP_V4L2)
     else:
         name, capture = f"camera {text}", cv2.VideoCapture(int(text) if text.isdecimal() else text)  # type: ignore[call-overload]
     if not capture.isOpened():
-        raise RequestError(
+        raise InputError(
             f"{name}: the camera cannot be opened; another program may be using it, or it gives no pictures (try the next number)"
         )
     for setting, value in (
@@ -118,17 +116,15 @@ def open_csi(text: str) -> Camera:
     """A Jetson's CSI camera by its sensor's number: `csi://0`.
 
     Raises:
-        RequestError: no number, no GStreamer in this OpenCV, or no such camera.
+        InputError: no number, no GStreamer in this OpenCV, or no such camera.
     """
     sensor = text.removeprefix("csi://") or "0"
     if not sensor.isdecimal():
-        raise RequestError(f"{text}: not a sensor's number; give csi://0 or csi://1")
+        raise InputError(f"{text}: not a sensor's number; give csi://0 or csi://1")
     if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-        raise RequestError(
-            f"{text}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own OpenCV"
-        )
+        raise InputError(f"{text}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own OpenCV")
     pipeline = _CSI.format(sensor=sensor, width=WIDTH, height=HEIGHT, rate=FRAME_RATE)
     capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
     if not capture.isOpened():
-        raise RequestError(f"{text}: the camera cannot be opened; check its ribbon cable, and that no other program uses it")
+        raise InputError(f"{text}: the camera cannot be opened; check its ribbon cable, and that no other program uses it")
     return Camera(capture, text)

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from lanes.capture.source import Colour
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 Pixels = NDArray[np.uint8]
 
@@ -46,7 +46,7 @@ class Decoder:
         corrupt: pictures that could not be decoded so far.
 
     Raises:
-        RequestError: no video stream, no decoder for it, or not one picture in it can be decoded.
+        InputError: no video stream, no decoder for it, or not one picture in it can be decoded.
     """
 
     def __init__(self, container: Any, name: str) -> None:
@@ -75,7 +75,7 @@ class Decoder:
         self._decoded = self._decode()
         first = next(self._decoded, None)
         if first is None:
-            raise RequestError(f"{name}: not one frame of it can be decoded; the file is damaged or incomplete, try to export it anew")
+            raise InputError(f"{name}: not one frame of it can be decoded; the file is damaged or incomplete, try to export it anew")
         self._first: av.VideoFrame | None = first
         self._interlaced = first.interlaced_frame
         self._coded_size = first.width, first.height
@@ -162,6 +162,6 @@ def _video_stream(container: Any, name: str) -> Any:
         if stream.disposition & av.stream.Disposition.attached_pic:
             continue
         if stream.codec_context is None:
-            raise RequestError(f"{name}: there is no decoder for its video here; convert it to H.264 or HEVC")
+            raise InputError(f"{name}: there is no decoder for its video here; convert it to H.264 or HEVC")
         return stream
-    raise RequestError(f"{name}: there is no video stream in it; give a file that has pictures")
+    raise InputError(f"{name}: there is no video stream in it; give a file that has pictures")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.capture.source import Source, SourceInfo
-from lanes.errors import RequestError
-from lanes.frame import Frame
+from lanes.errors import InputError
+from lanes.results import Frame
 
 FRAME_RATE = Fraction(30)
 """Images carry no times; they are taken as that many frames a second."""
@@ -32,7 +32,7 @@ class ImageFiles(Source):
         name: what the source is called in messages.
 
     Raises:
-        RequestError: not one of them can be read.
+        InputError: not one of them can be read.
     """
 
     def __init__(self, files: Sequence[Path], name: str) -> None:
@@ -40,7 +40,7 @@ class ImageFiles(Source):
         self._frames = self._read(files)
         self._first = next(self._frames, None)
         if self._first is None:
-            raise RequestError(f"{name}: not one of its {len(files)} images can be read; give PNG, JPEG, BMP, WebP or TIFF files")
+            raise InputError(f"{name}: not one of its {len(files)} images can be read; give PNG, JPEG, BMP, WebP or TIFF files")
         width, height = self._first.size
         self.info = SourceInfo(
             name=name,

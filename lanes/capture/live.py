@@ -10,8 +10,8 @@ from fractions import Fraction
 from time import monotonic, perf_counter_ns
 
 from lanes.capture.source import Source
-from lanes.errors import RunError
-from lanes.frame import Frame
+from lanes.errors import ProcessingError
+from lanes.results import Frame
 
 
 class LiveSource(Source):
@@ -75,7 +75,7 @@ class LiveSource(Source):
         """The newest frame, waited for; None at the end."""
         with self._change:
             if not self._change.wait_for(lambda: self._newest is not None or self._ended, self.patience):
-                raise RunError(f"{self.info.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
+                raise ProcessingError(f"{self.info.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
             frame, self._newest = self._newest, None
             if self._closing.is_set():
                 return None
@@ -86,7 +86,7 @@ class LiveSource(Source):
     def _run(self) -> None:
         try:
             for frame in self._produce():
-                frame.captured_ns = perf_counter_ns()
+                frame.arrived_ns = perf_counter_ns()
                 with self._change:
                     if self._closing.is_set():
                         break

@@ -13,7 +13,7 @@ from lanes.capture.images import ImageFiles
 from lanes.capture.live import Paced
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Sources:
     Of several videos, one that cannot be opened is named in the log, passed over, and counted in `passed_over`.
 
     Iterating raises:
-        RequestError: the only source cannot be opened, or none of several.
+        InputError: the only source cannot be opened, or none of several.
     """
 
     def __init__(self, openers: Sequence[Callable[[], Source]]) -> None:
@@ -37,11 +37,11 @@ class Sources:
 
     def __iter__(self) -> Iterator[Source]:
         opened = 0
-        failure: RequestError | None = None
+        failure: InputError | None = None
         for opener in self._openers:
             try:
                 source = opener()
-            except RequestError as error:
+            except InputError as error:
                 failure = error
                 if len(self) > 1:
                     _log.error("%s; passed over", error)
@@ -57,11 +57,11 @@ def open_source(text: str, *, live: bool = False) -> Source:
     """The one source that `text` names; see `open_sources`.
 
     Raises:
-        RequestError: it cannot be used, or names several videos.
+        InputError: it cannot be used, or names several videos.
     """
     sources = open_sources(text, live=live)
     if len(sources) > 1:
-        raise RequestError(f"{text}: {len(sources)} videos, where one is wanted; give one of them")
+        raise InputError(f"{text}: {len(sources)} videos, where one is wanted; give one of them")
     return next(iter(sources))
 
 
@@ -74,12 +74,12 @@ def open_sources(text: str, *, live: bool = False) -> Sources:
         live: treat files as if they were live (`Paced`).
 
     Raises:
-        RequestError: it means nothing, there is nothing there, or it mixes images and videos.
+        InputError: it means nothing, there is nothing there, or it mixes images and videos.
     """
     try:
         openers = _openers(text.strip())
     except OSError as error:
-        raise RequestError(f"{text}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise InputError(f"{text}: cannot be read ({error.strerror}); check the path and its permissions") from error
     return Sources([partial(_paced, opener) for opener in openers] if live else openers)
 
 
@@ -90,7 +90,7 @@ def _paced(opener: Callable[[], Source]) -> Source:
 
 def _openers(text: str) -> list[Callable[[], Source]]:
     if not text:
-        raise RequestError("--source is empty; give a video file, a folder, a camera or an address")
+        raise InputError("--source is empty; give a video file, a folder, a camera or an address")
     if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
         return [partial(_open_camera, text)]
     if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
@@ -112,12 +112,12 @@ def _of_files(files: Sequence[Path], name: str, what: str) -> list[Callable[[], 
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if images and videos:
         both = f"images ({images[0].name}) and videos ({videos[0].name})"
-        raise RequestError(f"{what} gives both {both}; narrow it with a pattern such as *{images[0].suffix}")
+        raise InputError(f"{what} gives both {both}; narrow it with a pattern such as *{images[0].suffix}")
     if images:
         return [partial(ImageFiles, images, name)]
     if videos:
         return [partial(VideoFile, video) for video in videos]
-    raise RequestError(f"{what} gives no images and no videos (sub-folders are not searched); give one that does")
+    raise InputError(f"{what} gives no images and no videos (sub-folders are not searched); give one that does")
 
 
 def _open_camera(text: str) -> Source:
@@ -139,7 +139,7 @@ def _open_address(scheme: str, text: str) -> Source:
 
     if scheme in ("http", "https", "rtmp", "rtsp"):
         return NetworkStream(text)
-    raise RequestError(
+    raise InputError(
         f"{public_address(text)}: {scheme}:// is not understood; give rtsp://, rtmp://, http(s)://, csi://, synthetic:// or a file"
     )
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from lanes.frame import Frame
+from lanes.results import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class SourceInfo:
 class Source(ABC):
     """An iterable of frames in order of time. Iterate once; close when done (or use it as a context manager).
 
-    Opening raises `RequestError` with a sentence for the user when the input cannot be used. Iterating raises `RunError`
+    Opening raises `InputError` with a sentence for the user when the input cannot be used. Iterating raises `ProcessingError`
     when a live source is lost; a corrupt stretch of a file is counted in `corrupt` and passed over instead.
     """
 

@@ -10,8 +10,8 @@ import av
 from lanes.capture.decoder import Decoder
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
-from lanes.errors import RequestError, RunError
-from lanes.frame import Frame
+from lanes.errors import InputError, ProcessingError
+from lanes.results import Frame
 
 TIMEOUT = 10.0
 """Seconds for a server to answer, and for the next data to come."""
@@ -27,7 +27,7 @@ class NetworkStream(LiveSource):
         address: `rtsp://`, `rtmp://`, `http://` or `https://`. User names, passwords and query strings never leave it.
 
     Raises:
-        RequestError: no answer, no permission, or no video there.
+        InputError: no answer, no permission, or no video there.
     """
 
     patience = 2 * TIMEOUT
@@ -40,7 +40,7 @@ class NetworkStream(LiveSource):
                 address, timeout=TIMEOUT, options=_OPTIONS.get(urlsplit(address).scheme, {}), metadata_errors="replace"
             )
         except (av.FFmpegError, OSError) as error:
-            raise RequestError(
+            raise InputError(
                 f"{self._name}: cannot be opened ({error.strerror}); check the address, the network and the password"
             ) from error
         try:
@@ -48,7 +48,7 @@ class NetworkStream(LiveSource):
         except BaseException as error:
             self._container.close()
             if isinstance(error, av.FFmpegError):
-                raise RequestError(f"{self._name}: sends no video ({error.strerror}); check the address") from error
+                raise InputError(f"{self._name}: sends no video ({error.strerror}); check the address") from error
             raise
         decoder = self._decoder
         self._recording = self._container.duration is not None
@@ -78,7 +78,7 @@ class NetworkStream(LiveSource):
                     return
                 yield Frame(pixels, index, time, self._name, f"{index:06d}")
         except av.FFmpegError as error:
-            raise RunError(f"{self._name}: the connection was lost ({error.strerror}); what came before is kept") from error
+            raise ProcessingError(f"{self._name}: the connection was lost ({error.strerror}); what came before is kept") from error
 
     def _release(self) -> None:
         self._container.close()

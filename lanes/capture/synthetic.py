@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from lanes.capture.source import Source, SourceInfo
-from lanes.errors import RequestError
-from lanes.frame import Frame
+from lanes.errors import InputError
 from lanes.renderer import RoadRenderer, Scene
+from lanes.results import Frame
 
 # Key: (default, least, most).
 _OPTIONS: dict[str, tuple[Fraction, Fraction | int, Fraction | int]] = {
@@ -36,14 +36,14 @@ class SyntheticRoad(Source):
             or some of these. `demo` is one handsome drive; `random` draws the road, the light and the camera by the seed.
 
     Raises:
-        RequestError: another scene, an unknown option, or a value out of its range.
+        InputError: another scene, an unknown option, or a value out of its range.
     """
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         kind = parts.netloc or "demo"
         if kind not in ("demo", "random") or parts.path.strip("/"):
-            raise RequestError(f"{address}: there is no such scene; give synthetic://demo or synthetic://random")
+            raise InputError(f"{address}: there is no such scene; give synthetic://demo or synthetic://random")
         options = _options(address, parts.query)
         width, height, seed = (int(options[key]) for key in ("width", "height", "seed"))
         self._rate = options["fps"].limit_denominator(_FINEST)
@@ -77,7 +77,7 @@ def _options(address: str, query: str) -> dict[str, Fraction]:
     options = {key: default for key, (default, _, _) in _OPTIONS.items()}
     for key, text in parse_qsl(query, keep_blank_values=True):
         if key not in _OPTIONS:
-            raise RequestError(f"{address}: unknown option {key}; there are {', '.join(_OPTIONS)}")
+            raise InputError(f"{address}: unknown option {key}; there are {', '.join(_OPTIONS)}")
         _, least, most = _OPTIONS[key]
         try:
             value = Fraction(text)
@@ -85,6 +85,6 @@ def _options(address: str, query: str) -> dict[str, Fraction]:
             value = None
         if value is None or not least <= value <= most or (key in _WHOLE and value.denominator != 1):
             number = "a whole number" if key in _WHOLE else "a number"
-            raise RequestError(f"{address}: {key}={text} will not do; give {number} from {least} to {most}")
+            raise InputError(f"{address}: {key}={text} will not do; give {number} from {least} to {most}")
         options[key] = value
     return options

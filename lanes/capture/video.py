@@ -12,8 +12,8 @@ import av
 
 from lanes.capture.decoder import Decoder
 from lanes.capture.source import Source, SourceInfo
-from lanes.errors import RequestError, RunError
-from lanes.frame import Frame
+from lanes.errors import InputError, ProcessingError
+from lanes.results import Frame
 
 # FFmpeg would show text as a terminal film and read lists that name other files: neither is a video that somebody recorded.
 _NO_VIDEO = {"tty", "concat", "image2", "hls", "lavfi", "ass", "srt", "webvtt"}
@@ -25,10 +25,10 @@ class VideoFile(Source):
     Times are the container's own, exact, at constant or variable frame rate; rotation metadata is applied. A stretch that
     cannot be decoded is counted in `corrupt` and passed over, and a file that stops early ends there.
 
-    Iterating raises `RunError` when the file cannot be read on, as from a failing disk.
+    Iterating raises `ProcessingError` when the file cannot be read on, as from a failing disk.
 
     Raises:
-        RequestError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
+        InputError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +40,7 @@ class VideoFile(Source):
         except BaseException as error:
             self._container.close()
             if isinstance(error, av.FFmpegError):
-                raise RequestError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
+                raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
             raise
         self._closed = False
 
@@ -57,7 +57,7 @@ class VideoFile(Source):
                 try:
                     picture = None if self._closed else next(pictures, None)
                 except av.FFmpegError as error:
-                    raise RunError(f"{self.info.path}: cannot be read on ({error.strerror}); what came before is kept") from error
+                    raise ProcessingError(f"{self.info.path}: cannot be read on ({error.strerror}); what came before is kept") from error
             if picture is None:
                 return
             yield Frame(picture[0], index, picture[1], name, f"{index:06d}")
@@ -102,23 +102,23 @@ class VideoFile(Source):
 def _open(path: Path) -> av.container.InputContainer:
     try:
         if path.is_dir():
-            raise RequestError(f"{path}: is a folder; give a video file")
+            raise InputError(f"{path}: is a folder; give a video file")
         if path.stat().st_size == 0:
-            raise RequestError(f"{path}: the file is empty (0 bytes); give a video file")
+            raise InputError(f"{path}: the file is empty (0 bytes); give a video file")
         with path.open("rb"):
             pass
     except OSError as error:
-        raise RequestError(f"{path}: {_reason(error)}") from error
+        raise InputError(f"{path}: {_reason(error)}") from error
     try:
         # The prefix keeps FFmpeg from reading a colon in a file's name as a protocol.
         container = av.open(f"file:{path}", metadata_errors="replace")
     except av.FFmpegError as error:
-        raise RequestError(
+        raise InputError(
             f"{path}: not a video, or damaged from its start ({error.strerror}); give a file that a video player can play"
         ) from error
     if _NO_VIDEO & set(container.format.name.split(",")) or container.format.name.endswith("_pipe"):
         container.close()
-        raise RequestError(f"{path}: not a video; give a file that a video player can play")
+        raise InputError(f"{path}: not a video; give a file that a video player can play")
     return container
 
 

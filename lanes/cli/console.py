@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lanes.output.sink import Result
+from lanes.results import FrameResult
 
 STAGE_NOTES = {
     "capture": "read, decode, to BGR",
@@ -50,7 +50,7 @@ class ProgressBar:
         )
         self._task = self._progress.add_task(name, total=frames, fps=0.0)
 
-    def advance(self, result: Result, fps: float) -> None:
+    def advance(self, result: FrameResult, fps: float) -> None:
         """One more frame is written; `fps` is the throughput so far."""
         self._progress.update(self._task, advance=1 + result.frame.dropped_before, fps=fps)
 

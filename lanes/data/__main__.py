@@ -15,20 +15,20 @@ from pathlib import Path
 from rich.console import Console
 
 from lanes.data.open import list_frames, recognise
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.files import write_atomically
 
 
 def explore(root: Path, out: Path, console: Console) -> Path:
-    """Writes the page and returns where it is. What looks wrong is said on the console. Raises RequestError as `list_frames` does."""
+    """Writes the page and returns where it is. What looks wrong is said on the console. Raises InputError as `list_frames` does."""
     try:
         from lanes.data.explore import explore_page, findings, shared_drives, survey
     except ModuleNotFoundError as missing:
-        raise RequestError(f"{missing.name} is not installed: pip install 'lanestream[plots]'") from None
+        raise InputError(f"{missing.name} is not installed: pip install 'lanestream[plots]'") from None
     formats = ", ".join(dict.fromkeys(kind.name for _, kind in recognise(root)))
     frames = list_frames(root)
     if not frames:
-        raise RequestError(f"{root} ({formats}) lists no frame")
+        raise InputError(f"{root} ({formats}) lists no frame")
     found = survey(frames, console)
     page = out / "index.html"
     write_atomically(page, explore_page(f"{root.resolve().name} ({formats})", found, console))

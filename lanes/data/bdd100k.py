@@ -23,7 +23,7 @@ import numpy as np
 
 from lanes.data.frames import Format, LabelledFrame, Mask, list_files, read_image
 from lanes.data.labels import LabelDefinition
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 SOURCE = "bdd100k"
 IMAGES, MASKS = "images/100k", "labels/lane/masks"
@@ -68,7 +68,7 @@ class BDD100KFrame(LabelledFrame):
         path = self.root / MASKS / f"{self.stem}.png"
         byte = read_image(path, cv2.IMREAD_UNCHANGED)
         if byte.ndim != 2:
-            raise RequestError(f"{path} is a colour picture; take the folder lane/masks, not lane/colormaps")
+            raise InputError(f"{path} is a colour picture; take the folder lane/masks, not lane/colormaps")
         return byte
 
 

@@ -19,7 +19,7 @@ import cv2
 
 from lanes.data.frames import Format, Mask, Polyline, as_polyline, inside, read_image
 from lanes.data.polylines import PolylineFrame
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 SOURCE = "culane"
 
@@ -54,7 +54,7 @@ class CULaneFrame(PolylineFrame):
         try:
             text = self._lines_file.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise RequestError(f"cannot read {self._lines_file}: {error.strerror}") from None
+            raise InputError(f"cannot read {self._lines_file}: {error.strerror}") from None
         return [_parse(row, f"{self._lines_file}:{number}") for number, row in enumerate(text.splitlines(), 1) if row.strip()]
 
     def drawn(self) -> Mask:
@@ -65,9 +65,9 @@ def _parse(row: str, where: str) -> Polyline:
     try:
         values = [float(value) for value in row.split()]
     except ValueError:
-        raise RequestError(f"{where}: {row.strip()[:40]!r} is no row of numbers x y x y ...") from None
+        raise InputError(f"{where}: {row.strip()[:40]!r} is no row of numbers x y x y ...") from None
     if len(values) % 2:
-        raise RequestError(f"{where}: {len(values)} numbers are no pairs of x and y")
+        raise InputError(f"{where}: {len(values)} numbers are no pairs of x and y")
     return as_polyline(list(zip(values[::2], values[1::2], strict=True)), where)
 
 
@@ -91,7 +91,7 @@ def _list_frames(root: Path) -> list[CULaneFrame]:
                 label = str(inside(root, names[1], where)) if len(names) > 1 and names[1].endswith(".png") else None
                 stem = str(image.with_suffix(""))
                 if stem in frames and frames[stem].split != split:
-                    raise RequestError(f"{where}: {image} is in the lists of {frames[stem].split} and of {split}")
+                    raise InputError(f"{where}: {image} is in the lists of {frames[stem].split} and of {split}")
                 frames.setdefault(stem, CULaneFrame(root, SOURCE, split, str(image.parent), stem, str(image), label))
     return list(frames.values())
 

@@ -41,7 +41,7 @@ class Samples(Sequence[Sample]):
     The first ones are read once and kept, as many as fit into `room` bytes; the others are read again each time they are asked for.
 
     Raises:
-        RequestError: a frame or its label is missing or broken; of a frame that is not kept, when it is asked for.
+        InputError: a frame or its label is missing or broken; of a frame that is not kept, when it is asked for.
     """
 
     def __init__(self, frames: Sequence[LabelledFrame], room: int = MEMORY) -> None:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lanes.data.frames import LabelledFrame
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.html.page import picture, plot, table, write_page
 from lanes.telemetry.latency import usable_cores
 
@@ -144,7 +144,7 @@ def survey(frames: Sequence[LabelledFrame], console: Console) -> Survey:
     ):
         source = found.sources[frames[index].source]
         source.frames[frames[index].split, frames[index].sequence] += 1
-        if isinstance(look, RequestError):
+        if isinstance(look, InputError):
             found.broken.append(str(look))
             continue
         source.read += 1
@@ -158,16 +158,16 @@ def survey(frames: Sequence[LabelledFrame], console: Console) -> Survey:
     return found
 
 
-def _looks(frames: Sequence[LabelledFrame]) -> Iterator[Look | RequestError]:
+def _looks(frames: Sequence[LabelledFrame]) -> Iterator[Look | InputError]:
     with ThreadPoolExecutor(usable_cores()) as pool:
         for start in range(0, len(frames), BATCH):
             yield from pool.map(_look, frames[start : start + BATCH])
 
 
-def _look(frame: LabelledFrame) -> Look | RequestError:
+def _look(frame: LabelledFrame) -> Look | InputError:
     try:
         pixels, mask, ignore = frame.read()
-    except RequestError as error:
+    except InputError as error:
         return error
     height, width = mask.shape
     known = ignore == 0 if ignore is not None else np.ones(mask.shape, bool)

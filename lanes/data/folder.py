@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, Mask, list_files, read_mask, split_by_drive
 from lanes.data.labels import LabelDefinition
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 STATEMENT = "dataset.json"
 EXAMPLE = '{"definition": "ALL_PAINT", "licence": "my own"}'
@@ -87,12 +87,12 @@ def _list_frames(root: Path) -> Sequence[FolderFrame]:
 
 
 def _by_name(folder: Path, suffixes: Collection[str]) -> dict[PurePosixPath, PurePosixPath]:
-    """Files of a folder by what they are called without their suffix. Raises RequestError when two are called the same."""
+    """Files of a folder by what they are called without their suffix. Raises InputError when two are called the same."""
     found: dict[PurePosixPath, PurePosixPath] = {}
     for path in list_files(folder, suffixes):
         name = path.with_suffix("")
         if name in found:
-            raise RequestError(f"{folder} has both {found[name]} and {path}: which of them is meant?")
+            raise InputError(f"{folder} has both {found[name]} and {path}: which of them is meant?")
         found[name] = path
     return found
 
@@ -114,21 +114,21 @@ def _check_pairs(
     ):
         if missing:
             others = f", nor for {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise RequestError(f"{folder} has no {wanted} for {min(missing)}{others}; each picture needs its mask, of the same name")
+            raise InputError(f"{folder} has no {wanted} for {min(missing)}{others}; each picture needs its mask, of the same name")
 
 
 def _read_statement(root: Path) -> tuple[str, LabelDefinition, str]:
     path = root / STATEMENT
     kinds = "; ".join(f"{kind.name}: {kind.value}" for kind in LabelDefinition)
     if not path.is_file():
-        raise RequestError(f"what do the masks in {root} mark? Say so in {path}, for example {EXAMPLE} ({kinds})")
+        raise InputError(f"what do the masks in {root} mark? Say so in {path}, for example {EXAMPLE} ({kinds})")
     try:
         statement = json.loads(path.read_text(encoding="utf-8"))
         definition, licence = str(statement["definition"]), str(statement["licence"])
     except (OSError, ValueError, TypeError, KeyError):
-        raise RequestError(f"{path} is no JSON object with a definition and a licence, for example {EXAMPLE}") from None
+        raise InputError(f"{path} is no JSON object with a definition and a licence, for example {EXAMPLE}") from None
     if definition not in LabelDefinition.__members__:
-        raise RequestError(f"{path}: the definition {definition!r} is not known; known are {kinds}")
+        raise InputError(f"{path}: the definition {definition!r} is not known; known are {kinds}")
     return str(statement.get("name", root.resolve().name)), LabelDefinition[definition], licence
 
 

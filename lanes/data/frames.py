@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.data.labels import LabelDefinition
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 Mask = NDArray[np.uint8]
 
@@ -68,13 +68,13 @@ class LabelledFrame(ABC):
         return ""
 
     def polylines(self) -> list[Polyline] | None:
-        """The lane lines, in pixels of the picture; None where the data set has none as lines. Raises RequestError like `read`."""
+        """The lane lines, in pixels of the picture; None where the data set has none as lines. Raises InputError like `read`."""
         return None
 
     @abstractmethod
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:
         """Mask and ignore (or None), (H, W) uint8, non-zero = lane marking and = not known; drawn at `width` x `height` where they are
-        stored as lines, else of the size that they are stored in. Raises `RequestError` like `read`."""
+        stored as lines, else of the size that they are stored in. Raises `InputError` like `read`."""
 
     def uncertain(self) -> Mask | None:
         """(H, W) uint8, non-zero where the mask decides one way and a lane mask might decide the other, as for arrows and zebras."""
@@ -84,7 +84,7 @@ class LabelledFrame(ABC):
         """Pixels (H, W, 3) BGR, mask (H, W) and ignore (H, W) or None, as the label gives them; all uint8 and of the picture's size.
 
         Raises:
-            RequestError: a file is missing or broken, or mask and picture differ in size.
+            InputError: a file is missing or broken, or mask and picture differ in size.
         """
         pixels = read_image(self.picture, cv2.IMREAD_COLOR)
         mask, ignore = self.label(pixels.shape[1], pixels.shape[0])
@@ -103,7 +103,7 @@ class LabelledFrame(ABC):
 
     def _check_size(self, name: str, label: Mask | None, pixels: NDArray[np.uint8]) -> None:
         if label is not None and label.shape != pixels.shape[:2]:
-            raise RequestError(
+            raise InputError(
                 f"{self.source}/{self.stem}: the {name} is {label.shape[1]}x{label.shape[0]} but the picture "
                 f"{pixels.shape[1]}x{pixels.shape[0]}; save it at the picture's size"
             )
@@ -117,7 +117,7 @@ class Format:
         name: what it is called.
         layout: what such a folder holds, in words, to tell a person whose folder was not recognised.
         recognises: whether a folder holds it, told from a few names in it.
-        list_frames: all frames of such a folder, in a fixed order. Raises RequestError where lists or names are wrong; the pictures
+        list_frames: all frames of such a folder, in a fixed order. Raises InputError where lists or names are wrong; the pictures
             and masks themselves are not opened.
     """
 
@@ -128,12 +128,12 @@ class Format:
 
 
 def read_image(path: Path, flags: int) -> NDArray[np.uint8]:
-    """An image as OpenCV decodes it by `flags`, of 8 bits. Raises RequestError when it is missing or cannot be decoded."""
+    """An image as OpenCV decodes it by `flags`, of 8 bits. Raises InputError when it is missing or cannot be decoded."""
     return _decode(path, flags).astype(np.uint8, copy=False)
 
 
 def read_mask(path: Path) -> Mask:
-    """(H, W) uint8, 255 where any channel but alpha is not 0, however many bits the file has. Raises RequestError like `read_image`."""
+    """(H, W) uint8, 255 where any channel but alpha is not 0, however many bits the file has. Raises InputError like `read_image`."""
     values = _decode(path, cv2.IMREAD_UNCHANGED)
     if values.ndim == 3:
         values = values[..., :3].max(axis=2)
@@ -142,13 +142,13 @@ def read_mask(path: Path) -> Mask:
 
 def _decode(path: Path, flags: int) -> NDArray[Any]:
     if not path.is_file():
-        raise RequestError(f"{path} is missing")
+        raise InputError(f"{path} is missing")
     try:
         image = cv2.imread(str(path), flags)
     except cv2.error:  # beyond the size that OpenCV agrees to
         image = None
     if image is None:
-        raise RequestError(f"{path} cannot be decoded as an image")
+        raise InputError(f"{path} cannot be decoded as an image")
     return image
 
 
@@ -156,23 +156,23 @@ def read_colours(path: Path, known: Collection[int]) -> NDArray[np.uint32]:
     """A colour-coded label as (H, W) 0xRRGGBB.
 
     Raises:
-        RequestError: the file is missing or broken, or has none of the `known` colours and so is coded in another way.
+        InputError: the file is missing or broken, or has none of the `known` colours and so is coded in another way.
     """
     bgr = read_image(path, cv2.IMREAD_COLOR).astype(np.uint32)
     colours = (bgr @ np.array([1, 1 << 8, 1 << 16], np.uint32)).astype(np.uint32, copy=False)
     if not np.isin(colours, list(known)).any():
-        raise RequestError(f"{path} has none of the colours of its format; is it a mask in grey, or of another data set?")
+        raise InputError(f"{path} has none of the colours of its format; is it a mask in grey, or of another data set?")
     return colours
 
 
 def as_polyline(points: Sequence[Sequence[float]], where: str) -> Polyline:
-    """Points as an array; `where` says which line of which file. Raises RequestError when one is not two finite numbers."""
+    """Points as an array; `where` says which line of which file. Raises InputError when one is not two finite numbers."""
     try:
         line = np.array(points, np.float64).reshape(len(points), 2)
     except (TypeError, ValueError, OverflowError):
-        raise RequestError(f"{where}: a point is not two numbers") from None
+        raise InputError(f"{where}: a point is not two numbers") from None
     if not np.isfinite(line).all():
-        raise RequestError(f"{where}: a point is not finite")
+        raise InputError(f"{where}: a point is not finite")
     return line
 
 
@@ -180,11 +180,11 @@ def inside(root: Path, name: str, where: str) -> PurePosixPath:
     """A path that a list file gives, relative to `root`; a leading slash means the root itself, as CULane's lists have it.
 
     Raises:
-        RequestError: it is empty or climbs out of the root. `where` says which list and line.
+        InputError: it is empty or climbs out of the root. `where` says which list and line.
     """
     path = PurePosixPath(name.lstrip("/"))
     if not path.name or ".." in path.parts or "\0" in name:
-        raise RequestError(f"{where}: {name!r} is no path inside {root}")
+        raise InputError(f"{where}: {name!r} is no path inside {root}")
     return path
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from lanes.data.frames import Format, LabelledFrame, Mask, Polyline, as_polyline, inside, read_image
 from lanes.data.labels import LabelDefinition
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 DEFINITIONS = {
     "camvid": LabelDefinition.ALL_PAINT,
@@ -91,7 +91,7 @@ class LanedataFrame(LabelledFrame):
         try:
             return [as_polyline(line, f"{path}: {self.stem}") * scale for line in label["lines"]]
         except (KeyError, TypeError):
-            raise RequestError(f"{path}: {self.stem} has no lists of lines of points") from None
+            raise InputError(f"{path}: {self.stem} has no lists of lines of points") from None
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
         mask = read_image(self._file("masks", "png"), cv2.IMREAD_GRAYSCALE)
@@ -115,10 +115,10 @@ def _list_frames(root: Path) -> list[LanedataFrame]:
         rows = csv.DictReader(file)
         missing = {"source", "split", "sequence", "stem"} - set(rows.fieldnames or ())
         if missing:
-            raise RequestError(f"{index} has no column {min(missing)}; its first line must name source, split, sequence and stem")
+            raise InputError(f"{index} has no column {min(missing)}; its first line must name source, split, sequence and stem")
         for row in rows:
             if row["source"] not in DEFINITIONS:
-                raise RequestError(
+                raise InputError(
                     f"{index}: the label definition of source {row['source']!r} is not known; known are {', '.join(DEFINITIONS)}"
                 )
             stem = inside(root, row["stem"] or "", f"{index}:{rows.line_num}")
@@ -133,9 +133,9 @@ def _read_polylines(path: Path) -> dict[str, Any]:
     try:
         lines = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RequestError(f"{path} cannot be read as JSON: {error}") from None
+        raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(lines, dict):
-        raise RequestError(f"{path} is no JSON object of frames")
+        raise InputError(f"{path} is no JSON object of frames")
     return lines
 
 

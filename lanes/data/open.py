@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lanes.data import bdd100k, camvid, comma10k, culane, folder, lanedata, tusimple
 from lanes.data.frames import Format, LabelledFrame
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 FORMATS = (lanedata.FORMAT, tusimple.FORMAT, culane.FORMAT, bdd100k.FORMAT, comma10k.FORMAT, camvid.FORMAT, folder.FORMAT)
 """The first that recognises a folder reads it: those with the most telling names come first."""
@@ -26,35 +26,35 @@ def list_frames(root: Path, split: str | None = None, sources: Collection[str] |
         sources: names, as `LabelledFrame.source` has them.
 
     Raises:
-        RequestError: the folder is in no known format, or what its lists say is wrong.
+        InputError: the folder is in no known format, or what its lists say is wrong.
     """
     frames = [frame for place, kind in recognise(root) for frame in _list(place, kind)]
     for name in RESERVED:
         if any(frame.source == name for frame in frames):
-            raise RequestError(f"{root} has a source called {name!r}: that name is taken; give it another, as the name in dataset.json")
+            raise InputError(f"{root} has a source called {name!r}: that name is taken; give it another, as the name in dataset.json")
     return [frame for frame in frames if split in (None, frame.split) and (sources is None or frame.source in sources)]
 
 
 def recognise(root: Path) -> list[tuple[Path, Format]]:
-    """The data sets in a folder: itself, or else those right below it. Raises RequestError where there are none."""
+    """The data sets in a folder: itself, or else those right below it. Raises InputError where there are none."""
     if not root.is_dir():
-        raise RequestError(f"{root} is no folder")
+        raise InputError(f"{root} is no folder")
     places = [root] if _format(root) else sorted(place for place in root.iterdir() if place.is_dir())
     found = [(place, kind) for place in places if (kind := _format(place))]
     if not found:
         known = "; ".join(f"{kind.name}: {kind.layout}" for kind in FORMATS)
-        raise RequestError(f"{root} is a data set in none of the known formats ({known})")
+        raise InputError(f"{root} is a data set in none of the known formats ({known})")
     return found
 
 
 def _list(place: Path, kind: Format) -> Sequence[LabelledFrame]:
-    """What a format finds in a folder. Raises RequestError, also where its lists cannot be read at all."""
+    """What a format finds in a folder. Raises InputError, also where its lists cannot be read at all."""
     try:
         return kind.list_frames(place)
     except OSError as error:
-        raise RequestError(f"cannot read {error.filename or place}: {error.strerror}") from None
+        raise InputError(f"cannot read {error.filename or place}: {error.strerror}") from None
     except (csv.Error, RecursionError) as error:
-        raise RequestError(f"{place}: its lists cannot be read as {kind.name}: {error}") from None
+        raise InputError(f"{place}: its lists cannot be read as {kind.name}: {error}") from None
 
 
 def _format(root: Path) -> Format | None:

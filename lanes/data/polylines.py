@@ -30,10 +30,10 @@ class PolylineFrame(LabelledFrame):
 
     @abstractmethod
     def polylines(self) -> list[Polyline] | None:
-        """The lines, in the order of the label; None where `drawn` has them. Raises RequestError when they are missing or broken."""
+        """The lines, in the order of the label; None where `drawn` has them. Raises InputError when they are missing or broken."""
 
     def drawn(self) -> Mask:
-        """The mask of a frame whose lines are stored only as drawn by others. Raises RequestError like `read`."""
+        """The mask of a frame whose lines are stored only as drawn by others. Raises InputError like `read`."""
         raise NotImplementedError
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:

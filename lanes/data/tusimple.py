@@ -20,7 +20,7 @@ from typing import Any
 
 from lanes.data.frames import Format, Polyline, as_polyline, inside, split_by_drive
 from lanes.data.polylines import PolylineFrame
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 SOURCE = "tusimple"
 
@@ -54,10 +54,10 @@ class TuSimpleFrame(PolylineFrame):
             lanes = [[float(x) for x in lane] for lane in self.lanes]
             rows = [float(y) for y in self.h_samples]
         except (TypeError, ValueError, OverflowError):
-            raise RequestError(f"{self.where}: lanes or h_samples are not lists of numbers") from None
+            raise InputError(f"{self.where}: lanes or h_samples are not lists of numbers") from None
         for number, lane in enumerate(lanes):
             if len(lane) != len(rows):
-                raise RequestError(f"{self.where}: lane {number} has {len(lane)} values for {len(rows)} h_samples")
+                raise InputError(f"{self.where}: lane {number} has {len(lane)} values for {len(rows)} h_samples")
         # A comparison that NaN passes too: as_polyline tells of it.
         return [as_polyline([(x, y) for x, y in zip(lane, rows, strict=True) if not x < 0], self.where) for lane in lanes]
 
@@ -91,7 +91,7 @@ def _read_labels(root: Path, path: Path) -> list[TuSimpleFrame]:
                 label = json.loads(line)
                 raw_file, lanes, h_samples = label["raw_file"], label["lanes"], label["h_samples"]
             except (ValueError, TypeError, KeyError):
-                raise RequestError(f"{where} is no JSON object with raw_file, lanes and h_samples") from None
+                raise InputError(f"{where} is no JSON object with raw_file, lanes and h_samples") from None
             name = inside(root, str(raw_file), where)
             drive = name.parts[-3] if len(name.parts) >= 3 else str(name.parent)
             frames.append(TuSimpleFrame(root, SOURCE, _split(path), drive, str(name.with_suffix("")), str(name), lanes, h_samples, where))

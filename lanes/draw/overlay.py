@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.geometry.lines import Lane
+from lanes.results import Lane
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.evaluate.measure import SCORES, Evaluation, as_json, as_table, evaluate, lane_rows, measure, probability_rows, score_rows
 from lanes.files import check_file, write_atomically
 from lanes.segment.segmenter import Segmenter
@@ -48,17 +48,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> Evaluation:
-    """Carries out a request. Raises RequestError or RunError."""
+    """Carries out a request. Raises InputError or ProcessingError."""
     if args.page is not None and args.page.suffix.lower() not in (".html", ".htm"):
         args.page /= PAGE_NAME
     for path in (args.json, args.page):
         if path is not None:
             check_file(path, overwrite=True)
     if args.json is not None and args.page is not None and args.json.absolute() == args.page.absolute():
-        raise RequestError(f"{args.page}: named for both the figures and the page; give each a place of its own")
+        raise InputError(f"{args.page}: named for both the figures and the page; give each a place of its own")
     frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
     if not frames:
-        raise RequestError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
+        raise InputError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
     if args.page is not None:
         write_page = _page_writer()
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
@@ -141,7 +141,7 @@ def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:
     try:
         from lanes.evaluate.page import evaluation_page
     except ModuleNotFoundError as missing:
-        raise RequestError(f'--page needs {missing.name}: pip install -e ".[plots]"') from None
+        raise InputError(f'--page needs {missing.name}: pip install -e ".[plots]"') from None
     return evaluation_page
 
 

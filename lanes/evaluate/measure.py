@@ -95,7 +95,7 @@ def measure(segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: in
     """Runs a model over the frames and counts. `threshold`: 0 to 255, above which a pixel is lane; default the model's own.
 
     Raises:
-        RequestError: a frame or its label is missing or broken.
+        InputError: a frame or its label is missing or broken.
     """
     threshold = segmenter.threshold if threshold is None else threshold
     groups: dict[tuple[str, str], Counts] = defaultdict(Counts)

@@ -47,7 +47,7 @@ def evaluation_page(found: Evaluation, segmenter: Segmenter, facts: Mapping[str,
         facts: `model` (name, precision, engine), `data` and `split`.
 
     Raises:
-        RequestError: a frame cannot be read any more.
+        InputError: a frame cannot be read any more.
     """
     model, mean = facts["model"], next(row for source, _, row in score_rows(found) if source == "mean")
     title = f"{model['name']} on {facts['data']}, split {facts['split']}"

@@ -16,13 +16,13 @@ Everything here looks at one mask alone. Nothing is remembered from frame to fra
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lanes.geometry.strokes import Floats, Line, find_strokes
+from lanes.results import Lane
 
 GRID = 320
 """Cells along the longer side of the grid that strokes are followed on."""
@@ -42,25 +42,6 @@ NARROWEST_LANE = 1.6
 
 BENEATH = 0.5
 """In heights of the camera to either side of it: a car's wheels are further apart, and no lane's boundary lies between them for long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One boundary of a lane, as a curve on the road.
-
-    Attributes:
-        position: -1 the ego lane's left boundary, 1 its right, -2, 2 the next ones outward; never 0.
-        points: (N, 2) float32, N >= 2, source-frame pixels (x, y), pixel centres at whole numbers, from the bottom of the
-            frame upward, inside the frame.
-        confidence: 0 to 1: how much paint speaks for the curve, and how well it lies on it.
-        id: stays with a lane over time. Derived from the position alone for now, so that it is the same in every frame:
-            1, 2, 3, 4 for positions -1, 1, -2, 2 and so on.
-    """
-
-    position: int
-    points: NDArray[np.float32]
-    confidence: float
-    id: int
 
 
 def find_lanes(mask: NDArray[np.uint8]) -> list[Lane]:

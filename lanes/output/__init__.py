@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lanes.capture.source import SourceInfo
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.files import check_is_folder
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
 from lanes.output.video import VideoSink
 
-__all__ = ["Result", "Sink", "default_output", "open_outputs"]
+__all__ = ["Sink", "default_output", "open_outputs"]
 
 
 def default_output(info: SourceInfo) -> Path:
@@ -39,11 +39,11 @@ def open_outputs(
         overwrite: replace what is there.
 
     Raises:
-        RequestError: one of them cannot be written, or two are the same.
+        InputError: one of them cannot be written, or two are the same.
     """
     places = [place.absolute() for place in (output, masks) if place is not None]
     if len(set(places)) < len(places):
-        raise RequestError(f"{places[0]}: two outputs have the same place; give each its own")
+        raise InputError(f"{places[0]}: two outputs have the same place; give each its own")
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
         makers.append(lambda: MasksSink(masks, info.files, overwrite))

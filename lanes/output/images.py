@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.errors import RunError
+from lanes.errors import ProcessingError
 from lanes.files import check_folder, make_folder, remove_empty
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
+from lanes.results import FrameResult
 
 # `cv2.IMWRITE_PNG_FILTER` and two of its values by number: OpenCV before 4.12 has no names for them, and passes over what it does not know.
 PNG_FILTER, PNG_FILTER_NONE, PNG_FILTER_UP = 19, 8, 32
@@ -26,7 +27,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> 
         options: OpenCV's `IMWRITE_PNG_*` pairs.
 
     Raises:
-        RunError: the disk is full, or the folder is gone.
+        ProcessingError: the disk is full, or the folder is gone.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -35,11 +36,11 @@ def write_png(path: Path, pixels: NDArray[np.uint8], options: Sequence[int]) -> 
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot be written ({error.strerror}); the images before it are kept") from error
+        raise ProcessingError(f"{path}: cannot be written ({error.strerror}); the images before it are kept") from error
 
 
 class ImagesSink(Sink):
-    """Writes `Result.frame.pixels` as `<stem>.png` into a folder.
+    """Writes `FrameResult.frame.pixels` as `<stem>.png` into a folder.
 
     Args:
         folder: made if missing.
@@ -55,7 +56,7 @@ class ImagesSink(Sink):
         self._folder = folder
         self._made = make_folder(folder)
 
-    def write(self, result: Result) -> None:
+    def write(self, result: FrameResult) -> None:
         write_png(self._folder / f"{result.frame.stem}.png", result.frame.pixels, self._OPTIONS)
 
     def close(self) -> None:

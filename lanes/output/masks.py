@@ -9,11 +9,12 @@ import cv2
 
 from lanes.files import check_folder, make_folder, remove_empty
 from lanes.output.images import PNG_FILTER, PNG_FILTER_NONE, write_png
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
+from lanes.results import FrameResult
 
 
 class MasksSink(Sink):
-    """Writes `Result.mask`, 0 or 255 at the source frame's size, as `<stem>.png` into a folder.
+    """Writes `FrameResult.mask`, 0 or 255 at the source frame's size, as `<stem>.png` into a folder.
 
     Args:
         folder: made if missing.
@@ -34,7 +35,7 @@ class MasksSink(Sink):
         self._folder = folder
         self._made = make_folder(folder)
 
-    def write(self, result: Result) -> None:
+    def write(self, result: FrameResult) -> None:
         write_png(self._folder / f"{result.frame.stem}.png", result.mask, self._OPTIONS)
 
     def close(self) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from lanes.errors import RunError
+import numpy as np
+
+from lanes.errors import ProcessingError
 from lanes.files import check_file, make_folder
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
+from lanes.results import Calibration, Ego, Estimate, FrameResult, Lane
 
 
 class RecordsSink(Sink):
-    """Writes `Result.record` as JSON Lines (https://jsonlines.org), UTF-8. Each line is out before the next frame: others may follow.
+    """Writes `make_record` of each result as JSON Lines (https://jsonlines.org), UTF-8. Each line is out before the next.
 
     Args:
         path: the file. It appears with the first record.
@@ -27,16 +30,16 @@ class RecordsSink(Sink):
         self._path = path
         self._file: TextIO | None = None
 
-    def write(self, result: Result) -> None:
+    def write(self, result: FrameResult) -> None:
         try:
             if self._file is None:
                 make_folder(self._path.parent)
                 self._file = self._path.open("w", encoding="utf-8", newline="\n")
             # One write a line, so that a reader never sees half of one. NaN is no JSON.
-            self._file.write(json.dumps(result.record, allow_nan=False, separators=(",", ":")) + "\n")
+            self._file.write(json.dumps(make_record(result), allow_nan=False, separators=(",", ":")) + "\n")
             self._file.flush()
         except OSError as error:
-            raise RunError(
+            raise ProcessingError(
                 f"{self._path}: cannot write on ({error.strerror}); the lines before frame {result.frame.index} are kept"
             ) from error
 
@@ -45,3 +48,61 @@ class RecordsSink(Sink):
             file, self._file = self._file, None
             with contextlib.suppress(OSError):  # the line that did not fit was reported by `write`
                 file.close()
+
+
+def make_record(result: FrameResult) -> dict[str, Any]:
+    """A frame's line of `--records`, of JSON's types. Metric values have a `<name>_std` beside them; what is not known is null."""
+    frame = result.frame
+    record: dict[str, Any] = {
+        "frame": frame.index,
+        "source": frame.source,
+        "time_s": round(frame.time_s, 6),
+        "dropped_before": frame.dropped_before,
+        "lanes": [_lane(lane) for lane in result.lanes],
+        "ego": None if result.ego is None else _ego(result.ego),
+        "calibration": None if result.calibration is None else _calibration(result.calibration),
+        "departure": result.departure,
+        "band": None if result.band is None else list(result.band),
+        "latency_ms": {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
+    }
+    if result.departure_why:
+        record["departure_why"] = result.departure_why
+    if frame.cut:
+        record["cut"] = True
+    if frame.suspect:
+        record["suspect"] = True
+    return record
+
+
+def _lane(lane: Lane) -> dict[str, Any]:
+    return {
+        "id": lane.id,
+        "position": lane.position,
+        "type": lane.type,
+        "points": np.round(lane.points.astype(np.float64), 1).tolist(),
+        "confidence": round(float(lane.confidence), 3),
+        "held_s": round(lane.held_s, 3),
+    }
+
+
+def _ego(ego: Ego) -> dict[str, Any]:
+    values = {"offset_m": ego.offset_m, "width_m": ego.width_m, "curvature_per_m": ego.curvature_per_m, "heading_rad": ego.heading_rad}
+    return _estimates(values)
+
+
+def _calibration(calibration: Calibration) -> dict[str, Any]:
+    values = {
+        "pitch_rad": calibration.pitch_rad,
+        "yaw_rad": calibration.yaw_rad,
+        "roll_rad": calibration.roll_rad,
+        "height_m": calibration.height_m,
+    }
+    return {"state": calibration.state} | _estimates(values)
+
+
+def _estimates(values: Mapping[str, Estimate | None]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, estimate in values.items():
+        found[name] = None if estimate is None else round(estimate.value, 6)
+        found[f"{name}_std"] = None if estimate is None else round(estimate.std, 6)
+    return found

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
 from lanes.capture.source import Colour, SourceInfo
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.files import check_file, make_folder, remove_empty
-from lanes.frame import Frame
 from lanes.output.mp4 import finish_mp4, whole_fragments
-from lanes.output.sink import Result, Sink
+from lanes.output.sink import Sink
+from lanes.results import Frame, FrameResult
 
 # Encoding shares the processor with inference, so the CPU time of a frame decides. x264's `ultrafast` leaves out two things that give
 # far more than they cost: the deblocking filter (0.7 dB for 6 % more time) and sub-pixel motion (a quarter to a third of the size for
@@ -37,7 +37,7 @@ _TICKS = 90_000  # a second, where the source's own times have no common unit
 
 
 class VideoSink(Sink):
-    """Encodes `Result.frame.pixels`. Times, length, colours and sound are the source's; pixels are 8-bit 4:2:0, limited range.
+    """Encodes `FrameResult.frame.pixels`. Times, length, colours and sound are the source's; pixels are 8-bit 4:2:0, limited range.
 
     A run writes fragments into `.<name>.part` beside the target. `close` turns them into an ordinary MP4 with its index in
     front and the source's sound copied in; where there is no room for that, the fragments themselves get the name: they play as well.
@@ -49,12 +49,12 @@ class VideoSink(Sink):
         overwrite: replace an existing file, when the new one is complete.
 
     Raises:
-        RequestError: the place cannot be written, or the name does not end in `.mp4`.
+        InputError: the place cannot be written, or the name does not end in `.mp4`.
     """
 
     def __init__(self, path: Path, info: SourceInfo, overwrite: bool = False) -> None:
         if path.suffix.lower() != ".mp4":
-            raise RequestError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
+            raise InputError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
         check_file(path, info.files, overwrite)
         self._path, self._info = path, info
         self._part = path.with_name(f".{path.name}.part")
@@ -79,9 +79,9 @@ class VideoSink(Sink):
             self._container, self._stream = self._open()
         except (OSError, av.FFmpegError) as error:
             self.discard()
-            raise RequestError(f"{path}: cannot be written ({error.strerror}); give another place") from error
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another place") from error
 
-    def write(self, result: Result) -> None:
+    def write(self, result: FrameResult) -> None:
         if self._failed:
             return
         frame = result.frame
@@ -90,7 +90,7 @@ class VideoSink(Sink):
                 self._container.mux_one(packet)
         except (OSError, av.FFmpegError) as error:
             self._failed = True
-            raise RunError(f"{self._path}: cannot write on ({error.strerror}); what was finished is kept") from error
+            raise ProcessingError(f"{self._path}: cannot write on ({error.strerror}); what was finished is kept") from error
 
     def close(self) -> None:
         if self._closed:
@@ -109,13 +109,15 @@ class VideoSink(Sink):
         whole = whole_fragments(self._part)
         if not whole:
             self._remove()
-            raise RunError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place")
+            raise ProcessingError(
+                f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place"
+            )
         if whole < self._part.stat().st_size:  # the muxer does not tell when its last fragment found no room
             self._failed = True
             os.truncate(self._part, whole)
         self._finish()
         if self._failed and not reported:
-            raise RunError(f"{self._path}: the disk had no room for the last frames; what came before is kept and plays")
+            raise ProcessingError(f"{self._path}: the disk had no room for the last frames; what came before is kept and plays")
 
     def discard(self) -> None:
         self._frames = 0
@@ -141,7 +143,7 @@ class VideoSink(Sink):
         """The frame as the encoder takes it, stamped with its time counted from the first."""
         if frame.size != self._size:
             this, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
-            raise RunError(f"{frame.source}: is {this}, the video {video}; give --output a folder for images of several sizes")
+            raise ProcessingError(f"{frame.source}: is {this}, the video {video}; give --output a folder for images of several sizes")
         if not self._frames:
             self._begin = frame.time
         else:
@@ -194,7 +196,9 @@ class VideoSink(Sink):
             if not isinstance(error, OSError | av.FFmpegError):
                 raise
             if not self._failed:
-                raise RunError(f"{self._path}: plays, but could not be completed with sound and fast start ({error.strerror})") from error
+                raise ProcessingError(
+                    f"{self._path}: plays, but could not be completed with sound and fast start ({error.strerror})"
+                ) from error
 
     def _last_duration(self) -> Fraction:
         """Up to the source's end, unless that is far longer than any frame so far: then the run stopped before it."""

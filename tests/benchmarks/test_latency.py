@@ -36,7 +36,7 @@ from benchmarks.scenarios import (
 )
 from engines.engine import Engine, Pictures
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.segment.transform import FrameTransform
 from tests.media import Clip
 
@@ -236,7 +236,7 @@ class HastyEngine(GreenEngine):
 
 def test_an_engine_that_returns_before_it_is_done_is_refused() -> None:
     engine = HastyEngine()
-    with pytest.raises(RunError, match="returned before its result was there"):
+    with pytest.raises(ProcessingError, match="returned before its result was there"):
         System(engine).check_done(pictures(1)[0], 0.5)
     engine.thread.join()
     System(GreenEngine()).check_done(pictures(1)[0], 0.01)
@@ -287,7 +287,7 @@ def test_a_clock_that_steps_is_found(step_s: float) -> None:
     def wall_clock() -> int:
         return time.monotonic_ns() + (round(1e9 * step_s) if next(calls) > 200 else 0)
 
-    with pytest.raises(RunError, match="the clock stepped by"):
+    with pytest.raises(ProcessingError, match="the clock stepped by"):
         run_stream(System(GreenEngine()), pictures(3), 1, Length(500), Clock(wall_clock), ignore)
 
 
@@ -297,7 +297,7 @@ def test_a_clock_that_steps_there_and_back_is_found() -> None:
     def wall_clock() -> int:
         return time.monotonic_ns() + (10**9 if 200 < next(calls) < 240 else 0)
 
-    with pytest.raises(RunError, match="the clock stepped by"):
+    with pytest.raises(ProcessingError, match="the clock stepped by"):
         run_stream(System(GreenEngine()), pictures(3), 1, Length(500), Clock(wall_clock), ignore)
 
 
@@ -366,7 +366,7 @@ def test_plans_have_enough_queries_for_their_percentile() -> None:
     ],
 )
 def test_plans_that_cannot_be_kept_are_refused(asked: dict[str, Any], word: str) -> None:
-    with pytest.raises(RequestError, match=word):
+    with pytest.raises(InputError, match=word):
         Plan.make(**asked)
 
 

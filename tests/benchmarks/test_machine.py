@@ -23,7 +23,7 @@ from benchmarks.common.machine import (
     watch_machine,
 )
 from benchmarks.common.results import COMMON, SCHEMA, load_result, new_result, write_result
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 # Lines as tegrastats prints them, board by board.
 NANO = (
@@ -241,5 +241,5 @@ def test_what_is_no_result_is_refused_in_words(tmp_path: Path, content: bytes | 
     path = tmp_path / "result.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RequestError, match=word):
+    with pytest.raises(InputError, match=word):
         load_result(path)

@@ -17,7 +17,7 @@ from benchmarks.common.percentiles import (
     queries_needed,
     summarise_percentiles,
 )
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 SHARES = (0.5, 0.9, 0.99)
 
@@ -48,7 +48,7 @@ def test_too_few_queries_are_refused_with_the_number_needed(p: float) -> None:
     least = queries_least(p)
     values = list(np.arange(least, dtype=float))
     assert early_stopping_estimate(values, p) == least - 1  # one may be over it, so it is the greatest
-    with pytest.raises(RequestError, match=f"{least:,} are needed"):
+    with pytest.raises(InputError, match=f"{least:,} are needed"):
         early_stopping_estimate(values[1:], p)
 
 

@@ -19,7 +19,7 @@ from benchmarks.roofs import Roofs, matrix_rates, measure_bandwidth
 from engines.export import export_onnx
 from engines.model_file import ModelFile, ModelMetadata, find_model
 from engines.registry import open_engine
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
 
@@ -100,7 +100,7 @@ def test_an_open_shape_is_refused_in_words(tmp_path: Path) -> None:
     proto = onnx.load(file.path)
     proto.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "rows"
     onnx.save(proto, file.path)
-    with pytest.raises(RequestError, match=r"the shape of \w+ in its graph is not fixed"):
+    with pytest.raises(InputError, match=r"the shape of \w+ in its graph is not fixed"):
         read_layers(file)
 
 

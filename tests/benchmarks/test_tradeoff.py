@@ -16,7 +16,7 @@ from benchmarks.common.combinations import find_combinations
 from benchmarks.tradeoff import draw, main, pareto_front, summarise_turns
 from engines.export import export_onnx
 from engines.model_file import ModelMetadata
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
 
@@ -89,7 +89,7 @@ def test_every_combination_runs_or_has_a_reason(tiny: Path) -> None:
 def test_a_damaged_file_is_not_put_down_to_the_engines(tiny: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(tiny.read_bytes()[:100])
-    with pytest.raises(RequestError, match=r"broken\.onnx is not an ONNX file, or is damaged"):
+    with pytest.raises(InputError, match=r"broken\.onnx is not an ONNX file, or is damaged"):
         find_combinations(str(broken))
 
 

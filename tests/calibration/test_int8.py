@@ -31,7 +31,7 @@ from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
 from lanes.data.lanedata import LanedataFrame
 from lanes.data.open import list_frames
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.segment.transform import FrameTransform
 from tests.media import Clip
 
@@ -164,7 +164,7 @@ def test_what_does_not_pass_is_refused_and_leaves_nothing(
 ) -> None:
     if not labelled:
         material = gather(model.metadata.transform, str(unlabelled), None, "train", 16, QUIET)
-    with pytest.raises(RunError, match=r"does not pass.*nothing was written"):
+    with pytest.raises(ProcessingError, match=r"does not pass.*nothing was written"):
         quantise(model, material, tmp_path / "out" / "tiny.int8.onnx", QUIET, gate)
     assert not list(tmp_path.iterdir())
 
@@ -195,7 +195,7 @@ def test_frames_without_lanes_judge_nothing(model: ModelFile, tmp_path: Path) ->
     for index in range(40):
         cv2.imwrite(str(tmp_path / f"{index:02d}.png"), np.full((HEIGHT, WIDTH, 3), 60 + index, np.uint8))
     material = gather(model.metadata.transform, str(tmp_path), None, "train", 16, QUIET)
-    with pytest.raises(RunError, match="sees no lane"):
+    with pytest.raises(ProcessingError, match="sees no lane"):
         quantise(model, material, tmp_path / "out.onnx", QUIET)
 
 
@@ -263,7 +263,7 @@ def test_what_is_not_portable_is_named(
     proto = onnx.load(result[1])
     node = breach(proto.graph)
     onnx.save(proto, tmp_path / "broken.onnx")
-    with pytest.raises(RequestError, match=message) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         check_portable(tmp_path / "broken.onnx")
     assert node.name in str(raised.value)
     assert "broken.onnx" in str(raised.value)

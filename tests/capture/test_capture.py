@@ -23,8 +23,8 @@ from lanes.capture.live import LiveSource, Paced
 from lanes.capture.source import SourceInfo
 from lanes.capture.stream import NetworkStream, public_address
 from lanes.capture.video import VideoFile
-from lanes.errors import RequestError, RunError
-from lanes.frame import Frame
+from lanes.errors import InputError, ProcessingError
+from lanes.results import Frame
 from tests.media import Clip, contents, damaged, number_of, numbered, sound_only, truncated
 
 UNEVEN = [0, 33, 66, 101, 140, 200, 300, 333, 400, 480]
@@ -84,7 +84,7 @@ class TestEverySource:
 
     def test_frames_are_as_promised(self, source: Source) -> None:
         count, last, before = 0, None, -1
-        ends_badly = pytest.raises(RunError) if source.info.kind == "camera" else contextlib.nullcontext()
+        ends_badly = pytest.raises(ProcessingError) if source.info.kind == "camera" else contextlib.nullcontext()
         with ends_badly:
             for frame in source:
                 assert frame.pixels.dtype == np.uint8
@@ -108,7 +108,7 @@ class TestEverySource:
         frames = iter(source)
         first = next(frames)
         copy = first.pixels.copy()
-        with contextlib.suppress(RunError):  # the camera of this test may have ended by now
+        with contextlib.suppress(ProcessingError):  # the camera of this test may have ended by now
             next(frames, None)
         assert np.array_equal(first.pixels, copy)
 
@@ -353,9 +353,9 @@ class TestSeveralVideos:
     def test_refused_when_none_is_usable_or_one_is_wanted(self, tmp_path: Path) -> None:
         for name in ("one.mp4", "two.mp4"):
             (tmp_path / name).write_text("no video")
-        with pytest.raises(RequestError, match="one is wanted"):
+        with pytest.raises(InputError, match="one is wanted"):
             open_source(str(tmp_path))
-        with pytest.raises(RequestError, match=r"two\.mp4"):
+        with pytest.raises(InputError, match=r"two\.mp4"):
             list(open_sources(str(tmp_path)))
 
 
@@ -399,7 +399,7 @@ class TestLive:
         source.send(1)
         frame = next(frames)
         assert (frame.index, frame.dropped_before) == (6, 0)
-        assert frame.captured_ns is not None
+        assert frame.arrived_ns is not None
         source.go.release()
         source.close()
 
@@ -419,7 +419,7 @@ class TestLive:
     def test_silence_is_an_error(self) -> None:
         source = Ticking()
         source.patience = 0.05
-        with pytest.raises(RunError, match="ticking"):
+        with pytest.raises(ProcessingError, match="ticking"):
             next(iter(source))
         source.close()
         source.go.release()
@@ -465,7 +465,7 @@ class TestAddresses:
         assert public_address("rtsp://user:p%40ss@cam.local:554/live?token=abc#x") == "rtsp://cam.local:554/live"
 
     def test_a_failed_stream_does_not_tell_the_password(self) -> None:
-        with pytest.raises(RequestError) as caught:
+        with pytest.raises(InputError) as caught:
             NetworkStream("http://user:hunter2@127.0.0.1:1/clip.mp4?token=geheim")
         message = str(caught.value)
         assert "127.0.0.1:1/clip.mp4" in message
@@ -474,7 +474,7 @@ class TestAddresses:
     def test_what_is_not_there_over_http(self, served: tuple[Path, str]) -> None:
         (served[0] / "text.mp4").write_text("no video " * 1000)
         for name in ("missing.mp4", "text.mp4"):
-            with pytest.raises(RequestError, match=name):
+            with pytest.raises(InputError, match=name):
                 open_source(f"{served[1]}/{name}")
 
     @pytest.mark.parametrize(
@@ -494,7 +494,7 @@ class TestAddresses:
         ],
     )
     def test_refused(self, address: str, message: str) -> None:
-        with pytest.raises(RequestError, match=message.replace("?", r"\?")):
+        with pytest.raises(InputError, match=message.replace("?", r"\?")):
             open_source(address)
 
     def test_synthetic_is_reproducible_and_has_the_asked_shape(self) -> None:
@@ -508,10 +508,10 @@ class TestAddresses:
 
 
 class TestWrongInput:
-    """Each is a RequestError: one line that names the input and says what to do."""
+    """Each is a InputError: one line that names the input and says what to do."""
 
     def check(self, source: str, message: str) -> None:
-        with pytest.raises(RequestError, match=message) as caught:
+        with pytest.raises(InputError, match=message) as caught:
             list(open_sources(source))
         text = str(caught.value)
         assert "\n" not in text
@@ -578,9 +578,9 @@ class TestWrongInput:
         self.check("csi://0", "GStreamer")
 
     def test_a_camera_that_sends_nothing(self) -> None:
-        with pytest.raises(RequestError, match="sends no picture"):
+        with pytest.raises(InputError, match="sends no picture"):
             Camera(cv2.VideoCapture(), "camera")
 
     def test_images_given_none(self, tmp_path: Path) -> None:
-        with pytest.raises(RequestError):
+        with pytest.raises(InputError):
             ImageFiles([tmp_path / "missing.png"], "images")

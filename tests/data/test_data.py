@@ -12,7 +12,7 @@ import pytest
 from lanes.data.augment import Sample, random_light, random_view, with_bonnet
 from lanes.data.labels import GUESSED_WIDTH_WEIGHT, LabelDefinition, supervise
 from lanes.data.open import list_frames
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
 DASH = slice(0, 30)
@@ -87,16 +87,16 @@ def test_a_frame_is_read_with_what_its_label_means(tmp_path: Path) -> None:
 
 def test_a_broken_picture_a_missing_one_and_a_mask_of_another_size_are_named(tmp_path: Path) -> None:
     write_frame(tmp_path / "broken", picture=b"not a picture")
-    with pytest.raises(RequestError, match=r"images.a\.jpg cannot be decoded"):
+    with pytest.raises(InputError, match=r"images.a\.jpg cannot be decoded"):
         list_frames(tmp_path / "broken")[0].read()
     write_frame(tmp_path / "size", mask_size=(32, 36))
-    with pytest.raises(RequestError, match="the mask is 32x36 but the picture 64x36"):
+    with pytest.raises(InputError, match="the mask is 32x36 but the picture 64x36"):
         list_frames(tmp_path / "size")[0].read()
     write_frame(tmp_path / "gone")
     (tmp_path / "gone/roboflow_ego/images/a.jpg").unlink()
-    with pytest.raises(RequestError, match=r"a\.jpg is missing"):
+    with pytest.raises(InputError, match=r"a\.jpg is missing"):
         list_frames(tmp_path / "gone")[0].read()
-    with pytest.raises(RequestError, match="in none of the known formats"):
+    with pytest.raises(InputError, match="in none of the known formats"):
         list_frames(tmp_path / "gone/roboflow_ego/images")
 
 

@@ -20,7 +20,7 @@ from lanes.data.labels import LabelDefinition
 from lanes.data.lanedata import LanedataFrame
 from lanes.data.open import list_frames
 from lanes.data.polylines import beyond_outermost, draw_lines
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 WIDTH, HEIGHT = 128, 72
 BLACK = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -169,10 +169,10 @@ def test_a_missing_picture_and_a_broken_one_are_named(write: Callable[[Path], No
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
     frame.picture.write_bytes(b"no picture")
-    with pytest.raises(RequestError, match=f"{frame.picture.name} cannot be decoded"):
+    with pytest.raises(InputError, match=f"{frame.picture.name} cannot be decoded"):
         frame.read()
     frame.picture.unlink()
-    with pytest.raises(RequestError, match=f"{frame.picture.name} is missing"):
+    with pytest.raises(InputError, match=f"{frame.picture.name} is missing"):
         frame.read()
 
 
@@ -181,7 +181,7 @@ def test_a_mask_of_another_size_is_named(write: Callable[[Path], None], tmp_path
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
     save(frame.picture, np.zeros((40, 80, 3), np.uint8))
-    with pytest.raises(RequestError, match=f"the mask is {WIDTH}x{HEIGHT} but the picture 80x40"):
+    with pytest.raises(InputError, match=f"the mask is {WIDTH}x{HEIGHT} but the picture 80x40"):
         frame.read()
 
 
@@ -193,17 +193,17 @@ def test_a_missing_mask_is_named(write: Callable[[Path], None], tmp_path: Path) 
     for mask in masks:
         mask.unlink()
     assert masks
-    with pytest.raises(RequestError, match=f"{masks[0].name} is missing"):
+    with pytest.raises(InputError, match=f"{masks[0].name} is missing"):
         frame.read()
 
 
 def test_a_folder_in_no_format_is_told_what_there_is(tmp_path: Path) -> None:
     save(tmp_path / "pictures/1.jpg")
     with pytest.raises(
-        RequestError, match=r"TuSimple: label_data_\*\.json.*comma10k: imgs/ and masks/.*image and mask folder: images/, masks/"
+        InputError, match=r"TuSimple: label_data_\*\.json.*comma10k: imgs/ and masks/.*image and mask folder: images/, masks/"
     ):
         list_frames(tmp_path)
-    with pytest.raises(RequestError, match="is no folder"):
+    with pytest.raises(InputError, match="is no folder"):
         list_frames(tmp_path / "gone")
 
 
@@ -215,7 +215,7 @@ def test_a_folder_of_data_sets_is_all_of_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../up.jpg", "a/../../up.jpg", "..", "", "/", "/..", "a\0b"])
 def test_a_path_that_leaves_the_data_set_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"list:3: .* is no path inside"):
+    with pytest.raises(InputError, match=r"list:3: .* is no path inside"):
         inside(tmp_path, name, "list:3")
 
 
@@ -227,7 +227,7 @@ def test_no_list_leads_out_of_its_data_set(tmp_path: Path) -> None:
     write_lanedata(tmp_path / "lanedata")
     (tmp_path / "lanedata/index.csv").write_text("source,split,sequence,stem\nudacity_ego,train,d,../../secret\n")
     for name, where in (("tusimple", r"label_data_0313\.json:2"), ("culane", r"val_gt\.txt:1"), ("lanedata", r"index\.csv:2")):
-        with pytest.raises(RequestError, match=rf"{where}: .*secret.* is no path inside"):
+        with pytest.raises(InputError, match=rf"{where}: .*secret.* is no path inside"):
             list_frames(tmp_path / name)
 
 
@@ -281,14 +281,14 @@ def test_tusimple_leaves_out_the_rows_without_a_line(tmp_path: Path) -> None:
 def test_a_broken_tusimple_label_is_named(line: str, message: str, tmp_path: Path) -> None:
     write_tusimple(tmp_path)
     (tmp_path / "label_data_0313.json").write_text(tusimple_line() + line)
-    with pytest.raises(RequestError, match=rf"label_data_0313\.json:2: .*{message}"):
+    with pytest.raises(InputError, match=rf"label_data_0313\.json:2: .*{message}"):
         list_frames(tmp_path, "train")[1].read()
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"raw_file": "a.jpg"}', "3", "\x00\xff"])
 def test_a_line_that_is_no_tusimple_label_is_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "label_data_0313.json").write_text(tusimple_line() + line + "\n")
-    with pytest.raises(RequestError, match=r"label_data_0313\.json:2 is no JSON object with raw_file"):
+    with pytest.raises(InputError, match=r"label_data_0313\.json:2 is no JSON object with raw_file"):
         list_frames(tmp_path)
 
 
@@ -300,7 +300,7 @@ def test_a_broken_culane_label_is_named(text: str, message: str, tmp_path: Path)
     write_culane(tmp_path)
     frame = list_frames(tmp_path, "train")[0]
     frame.picture.with_suffix(".lines.txt").write_text(f"63 70 63 40\n{text}\n")
-    with pytest.raises(RequestError, match=rf"00000\.lines\.txt:2: .*{message}"):
+    with pytest.raises(InputError, match=rf"00000\.lines\.txt:2: .*{message}"):
         frame.read()
 
 
@@ -308,7 +308,7 @@ def test_culane_is_read_from_the_label_images_where_there_are_no_lines(tmp_path:
     write_culane(tmp_path)
     frame = list_frames(tmp_path, "val")[0]
     frame.picture.with_suffix(".lines.txt").unlink()
-    with pytest.raises(RequestError, match=r"val_gt\.png is missing"):
+    with pytest.raises(InputError, match=r"val_gt\.png is missing"):
         frame.read()
     save(tmp_path / "laneseg_label_w16/val_gt.png", stripe(3))
     assert (frame.read()[1] > 0).sum() == (stripe() > 0).sum()
@@ -318,7 +318,7 @@ def test_culane_is_read_from_the_label_images_where_there_are_no_lines(tmp_path:
 def test_culane_refuses_a_picture_in_two_splits(tmp_path: Path) -> None:
     write_culane(tmp_path)
     (tmp_path / "list/val_gt.txt").write_text((tmp_path / "list/train_gt.txt").read_text())
-    with pytest.raises(RequestError, match=r"val_gt\.txt:1: .* is in the lists of train and of val"):
+    with pytest.raises(InputError, match=r"val_gt\.txt:1: .* is in the lists of train and of val"):
         list_frames(tmp_path)
 
 
@@ -409,7 +409,7 @@ def test_bdd100k_colour_maps_are_refused(tmp_path: Path) -> None:
     write_bdd100k(tmp_path)
     frame = list_frames(tmp_path)[0]
     save(tmp_path / f"labels/lane/masks/{frame.stem}.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    with pytest.raises(RequestError, match=r"take the folder lane/masks, not lane/colormaps"):
+    with pytest.raises(InputError, match=r"take the folder lane/masks, not lane/colormaps"):
         frame.read()
 
 
@@ -443,7 +443,7 @@ def test_a_grey_mask_where_colours_are_meant_is_refused(write: Callable[[Path], 
     for path in tmp_path.rglob(f"*{frame.stem}*.png"):
         if path != frame.picture:
             save(path, np.full((HEIGHT, WIDTH), 3, np.uint8))
-    with pytest.raises(RequestError, match="has none of the colours of its format"):
+    with pytest.raises(InputError, match="has none of the colours of its format"):
         frame.read()
 
 
@@ -453,7 +453,7 @@ def test_a_grey_mask_where_colours_are_meant_is_refused(write: Callable[[Path], 
 def test_a_folder_must_say_what_its_masks_mark(tmp_path: Path) -> None:
     write_folder(tmp_path)
     (tmp_path / "dataset.json").unlink()
-    with pytest.raises(RequestError, match=r"what do the masks in .* mark\? Say so in .*dataset\.json.*ALL_PAINT.*EGO_CONTINUOUS"):
+    with pytest.raises(InputError, match=r"what do the masks in .* mark\? Say so in .*dataset\.json.*ALL_PAINT.*EGO_CONTINUOUS"):
         list_frames(tmp_path)
     for text, message in (
         ("{", "is no JSON object"),
@@ -462,18 +462,18 @@ def test_a_folder_must_say_what_its_masks_mark(tmp_path: Path) -> None:
         ('{"definition": ["ALL_PAINT"], "licence": "mine"}', "is not known"),
     ):
         (tmp_path / "dataset.json").write_text(text)
-        with pytest.raises(RequestError, match=message):
+        with pytest.raises(InputError, match=message):
             list_frames(tmp_path)
 
 
 def test_a_picture_without_a_mask_and_a_mask_without_a_picture_are_named(tmp_path: Path) -> None:
     write_folder(tmp_path)
     save(tmp_path / "images/b/2.jpg")
-    with pytest.raises(RequestError, match=r"masks has no mask \(png or bmp\) for b/2"):
+    with pytest.raises(InputError, match=r"masks has no mask \(png or bmp\) for b/2"):
         list_frames(tmp_path)
     for name in ("b/2", "c/7"):
         save(tmp_path / f"masks/{name}.png", stripe())
-    with pytest.raises(RequestError, match="images has no picture for c/7"):
+    with pytest.raises(InputError, match="images has no picture for c/7"):
         list_frames(tmp_path)
 
 
@@ -507,7 +507,7 @@ def test_what_is_ignored_is_found_beside_a_mask_of_another_kind(tmp_path: Path) 
 def test_two_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
     write_folder(tmp_path, ("a/1",))
     save(tmp_path / "images/a/1.bmp")
-    with pytest.raises(RequestError, match=r"has both a/1\.bmp and a/1\.(jpg|png): which"):
+    with pytest.raises(InputError, match=r"has both a/1\.bmp and a/1\.(jpg|png): which"):
         list_frames(tmp_path)
 
 
@@ -515,7 +515,7 @@ def test_two_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_name_that_tables_and_mixes_need_is_refused(name: str, tmp_path: Path) -> None:
     write_folder(tmp_path)
     (tmp_path / "dataset.json").write_text(json.dumps({"name": name, "definition": "ALL_PAINT", "licence": "own"}))
-    with pytest.raises(RequestError, match=f"source called '{name}'"):
+    with pytest.raises(InputError, match=f"source called '{name}'"):
         list_frames(tmp_path)
 
 
@@ -529,11 +529,11 @@ def test_lists_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
     with (tmp_path / "2/index.csv").open("a") as index:
         index.write("udacity_ego,train,d," + "x" * 200_000 + "\n")
     for number, name in enumerate(("label_data_0313.json", "val_gt.txt", "cannot be read as lanedata")):
-        with pytest.raises(RequestError, match=name):
+        with pytest.raises(InputError, match=name):
             list_frames(tmp_path / str(number))
     (tmp_path / "3").mkdir()
     (tmp_path / "3/label_data_0601.json").write_text("[" * 100_000)
-    with pytest.raises(RequestError, match="TuSimple"):
+    with pytest.raises(InputError, match="TuSimple"):
         list_frames(tmp_path / "3")
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lanes.draw.overlay import Overlay, Readout
-from lanes.geometry.lines import Lane
+from lanes.results import Lane
 
 Pixels = NDArray[np.uint8]
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)

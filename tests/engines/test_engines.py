@@ -24,7 +24,7 @@ from engines.engine import Engine
 from engines.export import export_onnx
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models, find_model
 from engines.registry import ENGINES, open_engine
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
@@ -332,7 +332,7 @@ def test_model_given_as_a_path_keeps_its_precision(weights: Path) -> None:
         assert opened.precision == "int8"
     with open_engine("onnx", model=str(weights / "tiny.onnx")) as opened:
         assert opened.precision == "fp32"
-    with pytest.raises(RequestError, match=r"tiny\.onnx is an fp32 model and cannot run as int8: ask for fp32"):
+    with pytest.raises(InputError, match=r"tiny\.onnx is an fp32 model and cannot run as int8: ask for fp32"):
         open_engine(precision="int8", model=weights / "tiny.onnx")
 
 
@@ -342,7 +342,7 @@ def test_engines_that_are_not_installed_are_passed_over_with_the_reason(monkeypa
         assert opened.name == "onnx"
         assert "openvino is not installed" in opened.reason
         assert "pip install openvino" in opened.reason
-    with pytest.raises(RequestError, match=r"openvino is not installed .*: pip install openvino\. Ask for onnx"):
+    with pytest.raises(InputError, match=r"openvino is not installed .*: pip install openvino\. Ask for onnx"):
         open_engine("openvino", model="tiny")
 
 
@@ -351,7 +351,7 @@ def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_p
     next(node for node in proto.graph.node if node.op_type == "Sigmoid").op_type = "NoSuchOperator"
     onnx.save(proto, tmp_path / "strange.onnx")
     for name in ("openvino", "onnx"):
-        with pytest.raises(RequestError, match=rf"^{name} cannot run .*strange.onnx \(.+\). Ask for [^\n]*$"):
+        with pytest.raises(InputError, match=rf"^{name} cannot run .*strange.onnx \(.+\). Ask for [^\n]*$"):
             open_engine(name, model=tmp_path / "strange.onnx")
 
 
@@ -367,7 +367,7 @@ def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_p
     ],
 )
 def test_what_is_not_to_be_had_is_refused_in_one_line(asked: dict[str, str], said: str) -> None:
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(InputError) as refusal:
         open_engine(asked.get("engine", "auto"), asked.get("precision", "auto"), asked.get("model", "tiny"))
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -378,7 +378,7 @@ def test_bf16_is_there_or_refused_with_what_the_processor_lacks() -> None:
         with open_engine("openvino", "bf16", "tiny") as opened:
             assert opened.precision == "bf16"
     else:
-        with pytest.raises(RequestError, match="AMX or AVX-512 BF16"):
+        with pytest.raises(InputError, match="AMX or AVX-512 BF16"):
             open_engine("openvino", "bf16", "tiny")
 
 
@@ -396,12 +396,12 @@ def test_model_file_says_what_is_in_it(weights: Path) -> None:
 
 
 def test_precision_that_is_not_bundled_is_refused() -> None:
-    with pytest.raises(RequestError, match="the model tiny is not bundled in fp16, only in int8, fp32"):
+    with pytest.raises(InputError, match="the model tiny is not bundled in fp16, only in int8, fp32"):
         find_model("tiny", "fp16")
 
 
 def refusal_of(path: Path) -> str:
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(InputError) as refusal:
         ModelFile.load(path)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)
@@ -484,5 +484,5 @@ def test_torch_says_when_metadata_and_graph_do_not_belong_together(weights: Path
         assert changed != text
         helper.set_model_props(proto, {METADATA_KEY: changed})
         onnx.save(proto, tmp_path / "mixed.onnx")
-        with pytest.raises(RequestError, match="torch cannot rebuild the network of"):
+        with pytest.raises(InputError, match="torch cannot rebuild the network of"):
             open_engine("torch", model=tmp_path / "mixed.onnx")

@@ -18,7 +18,7 @@ from engines.backends.torch_cpu import LaneModel
 from engines.export import export_onnx, load_checkpoint, main
 from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
 
@@ -148,7 +148,7 @@ def test_static_batch_is_fixed_and_no_other_is_taken(network: UNet, tmp_path: Pa
     frames = np.random.default_rng(5).integers(0, 256, (2, 64, 96, 3)).astype(np.uint8)
     with open_engine("onnx", model=file.path, batch=2) as two, open_engine("torch", model=file.path, batch=2) as reference:
         np.testing.assert_allclose(two.infer(frames).astype(int), reference.infer(frames), atol=1)
-    with pytest.raises(RequestError, match="fixed to batches of 2 and cannot take 1"):
+    with pytest.raises(InputError, match="fixed to batches of 2 and cannot take 1"):
         open_engine(model=file.path)
 
 
@@ -158,14 +158,14 @@ def test_a_fixed_batch_is_checked_however_large(batch: int, network: UNet, tmp_p
     frames = np.zeros((4, 64, 96, 3), np.uint8)
     frames[3] = np.random.default_rng(6).integers(0, 256, frames[3].shape)
     monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
-    with pytest.raises(RunError, match="differs from the network"):
+    with pytest.raises(ProcessingError, match="differs from the network"):
         export_onnx(network, metadata_of(network), tmp_path / "m.onnx", static_batch=batch, frames=frames)
     assert not list(tmp_path.iterdir())
 
 
 def test_input_size_that_the_network_cannot_take_is_refused(network: UNet, tmp_path: Path) -> None:
     wrong = dataclasses.replace(metadata_of(network), transform=FrameTransform(100, 64))
-    with pytest.raises(RequestError, match="does not fit the input size in its metadata"):
+    with pytest.raises(InputError, match="does not fit the input size in its metadata"):
         export_onnx(network, wrong, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -174,7 +174,7 @@ def test_diverged_weights_are_refused(tmp_path: Path) -> None:
     network = make_network(stem_stride=2)
     with torch.no_grad():
         network.head.weight[0, 0] = float("nan")
-    with pytest.raises(RunError, match="NaN or infinity"):
+    with pytest.raises(ProcessingError, match="NaN or infinity"):
         export_onnx(network, metadata_of(network), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -186,7 +186,7 @@ def test_a_file_that_calculates_something_else_is_not_written(
     target = tmp_path / "m.onnx"
     target.write_bytes(b"an older model")
     monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
-    with pytest.raises(RunError, match="differs from the network by up to"):
+    with pytest.raises(ProcessingError, match="differs from the network by up to"):
         export_onnx(network, metadata_of(network), target, precision=precision)
     assert target.read_bytes() == b"an older model"
     assert list(tmp_path.iterdir()) == [target]

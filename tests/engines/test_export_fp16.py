@@ -17,7 +17,7 @@ from engines import export
 from engines.export import export_onnx
 from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
-from lanes.errors import RequestError, RunError
+from lanes.errors import InputError, ProcessingError
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
 
@@ -80,7 +80,7 @@ def test_network_beyond_half_precision_is_refused(tmp_path: Path) -> None:
         first.weight *= 1e6 / first.weight.abs().max()
         network.head.weight *= 1e-6
     path = tmp_path / "large.onnx"
-    with pytest.raises(RunError, match="fp16 ends at 65504: export it without --fp16"):
+    with pytest.raises(ProcessingError, match="fp16 ends at 65504: export it without --fp16"):
         export_onnx(network, metadata_of(network), path, precision="fp16")
     assert not path.exists()
 
@@ -89,7 +89,7 @@ def test_folder_without_pictures_is_refused(files: dict[str, ModelFile], tmp_pat
     checkpoint = files["fp32"].path.with_name("small.pt")
     assert export.main([str(checkpoint), "--out", str(tmp_path / "a.onnx"), "--frames", str(tmp_path)]) == 2
     assert "holds no pictures" in capsys.readouterr().err
-    with pytest.raises(RequestError, match="holds no pictures"):
+    with pytest.raises(InputError, match="holds no pictures"):
         export._read_frames(tmp_path, METADATA)
 
 

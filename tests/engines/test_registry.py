@@ -11,7 +11,7 @@ from engines import probe as probing
 from engines import registry as choose
 from engines.probe import Probe, has_driver, probe, read_findings
 from engines.registry import ENGINES, GPU_ENGINES, open_engine
-from lanes.errors import RequestError
+from lanes.errors import InputError
 
 without_driver = pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
 
@@ -43,7 +43,7 @@ def test_without_a_driver_only_tensorrt_itself_speaks_of_gpus(monkeypatch: pytes
 
 @without_driver
 def test_tensorrt_asked_for_without_a_driver_names_the_one_thing_missing() -> None:
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(InputError) as refusal:
         open_engine("tensorrt", "fp32")
     assert "there is no NVIDIA driver here" in str(refusal.value)
     assert "Ask for openvino" in str(refusal.value) or "Ask for onnx" in str(refusal.value)

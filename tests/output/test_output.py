@@ -26,26 +26,25 @@ from hypothesis import strategies as st
 from lanes.capture import open_source
 from lanes.capture.source import Colour, SourceInfo
 from lanes.capture.video import VideoFile
-from lanes.errors import RequestError, RunError
-from lanes.frame import Frame
+from lanes.errors import InputError, ProcessingError
 from lanes.output import default_output, open_outputs
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
 from lanes.output.records import RecordsSink
-from lanes.output.sink import Result
 from lanes.output.video import VideoSink
+from lanes.results import Frame, FrameResult
 from tests.media import Clip, contents, damaged, number_of, numbered, sound
 
 UNEVEN = [0, 33, 66, 101, 140, 200, 300, 333, 400, 480]
 INFO = SourceInfo("clip.mp4", "video", 96, 64, Fraction(25), None, time_base=Fraction(1, 25))
 
 
-def result(number: int, pixels: np.ndarray | None = None, time: Fraction | None = None, stem: str | None = None) -> Result:
+def result(number: int, pixels: np.ndarray | None = None, time: Fraction | None = None, stem: str | None = None) -> FrameResult:
     pixels = numbered(number) if pixels is None else pixels
     frame = Frame(pixels, number, Fraction(number, 25) if time is None else time, "clip.mp4", stem or f"{number:06d}")
     mask = np.zeros(pixels.shape[:2], np.uint8)
     mask[:, :: number + 2] = 255
-    return Result(frame, mask, {"frame": number})
+    return FrameResult(frame, mask)
 
 
 def convert(source: Path, target: Path, limit: int | None = None) -> None:
@@ -54,7 +53,7 @@ def convert(source: Path, target: Path, limit: int | None = None) -> None:
         for frame in video:
             if frame.index == limit:
                 break
-            sink.write(Result(frame, frame.pixels[..., 0]))
+            sink.write(FrameResult(frame, frame.pixels[..., 0]))
 
 
 def write(path: Path, count: int = 10, info: SourceInfo = INFO) -> Path:
@@ -237,7 +236,7 @@ class TestSizes:
     def test_a_frame_of_another_size_is_refused_and_the_others_kept(self, tmp_path: Path) -> None:
         sink = VideoSink(tmp_path / "out.mp4", INFO)
         sink.write(result(0))
-        with pytest.raises(RunError, match=r"20x10.*96x64"):
+        with pytest.raises(ProcessingError, match=r"20x10.*96x64"):
             sink.write(result(1, np.zeros((10, 20, 3), np.uint8)))
         sink.close()
         assert contents(tmp_path / "out.mp4").numbers == [0]
@@ -286,9 +285,9 @@ class TestEndings:
         with VideoFile(source) as video:
             sink = VideoSink(tmp_path / "out.mp4", video.info)
             for frame in video:
-                sink.write(Result(frame, frame.pixels[..., 0]))
+                sink.write(FrameResult(frame, frame.pixels[..., 0]))
         source.unlink()
-        with pytest.raises(RunError, match="plays"):
+        with pytest.raises(ProcessingError, match="plays"):
             sink.close()
         assert contents(tmp_path / "out.mp4").numbers == list(range(30))
         assert names(tmp_path) == ["out.mp4"]
@@ -315,9 +314,9 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 from lanes.capture.source import SourceInfo
-from lanes.errors import RunError
-from lanes.frame import Frame
-from lanes.output.sink import Result
+from lanes.errors import ProcessingError
+from lanes.results import Frame
+from lanes.results import FrameResult
 from lanes.output.video import VideoSink
 from tests.media import numbered
 
@@ -331,15 +330,15 @@ try:
     for number in range(count):
         pixels = numbered(number % 256, 192, 128)
         pixels[100:] = noise.integers(0, 256, (28, 192, 3), np.uint8)
-        sink.write(Result(Frame(pixels, number, Fraction(number, 25), "x", "x"), pixels[..., 0]))
-except RunError as error:
+        sink.write(FrameResult(Frame(pixels, number, Fraction(number, 25), "x", "x"), pixels[..., 0]))
+except ProcessingError as error:
     print(error)
     status = 1
 if end == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 try:
     sink.close()
-except RunError as error:
+except ProcessingError as error:
     print(error)
     status = 1
 sys.exit(status)
@@ -416,7 +415,7 @@ class TestMasks:
         sink = MasksSink(tmp_path / "masks")
         sink.write(result(0))
         shutil.rmtree(tmp_path / "masks")
-        with pytest.raises(RunError, match=r"000001\.png: cannot be written"):
+        with pytest.raises(ProcessingError, match=r"000001\.png: cannot be written"):
             sink.write(result(1))
 
 
@@ -454,13 +453,13 @@ class TestRecords:
         assert path.read_text() == "old\n"
         sink.write(result(0))
         sink.close()
-        assert path.read_text() == '{"frame":0}\n'
+        assert json.loads(path.read_text())["frame"] == 0
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_disk_is_one_line(self, tmp_path: Path) -> None:
         sink = RecordsSink(tmp_path / "records.jsonl")
         (tmp_path / "records.jsonl").symlink_to("/dev/full")
-        with pytest.raises(RunError, match=os.strerror(errno.ENOSPC)):
+        with pytest.raises(ProcessingError, match=os.strerror(errno.ENOSPC)):
             sink.write(result(0))
         sink.close()
 
@@ -470,7 +469,7 @@ class TestRefusals:
 
     def refuse(self, folder: Path, message: str, info: SourceInfo = INFO, **outputs: Any) -> None:
         before = {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-        with pytest.raises(RequestError, match=message) as caught:
+        with pytest.raises(InputError, match=message) as caught:
             open_outputs(info, **outputs)
         assert "\n" not in str(caught.value)
         assert any(str(caught.value).startswith((str(place), str(place.parent))) for place in outputs.values())
@@ -480,7 +479,7 @@ class TestRefusals:
         for name in ("out.mp4", "records.jsonl"):
             (tmp_path / name).write_text("mine")
         self.refuse(tmp_path, "--overwrite", output=tmp_path / "out.mp4")
-        with pytest.raises(RequestError, match="--overwrite"):
+        with pytest.raises(InputError, match="--overwrite"):
             RecordsSink(tmp_path / "records.jsonl")
 
     def test_a_later_refusal_takes_back_the_earlier_outputs(self, tmp_path: Path) -> None:
@@ -495,9 +494,9 @@ class TestRefusals:
         info = replace(INFO, files=(clip,))
         for place in (clip, link, hard, tmp_path / "x" / ".." / "clip.mp4"):
             (tmp_path / "x").mkdir(exist_ok=True)
-            with pytest.raises(RequestError, match="is the input itself"):
+            with pytest.raises(InputError, match="is the input itself"):
                 open_outputs(info, output=place, overwrite=overwrite)
-            with pytest.raises(RequestError, match="is the input itself"):
+            with pytest.raises(InputError, match="is the input itself"):
                 RecordsSink(place, info.files, overwrite)
         assert contents(clip).numbers == [0, 1]
 
@@ -505,7 +504,7 @@ class TestRefusals:
         (tmp_path / "folder.mp4").mkdir()
         (tmp_path / "file").write_text("mine")
         self.refuse(tmp_path, "is a folder", output=tmp_path / "folder.mp4")
-        with pytest.raises(RequestError, match="is a folder"):
+        with pytest.raises(InputError, match="is a folder"):
             RecordsSink(tmp_path)
         self.refuse(tmp_path, "is a file", masks=tmp_path / "file")
         self.refuse(tmp_path, "is a file", output=tmp_path / "file" / "out.mp4")
@@ -534,7 +533,7 @@ class TestRefusals:
         self.refuse(tmp_path, "--overwrite", info, masks=tmp_path / "masks")
         self.refuse(tmp_path, "--overwrite", info, output=tmp_path / "masks")
         for overwrite in (False, True):
-            with pytest.raises(RequestError, match="folder of the input images"):
+            with pytest.raises(InputError, match="folder of the input images"):
                 open_outputs(info, masks=tmp_path / "inputs", overwrite=overwrite)
         for sink in open_outputs(info, masks=tmp_path / "masks", overwrite=True):
             sink.write(result(0))
@@ -582,7 +581,7 @@ def test_writing_copies_no_history(tmp_path: Path) -> None:
     """A sink is done with a frame when `write` returns: its owner may draw the next picture into the same memory."""
     pixels = numbered(0)
 
-    def same_memory() -> Iterable[Result]:
+    def same_memory() -> Iterable[FrameResult]:
         for number in range(20):
             pixels[:] = numbered(number)
             yield result(number, pixels)

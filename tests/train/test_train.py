@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
 from engines.export import load_checkpoint  # noqa: E402
-from lanes.errors import RequestError  # noqa: E402
+from lanes.errors import InputError  # noqa: E402
 from lanes.models import Network  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
@@ -141,7 +141,7 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
     wide.load_state_dict(trained["state_dict"])
     assert wide.config["widths"] == [8, 8, 16]
     assert torch.allclose(wide.stem[0].weight[:4], narrow.stem[0].weight, atol=0.2)
-    with pytest.raises(RequestError, match="no checkpoint"):
+    with pytest.raises(InputError, match="no checkpoint"):
         train(parse([*base, "--out", str(tmp_path / "other"), "--weights", str(tmp_path / "run" / "log" / "version_0" / "metrics.csv")]))
 
 
@@ -179,7 +179,7 @@ def test_a_finished_run_that_is_resumed_keeps_its_average(tiny: list[str], monke
 )
 def test_a_run_is_not_resumed_as_another_one(tiny: list[str], tmp_path: Path, options: list[str], which: str) -> None:
     before = train(parse(tiny)).read_bytes()
-    with pytest.raises(RequestError, match=f"of another request: give the same {which} as before"):
+    with pytest.raises(InputError, match=f"of another request: give the same {which} as before"):
         train(parse([*tiny, *options, "--resume"]))
     assert (tmp_path / "run/unet.pt").read_bytes() == before
 
@@ -194,10 +194,10 @@ def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch
     def look(module: LaneTraining, *_: object) -> None:
         looks[module.global_step] = module.network.stem[0].weight.clone()
         if len(looks) == 2:
-            raise RequestError("seen enough")
+            raise InputError("seen enough")
 
     monkeypatch.setattr(LaneTraining, "validation_step", look)
-    with pytest.raises(RequestError, match="seen enough"):
+    with pytest.raises(InputError, match="seen enough"):
         train(parse([*tiny, "--learning-rate", "0.1"]))
     assert not torch.equal(*looks.values())
 
@@ -220,10 +220,10 @@ def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_pa
     monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
     train(parse(tiny))
     before = (tmp_path / "run/unet.pt").read_bytes()
-    with pytest.raises(RequestError, match="holds a run already: --resume"):
+    with pytest.raises(InputError, match="holds a run already: --resume"):
         train(parse(tiny))
     (tmp_path / "run/last.ckpt").write_bytes(b"half")
-    with pytest.raises(RequestError, match=r"last\.ckpt is damaged"):
+    with pytest.raises(InputError, match=r"last\.ckpt is damaged"):
         train(parse([*tiny, "--resume"]))
     assert (tmp_path / "run/unet.pt").read_bytes() == before
 
@@ -258,7 +258,7 @@ def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
     monkeypatch.setattr("lanes.train.loop.MEMORY", 0)
     for picture in rendered_sources.glob("*/train/images/*"):
         picture.write_bytes(b"no picture")
-    with pytest.raises(RequestError, match=r"^[^\n]*ing_\d\.png cannot be decoded as an image$"):
+    with pytest.raises(InputError, match=r"^[^\n]*ing_\d\.png cannot be decoded as an image$"):
         train(parse([*tiny, "--workers", workers]))
 
 
@@ -273,7 +273,7 @@ def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
     ],
 )
 def test_options_that_cannot_be_used_are_told_in_one_line(tiny: list[str], tmp_path: Path, options: list[str], why: str) -> None:
-    with pytest.raises(RequestError, match=why) as told:
+    with pytest.raises(InputError, match=why) as told:
         train(parse([*tiny, *options]))
     assert "\n" not in str(told.value)
     assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, find_model
 from engines.tensorrt import build
 from engines.tensorrt.build import BuildOptions, BuildProgress
-from lanes.errors import RequestError
+from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
 trt = pytest.importorskip("tensorrt_rtx", reason="building needs tensorrt-rtx, which is in the extra lanestream[test] on Linux on x86-64")
@@ -96,7 +96,7 @@ def test_every_precision_builds(precision: str, models: dict[str, ModelFile]) ->
 def test_bundled_models_build(name: str, precision: str) -> None:
     try:
         model = find_model(name, precision)
-    except RequestError as missing:
+    except InputError as missing:
         pytest.skip(str(missing))
     plan = build_plan(model)
     smallest = {"fp32": 0.9, "fp16": 0.9, "int8": 0.5}[precision]
@@ -217,7 +217,7 @@ def test_ctrl_c_cancels_and_leaves_nothing(models: dict[str, ModelFile], tmp_pat
 
 
 def refusal_of(model: ModelFile, options: BuildOptions | None = None) -> str:
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(InputError) as refusal:
         build_plan(model, options)
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
