@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lanes.arrays import Mask
 from lanes.geometry.lines import find_lanes
-from lanes.results import Calibration, DepartureState, Ego, Frame, Lane
+from lanes.results import Band, Calibration, DepartureState, Ego, Frame, Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class RoadState:
         calibration: of the camera; None where none is estimated.
         departure: which way the lane is being left, `none`, or `inactive` where that cannot be judged.
         departure_why: the reason for `inactive`; else empty.
+        band: the rows of the frame where the road is, for the frames to come; None for all of them.
     """
 
     lanes: Sequence[Lane] = ()
@@ -28,6 +29,7 @@ class RoadState:
     calibration: Calibration | None = None
     departure: DepartureState = "none"
     departure_why: str = ""
+    band: Band | None = None
 
 
 class LaneEstimator(Protocol):

@@ -49,7 +49,7 @@ class ImagesSink(Sink):
     """
 
     # Photographs hardly gain from more than the fastest level; one filter in place of a trial of several takes 40 % off.
-    _OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, PNG_FILTER, PNG_FILTER_UP)
+    PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, PNG_FILTER, PNG_FILTER_UP)
 
     def __init__(self, folder: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
         check_folder(folder, inputs, overwrite)
@@ -57,7 +57,7 @@ class ImagesSink(Sink):
         self._made = make_folder(folder)
 
     def write(self, result: FrameResult) -> None:
-        write_png(self._folder / f"{result.frame.stem}.png", result.frame.pixels, self._OPTIONS)
+        write_png(self._folder / f"{result.frame.stem}.png", result.frame.pixels, self.PNG_OPTIONS)
 
     def close(self) -> None:
         remove_empty(self._made)

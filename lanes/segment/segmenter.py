@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from types import TracebackType
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.engine import Engine
-
-Picture = NDArray[np.uint8]
+from lanes.arrays import BGRImage, Mask, ProbabilityMap
+from lanes.results import Band
 
 
 class Segmenter:
@@ -24,34 +24,44 @@ class Segmenter:
         self.engine = engine
         self.transform = engine.model.metadata.transform
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
-        self._probability: Picture = np.empty((0, 0), np.uint8)
-        self._size = (0, 0)
+        self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
+        self._placement = self.transform.fit(self.transform.width, self.transform.height)
 
     @property
     def threshold(self) -> int:
         """The model's own threshold, 0 to 255: a pixel above it is lane."""
         return round(255 * self.engine.model.metadata.threshold)
 
-    def __call__(self, pixels: Picture) -> Picture:
+    def __call__(self, pixels: BGRImage) -> ProbabilityMap:
         """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
         self.preprocess(pixels)
         self.infer()
         return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
 
-    def preprocess(self, pixels: Picture) -> None:
-        """Fits (H, W, 3) uint8 BGR pixels into the model's input. Raises ValueError where they are no such array."""
+    def preprocess(self, pixels: BGRImage, band: Band | None = None) -> None:
+        """Fits a frame, or the band of its rows that the model is to see, into the model's input.
+
+        Raises:
+            ValueError: `pixels` is not (H, W, 3) uint8, or the band reaches out of it.
+        """
         if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
             raise ValueError(f"expected a picture, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")
-        self._size = (pixels.shape[1], pixels.shape[0])
-        self.transform.fit(*self._size).to_model(pixels, self._input[0])
+        self._placement = self.transform.fit(pixels.shape[1], pixels.shape[0], band)
+        self._placement.to_model(pixels, self._input[0])
 
     def infer(self) -> None:
         """Runs the engine on what `preprocess` left."""
         self._probability = self.engine.infer(self._input)[0]
 
-    def postprocess(self, out: Picture) -> Picture:
+    def postprocess(self, out: ProbabilityMap) -> ProbabilityMap:
         """Writes the probability at the frame's size into `out`, (H, W) uint8, and returns it."""
-        return self.transform.fit(*self._size).to_frame(self._probability, out)
+        return self._placement.to_frame(self._probability, out)
+
+    def mask(self, out: Mask, threshold: int) -> Mask:
+        """Like `postprocess`, with 255 where the probability is above `threshold` (0 to 255) and 0 elsewhere."""
+        self.postprocess(out)
+        cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
+        return out
 
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""

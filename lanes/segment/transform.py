@@ -1,4 +1,4 @@
-"""FrameTransform: a frame of any size -> the model's input, and back for masks and points.
+"""FrameTransform: a frame of any size, or a band of its rows -> the model's input, and back for masks and points.
 
 All points, here and in the rest of the project, are in pixels with whole numbers at pixel *centres*: (0, 0) is the centre of the
 top left pixel, whose area reaches from -0.5 to 0.5. That is the convention of cv2.warpAffine, and cv2.resize (which aligns the
@@ -14,11 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lanes.arrays import BGRImage, ProbabilityMap
+from lanes.results import Band
+
 PADDING = 114
 """Grey level, 0 to 255, of what the frame does not cover: the mean of natural pictures, so that it looks like nothing in particular."""
 
-CACHED_SIZES = 32
-"""Frame sizes whose placement is kept: a folder of pictures may hold many, and a placement may hold a buffer."""
+CACHED_PLACEMENTS = 32
+"""Placements that are kept: a folder of pictures may hold many sizes, and a placement may hold a buffer."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class FrameTransform:
     width: int
     height: int
     max_stretch: float = 1.35
-    _placements: dict[tuple[int, int], Placement] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _placements: dict[tuple[int, int, Band | None], Placement] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
@@ -53,51 +56,65 @@ class FrameTransform:
         """Raises KeyError, TypeError or ValueError when a value is missing or unusable."""
         return cls(int(values["width"]), int(values["height"]), float(values["max_stretch"]))
 
-    def fit(self, frame_width: int, frame_height: int) -> Placement:
-        """Where a frame of this size comes to lie in the model's input; remembered by size."""
-        size = (frame_width, frame_height)
-        placement = self._placements.get(size)
+    def fit(self, frame_width: int, frame_height: int, band: Band | None = None) -> Placement:
+        """Where a frame of this size, or a band of its rows, comes to lie in the model's input; remembered.
+
+        Args:
+            frame_width, frame_height: the frame, pixels.
+            band: the rows that the model sees, the first and the one after the last; None for all.
+
+        Raises:
+            ValueError: the frame or the band is empty, or the band reaches out of the frame.
+        """
+        key = (frame_width, frame_height, band)
+        placement = self._placements.get(key)
         if placement is None:
-            if len(self._placements) >= CACHED_SIZES:
+            if len(self._placements) >= CACHED_PLACEMENTS:
                 self._placements.clear()
-            placement = self._placements[size] = self._place(frame_width, frame_height)
+            placement = self._placements[key] = self._place(frame_width, frame_height, band)
         return placement
 
-    def _place(self, frame_width: int, frame_height: int) -> Placement:
+    def _place(self, frame_width: int, frame_height: int, band: Band | None) -> Placement:
         if frame_width < 1 or frame_height < 1:
             raise ValueError(f"a frame must be at least 1x1, not {frame_width}x{frame_height}")
-        scale_x, scale_y = self.width / frame_width, self.height / frame_height
+        top, bottom = band or (0, frame_height)
+        if not 0 <= top < bottom <= frame_height:
+            raise ValueError(f"a band must be rows within the frame's {frame_height}, not {top} to {bottom}")
+        scale_x, scale_y = self.width / frame_width, self.height / (bottom - top)
         fitting = min(scale_x, scale_y)
         # A very flat or narrow frame still gets one row or column.
         width = max(1, round(frame_width * min(scale_x, fitting * self.max_stretch)))
-        height = max(1, round(frame_height * min(scale_y, fitting * self.max_stretch)))
+        height = max(1, round((bottom - top) * min(scale_y, fitting * self.max_stretch)))
         corner = ((self.width - width) // 2, (self.height - height) // 2)
-        return Placement((frame_width, frame_height), (self.width, self.height), corner, (width, height))
+        return Placement((frame_width, frame_height), (top, bottom), (self.width, self.height), corner, (width, height))
 
 
 class Placement:
-    """A frame of one size in the input of one model.
+    """A frame of one size, or a band of its rows, in the input of one model.
 
     Attributes:
         frame_width, frame_height: the frame, pixels.
+        band: the rows of the frame that the model sees, the first and the one after the last.
         model_width, model_height: the model's input, pixels.
-        x, y, width, height: the part of the model's input that the frame covers; around it is padding.
+        x, y, width, height: the part of the model's input that those rows cover; around it is padding.
         matrix: (2, 3) float64, frame point (x, y, 1) to model point, both with whole numbers at pixel centres; fit for cv2.warpAffine.
     """
 
-    def __init__(self, frame: tuple[int, int], model: tuple[int, int], corner: tuple[int, int], size: tuple[int, int]) -> None:
+    def __init__(self, frame: tuple[int, int], band: Band, model: tuple[int, int], corner: tuple[int, int], size: tuple[int, int]) -> None:
         self.frame_width, self.frame_height = frame
+        self.band = band
         self.model_width, self.model_height = model
         self.x, self.y = corner
         self.width, self.height = size
-        self._scale = np.array(size) / np.array(frame)
-        # Edges, at -0.5, fall on edges: model + 0.5 - corner = scale * (frame + 0.5).
-        self._shift = np.array(corner) + 0.5 * self._scale - 0.5
+        top, bottom = band
+        self._scale = np.array(size) / np.array((self.frame_width, bottom - top))
+        # Edges, at -0.5, fall on edges: model + 0.5 - corner = scale * (frame + 0.5 - top).
+        self._shift = np.array(corner) + (0.5 - np.array((0, top))) * self._scale - 0.5
         self.matrix = np.column_stack([np.diag(self._scale), self._shift])
         self._halves: list[NDArray[np.uint8]] | None = None
 
-    def to_model(self, pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-        """Writes the frame, (frame_height, frame_width, 3) uint8, into `out`, (model_height, model_width, 3) uint8, colours as they are.
+    def to_model(self, pixels: BGRImage, out: BGRImage) -> None:
+        """Writes the band of a frame, (frame_height, frame_width, 3) uint8, into `out`, (model_height, model_width, 3); colours stay.
 
         `out` may be a part of a larger array; every pixel of it is written.
         """
@@ -111,16 +128,17 @@ class Placement:
         out[self.y + self.height :] = PADDING
         out[:, : self.x] = PADDING
         out[:, self.x + self.width :] = PADDING
+        pixels = pixels[slice(*self.band)]
         if self._halves is None:
             self._halves = self._make_halves()
         for half in self._halves:
             pixels = cv2.resize(pixels, half.shape[1::-1], dst=half, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         _resize(pixels, out[self.y : self.y + self.height, self.x : self.x + self.width])
 
-    def to_frame(self, probability: NDArray[np.uint8], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    def to_frame(self, probability: ProbabilityMap, out: ProbabilityMap | None = None) -> ProbabilityMap:
         """Brings the model's map, (model_height, model_width) uint8, to the frame's size, into `out` if it is given.
 
-        Returns (frame_height, frame_width) uint8.
+        Returns (frame_height, frame_width) uint8, 0 outside the band: what the model has not seen is no paint.
         """
         if probability.shape != (self.model_height, self.model_width):
             raise ValueError(f"expected a map of shape {(self.model_height, self.model_width)}, got {probability.shape}")
@@ -128,7 +146,10 @@ class Placement:
             out = np.empty((self.frame_height, self.frame_width), np.uint8)
         elif out.shape != (self.frame_height, self.frame_width):
             raise ValueError(f"expected an output of shape {(self.frame_height, self.frame_width)}, got {out.shape}")
-        _resize(probability[self.y : self.y + self.height, self.x : self.x + self.width], out)
+        top, bottom = self.band
+        out[:top] = 0
+        out[bottom:] = 0
+        _resize(probability[self.y : self.y + self.height, self.x : self.x + self.width], out[top:bottom])
         return out
 
     def points_to_model(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -142,12 +163,12 @@ class Placement:
         return moved
 
     def _make_halves(self) -> list[NDArray[np.uint8]]:
-        """Buffers for the frame halved, halved again, and so on, while four or more of its pixels fall on one of the model's.
+        """Buffers for the band halved, halved again, and so on, while four or more of its pixels fall on one of the model's.
 
         Averaging 2x2 pixels has a path of its own in OpenCV: 1920x1080 to 640x384 takes 1.8 ms by it and bilinear for the rest, 9.3 ms
         with INTER_AREA alone, 0.9 ms with bilinear alone, which skips most pixels and so breaks thin lines (one core of a Xeon at 2.5 GHz).
         """
-        width, height = self.frame_width, self.frame_height
+        width, height = self.frame_width, self.band[1] - self.band[0]
         halves = []
         while width % 2 == 0 and height % 2 == 0 and _much_larger(width, height, self.width, self.height):
             width, height = width // 2, height // 2

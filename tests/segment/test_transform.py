@@ -75,6 +75,35 @@ def test_matrix_maps_points_and_edges_to_edges(transform: FrameTransform, width:
     np.testing.assert_allclose(np.column_stack([edges, [1, 1]]) @ place.matrix.T, expected, atol=1e-6)
 
 
+@given(transforms, sides, sides, st.data())
+def test_a_band_lies_where_the_picture_of_its_rows_would_lie(
+    transform: FrameTransform, width: int, height: int, data: st.DataObject
+) -> None:
+    top = data.draw(st.integers(0, height - 1))
+    bottom = data.draw(st.integers(top + 1, height))
+    place, alone = transform.fit(width, height, (top, bottom)), transform.fit(width, bottom - top)
+    assert (place.x, place.y, place.width, place.height) == (alone.x, alone.y, alone.width, alone.height)
+    np.testing.assert_allclose(place.points_to_model([[0.0, float(top)]]), alone.points_to_model([[0.0, 0.0]]), atol=1e-6)
+    points = [[0.0, 0.0], [width - 1.0, bottom - 1.0]]
+    np.testing.assert_allclose(place.points_to_frame(place.points_to_model(points)), points, atol=1e-6 * max(width, height))
+
+
+def test_a_band_shows_the_model_its_rows_alone_and_leaves_no_paint_outside() -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (360, 640, 3), np.uint8)
+    place = FrameTransform(320, 96).fit(640, 360, (150, 342))
+    np.testing.assert_array_equal(to_model(place, frame), to_model(FrameTransform(320, 96).fit(640, 192), frame[150:342]))
+    out = place.to_frame(np.full((96, 320), 255, np.uint8), np.full((360, 640), 7, np.uint8))
+    assert (out[150:342] == 255).all()
+    assert not out[:150].any()
+    assert not out[342:].any()
+
+
+@pytest.mark.parametrize("band", [(0, 0), (10, 5), (-1, 20), (0, 361)])
+def test_a_band_that_is_none_is_refused(band: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="rows within"):
+        FrameTransform(320, 96).fit(640, 360, band)
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_pixels_go_where_points_go(width: int, height: int) -> None:
     """A blob's centroid in the model's input is where `points_to_model` puts the blob, to a tenth of a pixel."""

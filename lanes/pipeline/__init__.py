@@ -1,0 +1,5 @@
+"""The streaming loop."""
+
+from lanes.pipeline.pipeline import Pipeline
+
+__all__ = ["Pipeline"]

@@ -1,0 +1,246 @@
+"""The streaming loop: capture -> segment -> lanes -> draw -> output.
+
+Each stage has a thread of its own, so that decoding, inference, drawing and encoding of neighbouring frames overlap while every frame
+stays in order:
+
+    capture   Source                   frame in memory
+    segment   Segmenter                lane probability, thresholded into a mask at the frame's size
+    lanes     LaneEstimator            lane curves, place in the lane, the band of rows where the road is
+    draw      Overlay                  the picture, drawn into the frame
+    output    the caller's loop        video, masks, records
+
+A file's frames wait for each other in short queues, and none is lost. Of a live source the newest frame wins: the segment stage takes
+it from the source's own slot at the moment it is free, and a frame that is still waiting for the draw or the output stage when the next
+one comes gives way to it, and is counted.
+
+What the lanes stage learns from a frame serves the segment stage `FEEDBACK_LAG` frames later, waited for if need be: never sooner,
+however fast the threads are, so two runs over one file give the same results to the bit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+
+import numpy as np
+
+from lanes.arrays import Mask
+from lanes.capture.source import Source
+from lanes.draw.overlay import Overlay, Readout
+from lanes.errors import ProcessingError
+from lanes.geometry.estimator import LaneEstimator, RoadState
+from lanes.pipeline.handover import Closed, Handover
+from lanes.results import Band, Frame, FrameResult
+from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.telemetry import FrameTiming, Telemetry
+
+FILE_DEPTH = 3
+"""Frames that may wait before each stage when none may be lost: enough to ride out a slow frame."""
+
+FEEDBACK_LAG = 4
+"""Frames after which what was learnt from one is used: as many as the segment stage may be ahead of the lanes stage."""
+
+PATIENCE = 2.0
+"""Seconds that the end of a run waits for a stage that is stuck in a call of somebody else's, as a camera's driver."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A frame on its way, with what the stages so far have found."""
+
+    frame: Frame
+    timing: FrameTiming
+    mask: Mask
+    band: Band | None
+    road: RoadState = field(default_factory=RoadState)
+
+
+class Pipeline:
+    """Runs one source through segmenter, estimator and overlay.
+
+    Args:
+        source: where frames come from, opened; the caller closes it.
+        segmenter: frame to lane probability.
+        estimator: mask to lanes, fresh for this source.
+        telemetry: takes every frame's timing.
+        overlay: draws into the frames; None leaves them as they are.
+        threshold: probability, 0 to 255, above which a pixel is lane.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        segmenter: Segmenter,
+        estimator: LaneEstimator,
+        telemetry: Telemetry,
+        *,
+        overlay: Overlay | None,
+        threshold: int,
+    ) -> None:
+        self.source = source
+        self.segmenter = segmenter
+        self.estimator = estimator
+        self.telemetry = telemetry
+        self.overlay = overlay
+        self.threshold = threshold
+        self.live = source.info.live
+        self._captured: Handover[tuple[Frame, FrameTiming]] = Handover(FILE_DEPTH)
+        self._segmented: Handover[Job] = Handover(1 if self.live else FILE_DEPTH)
+        self._estimated: Handover[Job] = self._towards("overlay")
+        self._drawn: Handover[Job] = self._towards("output")
+        self._feedback: Handover[Band | None] = Handover(2 * FEEDBACK_LAG, first=[None] * FEEDBACK_LAG)
+        # Masks go round: as many as can be under way at once, so that none is made while frames flow.
+        self._spare_masks: deque[Mask] = deque(maxlen=4 * FILE_DEPTH)
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+
+    def results(self) -> Iterator[FrameResult]:
+        """Processes the source to its end. What the caller does with a result before it asks for the next one is the output stage.
+
+        A result's mask and pixels are valid until the next one is asked for. Close the iterator to end the run before the source does.
+
+        Raises:
+            InputError, ProcessingError: a stage failed, told by its cause. Frames before it have been given.
+        """
+        stages: list[tuple[str, Callable[[], None]]] = [("segment", self._segment), ("lanes", self._lanes), ("draw", self._draw)]
+        if not self.live:
+            stages.insert(0, ("capture", self._capture))
+        threads = [threading.Thread(target=self._guard, args=(run,), name=f"lanestream-{name}", daemon=True) for name, run in stages]
+        self.telemetry.start_source(lambda: self.source.counts)
+        for thread in threads:
+            thread.start()
+        try:
+            yield from self._output()
+        finally:
+            self._abort()
+            for thread in threads:
+                thread.join(PATIENCE)
+            self.telemetry.end_source()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ends the run in order, from any thread or a signal handler: no more is captured, what was captured is finished."""
+        self._stopping.set()
+        if self.live:
+            self.source.close()
+
+    def _capture(self) -> None:
+        for item in self._frames():
+            self._captured.put(item)
+        self._captured.finish()
+
+    def _frames(self) -> Iterator[tuple[Frame, FrameTiming]]:
+        """The source's frames, timed."""
+        frames = iter(self.source)
+        while not self._stopping.is_set():
+            asked = perf_counter_ns()
+            try:
+                frame = next(frames, None)
+            except ProcessingError as error:  # the source is lost, and what it gave before is finished
+                self._failure = self._failure or error
+                return
+            in_memory = perf_counter_ns()
+            if frame is None:
+                return
+            yield frame, FrameTiming(in_memory, {"capture": (in_memory - asked) / 1e6})
+
+    def _segment(self) -> None:
+        settled = 0  # frames since the last cut, from which on feedback means something
+        for frame, timing in self._frames() if self.live else self._captured:
+            band = self._feedback.get()
+            if frame.cut:
+                self.segmenter.reset()
+                settled = 0
+            band = band if settled >= FEEDBACK_LAG else None
+            settled += 1
+            with timing.measure("preprocess"):
+                self.segmenter.preprocess(frame.pixels, band)
+            with timing.measure("inference"):
+                self.segmenter.infer()
+            with timing.measure("postprocess"):
+                mask = self.segmenter.mask(self._mask_for(frame), self.threshold)
+            self._segmented.put(Job(frame, timing, mask, band))
+        self._segmented.finish()
+
+    def _lanes(self) -> None:
+        for job in self._segmented:
+            if job.frame.cut:
+                self.estimator.reset("the source has a cut here")
+            with job.timing.measure("lanes"):
+                job.road = self.estimator.update(job.mask, job.frame)
+            self._feedback.put(job.road.band)
+            self._estimated.put(job)
+        self._estimated.finish()
+
+    def _draw(self) -> None:
+        for job in self._estimated:
+            if self.overlay is not None:
+                with job.timing.measure("overlay"):
+                    self.overlay.draw(job.frame.pixels, job.mask, job.road.lanes, self._readout())
+            self._drawn.put(job)
+        self._drawn.finish()
+
+    def _output(self) -> Iterator[FrameResult]:
+        for job in self._drawn:
+            frame, timing, road = job.frame, job.timing, job.road
+            timing.hand_over(frame.arrived_ns)
+            result = FrameResult(
+                frame=frame,
+                mask=job.mask,
+                lanes=road.lanes,
+                ego=road.ego,
+                calibration=road.calibration,
+                departure=road.departure,
+                departure_why=road.departure_why,
+                band=job.band,
+                latency_ms={**timing.stages, "total": timing.total_ms},
+            )
+            with timing.measure("output"):
+                yield result
+            self.telemetry.finish(timing, suspect=frame.suspect)
+            self._spare_masks.append(job.mask)
+
+    def _towards(self, reason: str) -> Handover[Job]:
+        """What leads to a stage that a live source does not wait for."""
+
+        def displace(old: Job, new: Job) -> None:
+            new.frame.dropped_before += 1 + old.frame.dropped_before
+            new.frame.cut |= old.frame.cut
+            self.telemetry.drop(reason)
+            self._spare_masks.append(old.mask)
+
+        return Handover(1, displace) if self.live else Handover(FILE_DEPTH)
+
+    def _guard(self, stage: Callable[[], None]) -> None:
+        """Runs a stage; when it fails, the whole run ends at once."""
+        try:
+            stage()
+        except Closed:
+            return  # another stage ended the run, and its error is the one that counts
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._abort()
+
+    def _abort(self) -> None:
+        self._stopping.set()
+        for handover in (self._captured, self._segmented, self._estimated, self._drawn, self._feedback):
+            handover.abort()
+        if self.live:
+            self.source.close()  # whoever waits for its next frame goes on
+
+    def _mask_for(self, frame: Frame) -> Mask:
+        """A buffer of the frame's size: one that has come back from the output, if it fits."""
+        shape = frame.pixels.shape[:2]
+        try:
+            mask = self._spare_masks.popleft()
+        except IndexError:
+            return np.empty(shape, np.uint8)
+        return mask if mask.shape == shape else np.empty(shape, np.uint8)
+
+    def _readout(self) -> Readout:
+        engine = self.segmenter.engine
+        return Readout(engine.name, engine.precision, self.telemetry.recent_fps(), self.telemetry.recent_ms())

@@ -1,0 +1,241 @@
+"""Session: one engine over one source after the other, into the outputs that the settings name.
+
+It knows no console and no signals, so that the command line, a program of somebody else's and a service run the same code: they iterate
+over `results`, listen to what happens between them (`Listener`), and may `stop` it from another thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+
+from engines.engine import Engine
+from lanes import load_segmenter
+from lanes.capture import find_sources
+from lanes.capture.live import LiveSource, Paced
+from lanes.capture.select import Selected
+from lanes.capture.source import Source
+from lanes.draw.overlay import Overlay
+from lanes.errors import InputError, ProcessingError
+from lanes.files import check_file, check_is_folder
+from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
+from lanes.output import default_output, open_outputs
+from lanes.output.records import RecordsSink
+from lanes.output.report import write_report
+from lanes.output.sink import Sink
+from lanes.output.still import StillSink
+from lanes.pipeline import Pipeline
+from lanes.results import FrameResult
+from lanes.segment.segmenter import Segmenter
+from lanes.settings import Settings
+from lanes.telemetry.machine import machine_facts
+from lanes.telemetry.report import EngineFacts, Report, SourceFacts
+from lanes.telemetry.telemetry import Telemetry
+
+DEMO_CLIP = Path(__file__).resolve().parent / "assets" / "demo.mp4"
+"""What is processed when no source is named."""
+
+
+class Listener:
+    """Hears what happens between the results. Each method does nothing here; a subclass says what it needs. Called in the thread that iterates."""
+
+    def engine_opened(self, engine: Engine) -> None:
+        """The engine is ready, and `engine.reason` says why it is this one."""
+
+    def source_opened(self, source: Source) -> None:
+        """A source is open and its outputs are: frames follow."""
+
+    def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
+        """A source has ended, and its outputs are complete: what was written, kind and place."""
+
+    def source_failed(self, error: InputError | ProcessingError) -> None:
+        """One of several sources could not be processed, or not to its end; the next one follows."""
+
+
+class Session:
+    """One run, as the settings ask for it.
+
+    Args:
+        settings: those of `run_video.py`; the ones that are about messages have no effect here.
+        listener: hears of engine and sources.
+        make_estimator: gives each source its lane estimator.
+
+    Attributes:
+        telemetry: counts and times so far.
+        sources: how many sources there are.
+        failed: of several sources, those that ended early.
+        refused: of several sources, those that could not be used at all.
+        stopped: somebody called `stop`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener | None = None,
+        make_estimator: Callable[[], LaneEstimator] = PerFrameEstimator,
+    ) -> None:
+        self.settings = settings
+        self.telemetry = Telemetry()
+        self.sources = self.failed = self.refused = 0
+        self.stopped = False
+        self._listener = listener or Listener()
+        self._make_estimator = make_estimator
+        self._engine: Engine | None = None
+        self._current: Source | None = None
+        self._pipeline: Pipeline | None = None
+        self._names: list[str] = []
+        self._live = False
+        self._several = False
+        self._places: set[Path] = set()
+
+    def results(self) -> Iterator[FrameResult]:
+        """Every frame of every source, written to the outputs when the next one is asked for. Iterate once.
+
+        A result's mask and pixels are valid until then: copy what is to be kept.
+
+        Raises:
+            InputError: the request cannot be carried out, or none of its sources; nothing is left behind under an output's name.
+            ProcessingError: the only source failed under way; what was finished is kept.
+        """
+        settings = self.settings
+        self._check_places()
+        sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
+        self.sources = len(sources)
+        self._several = self.sources > 1
+        if self._several and settings.output not in (None, "none"):
+            check_is_folder(Path(str(settings.output)))
+        with ExitStack() as stack:
+            segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision))
+            self._engine = segmenter.engine
+            self._listener.engine_opened(segmenter.engine)
+            records = [stack.enter_context(RecordsSink(settings.records, overwrite=settings.overwrite))] if settings.records else []
+            segmenter.warm_up()
+            stack.callback(self._write_report)
+            for source in sources:
+                if self.stopped:
+                    return
+                try:
+                    yield from self._process(self._selected(source), segmenter, records)
+                except (InputError, ProcessingError) as error:
+                    if self.stopped and not self._names:
+                        return  # told to stop while the source was being opened
+                    if not self._several:
+                        raise
+                    self.refused += isinstance(error, InputError)
+                    self.failed += isinstance(error, ProcessingError)
+                    self._listener.source_failed(error)
+
+    def stop(self) -> None:
+        """Ends the run in order, from another thread: no more is captured, what was captured is finished, no further source is begun."""
+        self.stopped = True
+        pipeline, source = self._pipeline, self._current
+        if pipeline is not None:
+            pipeline.stop()
+        elif source is not None:
+            source.close()
+
+    def report(self) -> Report | None:
+        """The latency of all that was processed so far; None where nothing was."""
+        if self._engine is None or not self.telemetry.processed:
+            return None
+        engine = self._engine
+        facts = EngineFacts(
+            engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version
+        )
+        name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
+        return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
+
+    def _process(self, source: Source, segmenter: Segmenter, records: Sequence[Sink]) -> Iterator[FrameResult]:
+        settings = self.settings
+        self._current = source
+        try:
+            with source, ExitStack() as stack:
+                self._names.append(source.info.name)
+                self._live |= source.info.live
+                sinks, written = self._open_sinks(source, stack)
+                threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
+                overlay = None if settings.output == "none" else Overlay()
+                self._pipeline = Pipeline(
+                    source, segmenter, self._make_estimator(), self.telemetry, overlay=overlay, threshold=threshold
+                )
+                self._listener.source_opened(source)
+                with closing(self._pipeline.results()) as results:
+                    for result in results:
+                        for sink in (*records, *sinks):
+                            sink.write(result)
+                        yield result
+        finally:
+            self._current = self._pipeline = None
+        self._listener.source_finished([(kind, path) for kind, path in written if path.exists()])
+
+    def _selected(self, source: Source) -> Source:
+        """The part of a source that the settings ask for, at the pace that they ask for."""
+        settings, paced = self.settings, self.settings.live and not isinstance(source, LiveSource)
+        if settings.start is not None or settings.end is not None or settings.every > 1 or settings.limit is not None:
+            source = Selected(
+                source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=settings.limit
+            )
+        return Paced(source) if paced else source
+
+    def _open_sinks(self, source: Source, stack: ExitStack) -> tuple[list[Sink], list[tuple[str, Path]]]:
+        """The outputs of one source, and where they lie."""
+        settings, info = self.settings, source.info
+        inputs = info.file.files if info.file else ()
+        output, still = self._output_of(source)
+        masks = settings.masks
+        if masks and self._several:
+            masks = self._unclaimed(masks / Path(info.name).stem)
+        for path in (settings.records, settings.report, still):
+            if path is not None:
+                check_file(path, inputs, overwrite=True)
+        sinks = open_outputs(info, output=output, masks=masks, overwrite=settings.overwrite)
+        if still is not None:
+            sinks.append(StillSink(still, at=(info.frames or 1) // 2))
+        for sink in sinks:
+            stack.enter_context(sink)
+        return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still)) if path is not None]
+
+    def _output_of(self, source: Source) -> tuple[Path | None, Path | None]:
+        """Where the overlay goes, and the demo's still picture. A demo finds a free name: who runs it twice wants no refusal."""
+        output, info = self.settings.output, source.info
+        if output == "none":
+            return None, None
+        if output is None and self.settings.source is None:
+            path = default_output(info)
+            for number in itertools.count(2):
+                still = path.with_suffix(".png")
+                if self.settings.overwrite or not (path.exists() or still.exists()):
+                    return path, still
+                path = path.with_name(f"{Path(info.name).stem}_lanes-{number}.mp4")
+        if output is None:
+            return self._unclaimed(default_output(info)), None
+        return (self._unclaimed(Path(output) / default_output(info).name) if self._several else Path(output)), None
+
+    def _unclaimed(self, path: Path) -> Path:
+        """The path, numbered where another source of this run has it already."""
+        free, number = path, 1
+        while free in self._places:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        self._places.add(free)
+        return free
+
+    def _check_places(self) -> None:
+        """Refuses places for the records and the report that cannot be written, and any place that is named twice."""
+        settings = self.settings
+        asked = (settings.output, settings.masks, settings.records, settings.report)
+        places = [Path(place).resolve() for place in asked if place is not None and str(place) != "none"]
+        for place in places:
+            if places.count(place) > 1:
+                raise InputError(f"{place}: named for two outputs; give each a place of its own")
+        for path in (settings.records, settings.report):
+            if path is not None:
+                check_file(path, overwrite=settings.overwrite)
+
+    def _write_report(self) -> None:
+        report = self.report()
+        if report is not None and self.settings.report is not None:
+            write_report(self.settings.report, report)

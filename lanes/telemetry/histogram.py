@@ -1,0 +1,75 @@
+"""A histogram of times whose memory does not grow with the number of values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FINEST_MS = 1e-3
+"""Times below a microsecond share one bin."""
+
+LONGEST_MS = 3.6e6
+"""Times above an hour share one bin."""
+
+STEP = 1.005
+"""Width of a bin: a percentile is within a quarter of a per cent of the value that was measured."""
+
+_SCALE = 1 / math.log(STEP)
+_BINS = math.ceil(math.log(LONGEST_MS / FINEST_MS) * _SCALE) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a report says of one kind of time, in milliseconds; None where nothing was measured.
+
+    A percentile is the smallest value that the given share of all values does not exceed (nearest rank), so p99 of fewer than a hundred
+    values is their maximum: `n` says how many there were.
+    """
+
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+    mean: float | None
+    n: int
+
+
+class Histogram:
+    """Counts times in bins of 0.5 %, from a microsecond to an hour; maximum and mean are exact. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BINS
+        self._sum = 0.0
+        self._least = math.inf
+        self._most = 0.0
+        self.n = 0
+
+    def add(self, ms: float) -> None:
+        """Takes one time, milliseconds, 0 or more."""
+        place = 0 if ms < FINEST_MS else min(_BINS - 1, 1 + int(math.log(ms / FINEST_MS) * _SCALE))
+        self._counts[place] += 1
+        self._sum += ms
+        self._least = min(self._least, ms)
+        self._most = max(self._most, ms)
+        self.n += 1
+
+    def percentile(self, share: float) -> float | None:
+        """The smallest time that `share` (0 to 1) of all times do not exceed, milliseconds; None where there is none."""
+        if not self.n:
+            return None
+        rank, seen = max(1, math.ceil(share * self.n)), 0
+        if rank == self.n:
+            return self._most
+        for place, count in enumerate(self._counts):
+            seen += count
+            if seen >= rank:
+                middle = FINEST_MS * STEP ** (place - 0.5)
+                return min(max(middle, self._least), self._most)
+        return self._most
+
+    def summary(self) -> Summary:
+        """Percentiles, maximum and mean."""
+        p50, p90, p95, p99 = (self.percentile(share) for share in (0.50, 0.90, 0.95, 0.99))
+        most, mean = (self._most, self._sum / self.n) if self.n else (None, None)
+        return Summary(p50, p90, p95, p99, most, mean, self.n)
