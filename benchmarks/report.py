@@ -274,7 +274,7 @@ def show_roofline(result: Result) -> list[str]:
         [f"{entry['engine']} {entry['precision']}", f"{entry['latency_ms']:.2f}", f"{entry['floor_ms']:.2f}", f"{entry['of_floor']:.0%}"]
         for entry in result["engines"]
     ]
-    parts = [plot(roofline.draw(result), "Each layer against the machine's roofs"), table(head, rows)]
+    parts: list[str] = [plot(roofline.draw(result), "Each layer against the machine's roofs"), table(head, rows)]
     parts.append(
         "<p class=dim>The floor: each layer's operations at the best rate this machine showed in that precision, or its bytes at the best "
         "bandwidth, whichever takes longer, summed over the layers. After Williams, Waterman and Patterson, "

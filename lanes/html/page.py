@@ -1,49 +1,102 @@
-"""HTML pages that are complete in themselves: one file that can be mailed, and shown without a network."""
+"""HTML pages that are complete in themselves: one file that can be mailed, and shown without a network.
+
+A page is a template in `lanes/html/templates` that extends `base.html.j2`, which has the look of them all. Whatever goes into a template is
+escaped, but for what `table`, `plot` and `picture` return, which is markup already.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.errors import InputError
+
 if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --dim: #888; --bar: #3a8f5c; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } th:first-child, td:first-child, .text { text-align: left; }
-.dim, figcaption { color: var(--dim); } img, svg.plot { width: 100%; height: auto; display: block; border-radius: 3px; }
-svg.plot { background: #fff; max-width: 60rem; margin: .8rem 0; }
-@media (max-width: 50rem) { table { font-size: .8em; } th, td { padding-right: .4rem; } }
-"""
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def check_pages() -> None:
+    """Raises InputError, which says what to install, where pages cannot be made: to be called before the work whose page is wanted."""
+    _environment()
+
+
+def render(template: str, **context: Any) -> str:
+    """A page as HTML.
+
+    Args:
+        template: file name in the folder of templates.
+        context: what the template names; one that it names and is not given is an error.
+
+    Raises:
+        InputError: Jinja2 is not installed.
+    """
+    return _environment().get_template(template).render(context)
 
 
 def write_page(title: str, body: Sequence[str], style: str = "") -> str:
     """A page under `title` (text) from parts that are HTML already. `style` adds to the common rules."""
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    return f"{head}<title>{escape(title)}</title><style>{STYLE}{style}</style>\n" + "\n".join(body) + "\n</html>\n"
+    return render("parts.html.j2", title=title, parts=body, rules=style)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str] | None = None) -> str:
-    """A table of text cells: columns of figures at the right, those of words at the left, each heading as its cells.
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str] = ()) -> Markup:
+    """A table that scrolls sideways where the screen is narrow.
 
-    `classes` gives each row's CSS class. A head that names no column is left out.
+    Columns of figures stand at the right, columns with words in them at the left.
+
+    Args:
+        head: names of the columns; without any name there is no head.
+        rows: cells, text or markup.
+        kinds: the class of each row, `strong` for one that stands out; empty for none.
+
+    Raises:
+        InputError: Jinja2 is not installed.
     """
-    classes = classes or [""] * len(rows)
-    words = [not all(_is_figure(row[column]) for row in rows) for column in range(len(head))]
-    names = f"<tr>{_cells('th', head, words)}</tr>" if any(head) else ""
-    lines = [f'<tr class="{kind}">{_cells("td", row, words)}</tr>' for row, kind in zip(rows, classes, strict=True)]
-    return f"<table>{names}{''.join(lines)}</table>"
+    from markupsafe import Markup
+
+    text = [not all(_is_figure(row[column]) for row in rows) for column in range(len(head))]
+    # No break inside a range: one may stand under its figure, but a limit alone on a line looks like another figure.
+    cells = [[cell if words else _unbroken(cell) for cell, words in zip(row, text, strict=True)] for row in rows]
+    return Markup(render("table.html.j2", head=head, rows=cells, kinds=kinds or [""] * len(rows), text=text))
+
+
+def picture(pixels: NDArray[np.uint8], alt: str, quality: int = 85) -> Markup:
+    """An image inside the page.
+
+    Args:
+        pixels: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
+        alt: what it shows, in words.
+        quality: of the JPEG, 1 to 100.
+    """
+    from markupsafe import Markup
+
+    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return Markup('<img alt="{}" src="data:image/jpeg;base64,{}">').format(alt, base64.b64encode(code.tobytes()).decode())
+
+
+def plot(figure: Figure, alt: str) -> Markup:
+    """A Matplotlib figure as vector graphics inside the page. `alt`: what it shows, in words."""
+    import matplotlib
+    from markupsafe import Markup
+
+    drawn = io.StringIO()
+    # Text stays text, so that it can be searched and copied. No date: the same results give the same page.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
+        figure.savefig(drawn, format="svg", bbox_inches="tight", metadata={"Date": None})
+    svg = drawn.getvalue()
+    return Markup(svg[svg.index("<svg") :].replace("<svg", f'<svg class="plot" role="img" aria-label="{escape(alt, quote=True)}"', 1))
 
 
 def _is_figure(cell: str) -> bool:
@@ -51,25 +104,15 @@ def _is_figure(cell: str) -> bool:
     return cell[:1] in "+-.0123456789"
 
 
-def _cells(tag: str, row: Sequence[str], words: Sequence[bool]) -> str:
-    # No break inside a range: one may stand under its figure, but a limit alone on a line looks like another figure.
-    kept = [cell if text else cell.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}") for cell, text in zip(row, words, strict=True)]
-    return "".join(f"<{tag}{' class=text' * text}>{escape(cell)}</{tag}>" for cell, text in zip(kept, words, strict=True))
+def _unbroken(cell: str) -> str:
+    return cell.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
 
 
-def picture(pixels: NDArray[np.uint8], alt: str, quality: int = 85) -> str:
-    """A picture (H, W, 3, BGR or H, W, grey; uint8) as an image inside the page."""
-    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return f'<img alt="{escape(alt, quote=True)}" src="data:image/jpeg;base64,{base64.b64encode(code.tobytes()).decode()}">'
-
-
-def plot(figure: Figure, alt: str) -> str:
-    """A Matplotlib figure as vector graphics inside the page."""
-    drawn = io.StringIO()
-    # Text stays text, so that it can be searched and copied. No date: the same results give the same page.
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
-        figure.savefig(drawn, format="svg", bbox_inches="tight", metadata={"Date": None})
-    svg = drawn.getvalue()
-    return svg[svg.index("<svg") :].replace("<svg", f'<svg class="plot" role="img" aria-label="{escape(alt, quote=True)}"', 1)
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise InputError("pages need Jinja2: pip install 'lanestream[plots]'") from None
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
