@@ -142,9 +142,7 @@ class Session:
         if self._engine is None or not self.telemetry.processed:
             return None
         engine = self._engine
-        facts = EngineFacts(
-            engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version
-        )
+        facts = EngineFacts(engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version)
         name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
         return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
 
@@ -158,9 +156,7 @@ class Session:
                 sinks, written = self._open_sinks(source, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
                 overlay = None if settings.output == "none" else Overlay()
-                self._pipeline = Pipeline(
-                    source, segmenter, self._make_estimator(), self.telemetry, overlay=overlay, threshold=threshold
-                )
+                self._pipeline = Pipeline(source, segmenter, self._make_estimator(), self.telemetry, overlay=overlay, threshold=threshold)
                 self._listener.source_opened(source)
                 with closing(self._pipeline.results()) as results:
                     for result in results:
@@ -175,9 +171,7 @@ class Session:
         """The part of a source that the settings ask for, at the pace that they ask for."""
         settings, paced = self.settings, self.settings.live and not isinstance(source, LiveSource)
         if settings.start is not None or settings.end is not None or settings.every > 1 or settings.limit is not None:
-            source = Selected(
-                source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=settings.limit
-            )
+            source = Selected(source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=settings.limit)
         return Paced(source) if paced else source
 
     def _open_sinks(self, source: Source, stack: ExitStack) -> tuple[list[Sink], list[tuple[str, Path]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lanes.telemetry.percentiles import rank
+
 FINEST_MS = 1e-3
 """Times below a microsecond share one bin."""
 
@@ -19,11 +21,11 @@ _BINS = math.ceil(math.log(LONGEST_MS / FINEST_MS) * _SCALE) + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class LatencySummary:
     """What a report says of one kind of time, in milliseconds; None where nothing was measured.
 
-    A percentile is the smallest value that the given share of all values does not exceed (nearest rank), so p99 of fewer than a hundred
-    values is their maximum: `n` says how many there were.
+    Percentiles are as `lanes.telemetry.percentiles` defines them: p99 of a hundred values or fewer is their maximum, and `n` says how many
+    there were.
     """
 
     p50: float | None
@@ -55,21 +57,21 @@ class Histogram:
         self.n += 1
 
     def percentile(self, share: float) -> float | None:
-        """The smallest time that `share` (0 to 1) of all times do not exceed, milliseconds; None where there is none."""
+        """The time at this percentile, a share between 0 and 1, milliseconds; None where there is none."""
         if not self.n:
             return None
-        rank, seen = max(1, math.ceil(share * self.n)), 0
-        if rank == self.n:
+        position, seen = rank(self.n, share), 0
+        if position == self.n - 1:
             return self._most
         for place, count in enumerate(self._counts):
             seen += count
-            if seen >= rank:
+            if seen > position:
                 middle = FINEST_MS * STEP ** (place - 0.5)
                 return min(max(middle, self._least), self._most)
         return self._most
 
-    def summary(self) -> Summary:
+    def summary(self) -> LatencySummary:
         """Percentiles, maximum and mean."""
         p50, p90, p95, p99 = (self.percentile(share) for share in (0.50, 0.90, 0.95, 0.99))
         most, mean = (self._most, self._sum / self.n) if self.n else (None, None)
-        return Summary(p50, p90, p95, p99, most, mean, self.n)
+        return LatencySummary(p50, p90, p95, p99, most, mean, self.n)

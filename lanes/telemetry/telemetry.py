@@ -16,7 +16,7 @@ from threading import Lock
 from time import perf_counter_ns
 
 from lanes.capture.source import Counts
-from lanes.telemetry.histogram import Histogram, Summary
+from lanes.telemetry.histogram import Histogram, LatencySummary
 from lanes.telemetry.stages import STAGES, Stage
 
 WARM_UP_FRAMES = 10
@@ -103,9 +103,9 @@ class Figures:
 
     frames: FrameCounts
     warmup_frames: int
-    stages: dict[Stage, Summary]
-    end_to_end: Summary
-    frame_age: Summary | None
+    stages: dict[Stage, LatencySummary]
+    end_to_end: LatencySummary
+    frame_age: LatencySummary | None
     throughput_fps: float
 
 
