@@ -23,7 +23,7 @@ from rich.console import Console
 
 from engines.registry import ENGINES, PRECISIONS
 from lanes import load_segmenter
-from lanes.capture import open_sources
+from lanes.capture import find_sources
 from lanes.capture.source import Source
 from lanes.cli.arguments import count, probability
 from lanes.cli.console import OneLineHandler, ProgressBar, latency_table, summary_line
@@ -127,7 +127,7 @@ class Run:
                 if masks and self.several:
                     masks = self._unclaimed(masks / Path(source.info.name).stem)
                 for path in filter(None, (self.args.records, self.args.report, still)):
-                    check_file(path, source.info.files, overwrite=True)
+                    check_file(path, source.info.file.files if source.info.file else (), overwrite=True)
                 opened = open_outputs(source.info, output=output, masks=masks, overwrite=self.args.overwrite)
                 for sink in opened:
                     sinks.enter_context(sink)
@@ -227,7 +227,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         ProcessingError: it failed under way; what was finished is kept.
     """
     check_places(args)
-    sources = open_sources(str(DEMO_CLIP) if args.source is None else args.source, live=args.live)
+    sources = find_sources(str(DEMO_CLIP) if args.source is None else args.source, live=args.live)
     several = len(sources) > 1
     if several and args.output not in (None, "none"):
         check_is_folder(Path(args.output))
@@ -238,7 +238,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         records = [stack.enter_context(RecordsSink(args.records, overwrite=args.overwrite))] if args.records else []
         segmenter.warm_up()
         try:
-            for source in sources:
+            for source in sources.opened():
                 work.process(source, records)
                 if work.interrupted:
                     break

@@ -29,7 +29,7 @@ from rich.progress import track
 from rich.table import Table
 
 from lanes import load_segmenter
-from lanes.capture.open import open_sources
+from lanes.capture.open import find_sources
 from lanes.capture.source import Source
 from lanes.cli.console import OneLineHandler
 from lanes.errors import InputError, ProcessingError, exit_status
@@ -184,8 +184,8 @@ def run(args: argparse.Namespace) -> int:
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
             try:
-                sources = open_sources(videos)
-                for source in sources:
+                sources = find_sources(videos)
+                for source in sources.opened():
                     try:
                         found = _measure(source, segmenter, progress)
                     except (InputError, ProcessingError) as error:

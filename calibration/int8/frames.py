@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from calibration.int8.progress import follow
-from lanes.capture import open_sources
+from lanes.capture import find_sources
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError
@@ -87,7 +87,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
 
     Args:
         transform: of the model.
-        frames: a video file, a folder or a glob of images or of videos, as `open_sources` takes; None for none.
+        frames: a video file, a folder or a glob of images or of videos, as `find_sources` takes; None for none.
         labels: labelled frames, as `list_frames` takes them. They are calibrated on too, and those held out judge the model.
         split: which of the labelled frames, never those that judge the training.
         count: frames to calibrate on.
@@ -122,8 +122,8 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
         InputError: there are none, or they come from a camera or a stream and never end.
     """
     samples: list[Sample] = []
-    sources = open_sources(text)
-    for source in sources:
+    sources = find_sources(text)
+    for source in sources.opened():
         with source:
             if source.info.kind not in ("video", "images"):
                 raise InputError(f"{text}: calibration needs recorded frames; give a video, a folder or a glob")

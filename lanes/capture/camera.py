@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from abc import abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic_ns
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
-from lanes.errors import InputError, ProcessingError
+from lanes.errors import InputError, SourceLostError
 from lanes.results import Frame
 
 # What is asked of a camera; it takes the nearest that it can do. Without Motion JPEG, USB 2 has room for about 10 such frames a second.
@@ -28,29 +28,30 @@ _CSI = (
 
 
 class Camera(LiveSource):
-    """A camera that OpenCV has opened. Frames are timed by the system's monotonic clock as they arrive, from 0.
+    """A camera through OpenCV. Frames are timed by the system's monotonic clock as they arrive, from 0.
 
-    Args:
-        capture: an opened capture; it is released with this source.
-        name: what the camera is called in messages.
+    A subclass says how it is opened in `_connect`.
 
-    Raises:
-        InputError: it is open but sends nothing.
+    Opening raises:
+        InputError: there is no such camera, it cannot be opened, or it is open and sends nothing.
     """
 
     patience = 10.0
+    _capture: cv2.VideoCapture | None = None
 
-    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
-        super().__init__()
-        self._capture = capture
-        pixels = self._read()
+    @abstractmethod
+    def _connect(self) -> cv2.VideoCapture:
+        """The opened capture. Raises InputError."""
+
+    def _open(self) -> SourceInfo:
+        self._capture = self._connect()
+        pixels = self._grab_pixels()
         if pixels is None:
-            capture.release()
-            raise InputError(f"{name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
-        rate = capture.get(cv2.CAP_PROP_FPS)
+            raise InputError(f"{self.name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
         height, width = pixels.shape[:2]
-        self.info = SourceInfo(
-            name=name,
+        return SourceInfo(
+            name=self.name,
             kind="camera",
             width=width,
             height=height,
@@ -59,18 +60,19 @@ class Camera(LiveSource):
             live=True,
         )
 
-    def _produce(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         index, begun, last = 0, monotonic_ns(), -(10**5)
         while not self._closing.is_set():
-            pixels = self._read()
+            pixels = self._grab_pixels()
             if pixels is None:
-                raise ProcessingError(f"{self.info.name}: the camera has stopped sending; check its cable. What came before is kept")
+                raise SourceLostError(f"{self.name}: the camera has stopped sending; check its cable. What came before is kept")
             now = max(monotonic_ns() - begun, last + 10**5)  # frames that were waiting come at once; no two share a tick of the output
-            yield Frame(pixels, index, Fraction(now, 10**9), self.info.name, f"{index:06d}")
+            yield Frame(pixels, index, Fraction(now, 10**9), self.name, f"{index:06d}")
             index, last = index + 1, now
 
-    def _read(self) -> NDArray[np.uint8] | None:
-        """The next picture, (H, W, 3) BGR; None when there is none."""
+    def _grab_pixels(self) -> BGRImage | None:
+        """The next picture; None when there is none."""
+        assert self._capture is not None
         good, pixels = self._capture.read()
         if not good:
             return None
@@ -79,52 +81,58 @@ class Camera(LiveSource):
         return pixels  # type: ignore[return-value]
 
     def _release(self) -> None:
-        self._capture.release()
+        if self._capture is not None:
+            self._capture.release()
 
 
-def open_camera(text: str) -> Camera:
-    """A USB camera by number (`0`) or device (`/dev/video0`).
+class USBCamera(Camera):
+    """A USB camera by number (`0`) or device (`/dev/video0`)."""
 
-    Raises:
-        InputError: there is none of that name, it is in use, or it may not be opened.
-    """
-    if sys.platform.startswith("linux"):
-        device = Path(f"/dev/video{text}" if text.isdecimal() else text)
-        if not device.exists():
-            found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-            raise InputError(f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine"))
-        if not os.access(device, os.R_OK | os.W_OK):
-            raise InputError(f"{device}: no permission to use the camera; add yourself to the group `video` and log in again")
-        name, capture = str(device), cv2.VideoCapture(str(device), cv2.CAP_V4L2)
-    else:
-        name, capture = f"camera {text}", cv2.VideoCapture(int(text) if text.isdecimal() else text)  # type: ignore[call-overload]
-    if not capture.isOpened():
-        raise InputError(
-            f"{name}: the camera cannot be opened; another program may be using it, or it gives no pictures (try the next number)"
-        )
-    for setting, value in (
-        (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),
-        (cv2.CAP_PROP_FRAME_WIDTH, WIDTH),
-        (cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT),
-        (cv2.CAP_PROP_FPS, FRAME_RATE),
-    ):
-        capture.set(setting, value)
-    return Camera(capture, name)
+    def __init__(self, text: str) -> None:
+        linux = sys.platform.startswith("linux")
+        self._device = f"/dev/video{text}" if linux and text.isdecimal() else text
+        super().__init__(self._device if linux else f"camera {text}")
+
+    def _connect(self) -> cv2.VideoCapture:
+        device = self._device
+        if sys.platform.startswith("linux"):
+            if not Path(device).exists():
+                found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
+                raise InputError(
+                    f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine")
+                )
+            if not os.access(device, os.R_OK | os.W_OK):
+                raise InputError(f"{device}: no permission to use the camera; add yourself to the group `video` and log in again")
+            capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        else:
+            capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)  # type: ignore[call-overload]
+        if not capture.isOpened():
+            raise InputError(
+                f"{self.name}: the camera cannot be opened; another program may be using it, or it gives no pictures (try the next number)"
+            )
+        for setting, value in (
+            (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),
+            (cv2.CAP_PROP_FRAME_WIDTH, WIDTH),
+            (cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT),
+            (cv2.CAP_PROP_FPS, FRAME_RATE),
+        ):
+            capture.set(setting, value)
+        return capture
 
 
-def open_csi(text: str) -> Camera:
-    """A Jetson's CSI camera by its sensor's number: `csi://0`.
+class CSICamera(Camera):
+    """A Jetson's CSI camera by its sensor's number: `csi://0`."""
 
-    Raises:
-        InputError: no number, no GStreamer in this OpenCV, or no such camera.
-    """
-    sensor = text.removeprefix("csi://") or "0"
-    if not sensor.isdecimal():
-        raise InputError(f"{text}: not a sensor's number; give csi://0 or csi://1")
-    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-        raise InputError(f"{text}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own OpenCV")
-    pipeline = _CSI.format(sensor=sensor, width=WIDTH, height=HEIGHT, rate=FRAME_RATE)
-    capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
-    if not capture.isOpened():
-        raise InputError(f"{text}: the camera cannot be opened; check its ribbon cable, and that no other program uses it")
-    return Camera(capture, text)
+    def _connect(self) -> cv2.VideoCapture:
+        sensor = self.name.removeprefix("csi://") or "0"
+        if not sensor.isdecimal():
+            raise InputError(f"{self.name}: not a sensor's number; give csi://0 or csi://1")
+        if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+            raise InputError(
+                f"{self.name}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own"
+            )
+        pipeline = _CSI.format(sensor=sensor, width=WIDTH, height=HEIGHT, rate=FRAME_RATE)
+        capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
+        if not capture.isOpened():
+            raise InputError(f"{self.name}: the camera cannot be opened; check its ribbon cable, and that no other program uses it")
+        return capture

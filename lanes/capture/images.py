@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.capture.source import Source, SourceInfo
+from lanes.capture.source import FileInfo, Source, SourceInfo
 from lanes.errors import InputError
 from lanes.results import Frame
 
@@ -31,41 +31,41 @@ class ImageFiles(Source):
         files: in the order in which they are wanted.
         name: what the source is called in messages.
 
-    Raises:
+    Opening raises:
         InputError: not one of them can be read.
     """
 
     def __init__(self, files: Sequence[Path], name: str) -> None:
-        self._closed = False
-        self._frames = self._read(files)
-        self._first = next(self._frames, None)
+        super().__init__(name)
+        self._files = tuple(files)
+
+    def _open(self) -> SourceInfo:
+        self._images = self._read_all()
+        self._first = next(self._images, None)
         if self._first is None:
-            raise InputError(f"{name}: not one of its {len(files)} images can be read; give PNG, JPEG, BMP, WebP or TIFF files")
+            raise InputError(f"{self.name}: not one of its {len(self._files)} images can be read; give PNG, JPEG, BMP, WebP or TIFF files")
         width, height = self._first.size
-        self.info = SourceInfo(
-            name=name,
+        return SourceInfo(
+            name=self.name,
             kind="images",
             width=width,
             height=height,
             frame_rate=FRAME_RATE,
-            frames=len(files),
-            files=tuple(files),
+            frames=len(self._files),
             time_base=1 / FRAME_RATE,
+            file=FileInfo(files=self._files),
         )
 
-    def __iter__(self) -> Iterator[Frame]:
-        while not self._closed and (frame := self._first or next(self._frames, None)) is not None:
+    def _frames(self) -> Iterator[Frame]:
+        while (frame := self._first or next(self._images, None)) is not None:
             self._first = None
             yield frame
 
-    def close(self) -> None:
-        self._closed = True
-
-    def _read(self, files: Sequence[Path]) -> Iterator[Frame]:
-        for index, file in enumerate(files):
+    def _read_all(self) -> Iterator[Frame]:
+        for index, file in enumerate(self._files):
             pixels = _read_image(file)
             if pixels is None:
-                self.corrupt += 1
+                self._corrupt += 1
                 _log.warning("%s: cannot be read as an image, passed over", file)
             else:
                 yield Frame(pixels, index, index / FRAME_RATE, file.name, file.stem)

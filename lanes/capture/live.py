@@ -3,135 +3,162 @@
 from __future__ import annotations
 
 import threading
-from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from time import monotonic, perf_counter_ns
 
-from lanes.capture.source import Source
-from lanes.errors import ProcessingError
+from lanes.capture.source import DropReason, Source, SourceInfo
+from lanes.errors import SourceLostError
 from lanes.results import Frame
 
 
 class LiveSource(Source):
-    """A thread takes each frame as it comes and keeps the newest only; one that nobody asked for in time is dropped and counted.
+    """A thread takes each frame as it comes and keeps the newest only; one that nobody took in time is dropped and counted.
 
-    Delivered frames say in `dropped_before` how many were lost before them, so that delivered and dropped together are all
-    that came. The last frame of a source that ends is always delivered.
+    Whoever asks gets the newest frame at that moment, or waits for the next one. Delivered frames say in `dropped_before` how many
+    were lost before them, so that delivered and dropped together are all that came. The last frame of a source that ends is
+    always delivered. One consumer at a time.
 
-    A subclass sets `info`, gives the frames in `_produce`, and gives the device back in `_release`.
+    A subclass numbers the frames that it gives in `_frames` without gaps, but for those that it dropped itself.
     """
 
     patience: float | None = None
     """Seconds without a frame after which the source counts as lost; None waits for ever."""
 
-    def __init__(self) -> None:
-        self._change = threading.Condition()
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
         self._newest: Frame | None = None
         self._failure: BaseException | None = None
         self._ended = False
-        self._closing = threading.Event()
-        self._released = False
-        self._thread = threading.Thread(target=self._run, name="lanestream-grab", daemon=True)
+        self._expected = 0
+        self._grabber = threading.Thread(target=self._grab, name="lanestream-grab", daemon=True)
         self._started: tuple[float, Fraction] | None = None
 
-    @abstractmethod
-    def _produce(self) -> Iterator[Frame]:
-        """Every frame as it comes, numbered without gaps. Runs in the thread; ends when the source does."""
-
-    @abstractmethod
-    def _release(self) -> None:
-        """Give back what was opened. Called once, when nothing is being read."""
-
     def __iter__(self) -> Iterator[Frame]:
-        self._thread.start()
-        expected = 0
-        while (frame := self._take()) is not None:
-            frame.dropped_before = frame.index - expected
-            expected = frame.index + 1
+        while (frame := self.take_newest()) is not None:
             yield frame
 
-    def close(self) -> None:
-        self._closing.set()
+    def take_newest(self, timeout: float | None = None) -> Frame | None:
+        """The newest frame that was not taken yet, waited for. The first call starts the source.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as the source is expected to send.
+
+        Returns:
+            The frame; None when the source has ended (`ended`), or no frame came in time.
+
+        Raises:
+            SourceLostError: the source has gone, or was silent for too long.
+        """
         with self._change:
+            if self._grabber.ident is None and not self._closing.is_set():
+                self._grabber.start()
+            limits = [limit for limit in (timeout, self.patience) if limit is not None]
+            came = self._change.wait_for(lambda: self._newest is not None or self._ended, min(limits, default=None))
+            if not came and timeout is not None and timeout == min(limits):
+                return None
+            if not came:
+                raise SourceLostError(f"{self.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
+            frame, self._newest = self._newest, None
+            if frame is None:
+                if self._failure is not None and not self._closing.is_set():
+                    raise self._failure
+                return None
+            frame.dropped_before = frame.index - self._expected
+            self._expected = frame.index + 1
+            self._delivered += 1
+            return frame
+
+    @property
+    def ended(self) -> bool:
+        """No more frames will come."""
+        with self._change:
+            return self._ended and self._newest is None
+
+    def close(self) -> None:
+        with self._change:
+            self._closing.set()
+            self._drop("stopped", self._newest is not None)
             self._newest = None
             self._ended = True
             self._change.notify_all()
-        if self._thread.ident is None:
-            self._release_once()
-        elif self._thread is not threading.current_thread():
-            # A thread that is stuck in a read gives the device back itself when the read returns.
-            self._thread.join(timeout=1.0)
+        super().close()
 
     def wait_until_due(self, time: Fraction) -> bool:
-        """For `_produce`: sleep until a recording that began with the first call would show its frame of that time; False when closed."""
+        """For `_frames`: sleep until a recording that began with the first call would show its frame of that time; False when closed."""
         if self._started is None:
             self._started = monotonic(), time
         begun, first = self._started
         return not self._closing.wait(max(0.0, begun + float(time - first) - monotonic()))
 
-    def _take(self) -> Frame | None:
-        """The newest frame, waited for; None at the end."""
-        with self._change:
-            if not self._change.wait_for(lambda: self._newest is not None or self._ended, self.patience):
-                raise ProcessingError(f"{self.info.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
-            frame, self._newest = self._newest, None
-            if self._closing.is_set():
-                return None
-            if frame is None and self._failure is not None:
-                raise self._failure
-            return frame
+    def _drop(self, reason: DropReason, count: int) -> None:
+        """For whoever holds `_change`: that many captured frames will not be delivered."""
+        if count:
+            self._dropped[reason] += count
 
-    def _run(self) -> None:
+    def _grab(self) -> None:
         try:
-            for frame in self._produce():
-                frame.arrived_ns = perf_counter_ns()
-                with self._change:
-                    if self._closing.is_set():
-                        break
-                    self._newest = frame
-                    self._change.notify_all()
-        except BaseException as error:
+            for frame in self._read():
+                self._offer(frame)
+        except BaseException as error:  # raised anew in `take_newest`
             self._failure = error
         finally:
-            self._release_once()
+            with self._in_use:
+                self._release_once()
             with self._change:
                 self._ended = True
                 self._change.notify_all()
 
-    def _release_once(self) -> None:
+    def _offer(self, frame: Frame) -> None:
+        """Puts a frame where the consumer takes it, in place of one that was not taken."""
+        if frame.arrived_ns is None:
+            frame.arrived_ns = perf_counter_ns()
         with self._change:
-            if self._released:
+            self._captured += 1
+            self._suspect += frame.suspect
+            if self._closing.is_set():
+                self._drop("stopped", 1)
                 return
-            self._released = True
-        self._release()
+            if self._newest is not None:
+                self._drop("superseded", 1)
+                frame.cut = frame.cut or self._newest.cut  # the cut lies before this frame as well
+            self._newest = frame
+            self._change.notify_all()
 
 
 class Paced(LiveSource):
     """A recording treated as if it were live: each frame comes when its time has come, and late ones are dropped and counted.
 
     Args:
-        source: a file source; it is closed with this one.
+        source: a source that is not live, not yet open; it is opened and closed with this one.
     """
 
     def __init__(self, source: Source) -> None:
-        super().__init__()
+        super().__init__(source.name)
         self._source = source
-        self.info = replace(source.info, live=True)
+
+    def _open(self) -> SourceInfo:
+        self._source.open()
+        return replace(self._source.info, live=True)
 
     @property
-    def corrupt(self) -> int:  # type: ignore[override]
+    def corrupt(self) -> int:
         """Frames that could not be decoded so far, and were passed over."""
         return self._source.corrupt
 
-    def _produce(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         # Numbered anew: an unreadable image leaves a gap in the numbers, and was not dropped for being late.
         for index, frame in enumerate(self._source):
             if not self.wait_until_due(frame.time):
                 return
             frame.index = index
             yield frame
+
+    def close(self) -> None:
+        self._closing.set()
+        self._source.close()  # ends the opening or the read that this one is in
+        super().close()
 
     def _release(self) -> None:
         self._source.close()

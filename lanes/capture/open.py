@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
 from lanes.capture.images import ImageFiles
-from lanes.capture.live import Paced
+from lanes.capture.live import LiveSource, Paced
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError
@@ -20,27 +19,30 @@ _log = logging.getLogger(__name__)
 
 
 class Sources:
-    """What a request names: one source, or several videos. Iterating opens each when its turn comes; close each before the next.
+    """What a request names: one source, or several videos. Iterating gives each, not open yet; close each before you open the next."""
 
-    Of several videos, one that cannot be opened is named in the log, passed over, and counted in `passed_over`.
-
-    Iterating raises:
-        InputError: the only source cannot be opened, or none of several.
-    """
-
-    def __init__(self, openers: Sequence[Callable[[], Source]]) -> None:
-        self._openers = openers
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
         self.passed_over = 0
 
     def __len__(self) -> int:
-        return len(self._openers)
+        return len(self._sources)
 
     def __iter__(self) -> Iterator[Source]:
+        return iter(self._sources)
+
+    def opened(self) -> Iterator[Source]:
+        """The sources, each opened when its turn comes. Of several, one that cannot be opened is named in the log, passed over, and
+        counted in `passed_over`.
+
+        Raises:
+            InputError: the only source cannot be opened, or none of several.
+        """
         opened = 0
         failure: InputError | None = None
-        for opener in self._openers:
+        for source in self:
             try:
-                source = opener()
+                source.open()
             except InputError as error:
                 failure = error
                 if len(self) > 1:
@@ -54,20 +56,20 @@ class Sources:
 
 
 def open_source(text: str, *, live: bool = False) -> Source:
-    """The one source that `text` names; see `open_sources`.
+    """The one source that `text` names, open; see `find_sources`.
 
     Raises:
         InputError: it cannot be used, or names several videos.
     """
-    sources = open_sources(text, live=live)
+    sources = find_sources(text, live=live)
     if len(sources) > 1:
         raise InputError(f"{text}: {len(sources)} videos, where one is wanted; give one of them")
-    return next(iter(sources))
+    return next(sources.opened())
 
 
-def open_sources(text: str, *, live: bool = False) -> Sources:
+def find_sources(text: str, *, live: bool = False) -> Sources:
     """Find out what `text` means: a video file; a folder or glob of images (one source) or of videos (one each); `0`, `/dev/video0`;
-    `csi://0`; `rtsp://`, `rtmp://`, `http://`, `https://`; `synthetic://`.
+    `csi://0`; `rtsp://`, `rtmp://`, `http://`, `https://`; `synthetic://`. Nothing is opened.
 
     Args:
         text: as the user wrote it.
@@ -77,24 +79,19 @@ def open_sources(text: str, *, live: bool = False) -> Sources:
         InputError: it means nothing, there is nothing there, or it mixes images and videos.
     """
     try:
-        openers = _openers(text.strip())
+        sources = _sources(text.strip())
     except OSError as error:
         raise InputError(f"{text}: cannot be read ({error.strerror}); check the path and its permissions") from error
-    return Sources([partial(_paced, opener) for opener in openers] if live else openers)
+    return Sources([source if isinstance(source, LiveSource) else Paced(source) for source in sources] if live else sources)
 
 
-def _paced(opener: Callable[[], Source]) -> Source:
-    source = opener()
-    return source if source.info.live else Paced(source)
-
-
-def _openers(text: str) -> list[Callable[[], Source]]:
+def _sources(text: str) -> list[Source]:
     if not text:
         raise InputError("--source is empty; give a video file, a folder, a camera or an address")
     if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
-        return [partial(_open_camera, text)]
+        return [_camera(text)]
     if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
-        return [partial(_open_address, match[1].lower(), text)]
+        return [_addressed(match[1].lower(), text)]
     path = Path(text).expanduser()
     if path.is_dir():
         return _of_files(sorted(path.iterdir(), key=_natural), path.resolve().name or "root", f"{path}: the folder")
@@ -102,11 +99,11 @@ def _openers(text: str) -> list[Callable[[], Source]]:
         found = glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
         return _of_files(sorted(map(Path, found), key=_natural), _fixed_part(path), f"{text}: the pattern")
     if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-        return [partial(ImageFiles, [path], path.stem)]
-    return [partial(VideoFile, path)]
+        return [ImageFiles([path], path.stem)]
+    return [VideoFile(path)]
 
 
-def _of_files(files: Sequence[Path], name: str, what: str) -> list[Callable[[], Source]]:
+def _of_files(files: Sequence[Path], name: str, what: str) -> list[Source]:
     files = [file for file in files if file.is_file() and not file.name.startswith(".")]
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
@@ -114,27 +111,27 @@ def _of_files(files: Sequence[Path], name: str, what: str) -> list[Callable[[], 
         both = f"images ({images[0].name}) and videos ({videos[0].name})"
         raise InputError(f"{what} gives both {both}; narrow it with a pattern such as *{images[0].suffix}")
     if images:
-        return [partial(ImageFiles, images, name)]
+        return [ImageFiles(images, name)]
     if videos:
-        return [partial(VideoFile, video) for video in videos]
+        return [VideoFile(video) for video in videos]
     raise InputError(f"{what} gives no images and no videos (sub-folders are not searched); give one that does")
 
 
-def _open_camera(text: str) -> Source:
-    from lanes.capture.camera import open_camera
+def _camera(text: str) -> Source:
+    from lanes.capture.camera import USBCamera
 
-    return open_camera(text)
+    return USBCamera(text)
 
 
-def _open_address(scheme: str, text: str) -> Source:
+def _addressed(scheme: str, text: str) -> Source:
     if scheme == "synthetic":
         from lanes.capture.synthetic import SyntheticRoad  # the renderer is not needed otherwise
 
         return SyntheticRoad(text)
     if scheme == "csi":
-        from lanes.capture.camera import open_csi
+        from lanes.capture.camera import CSICamera
 
-        return open_csi(text)
+        return CSICamera(text)
     from lanes.capture.stream import NetworkStream, public_address
 
     if scheme in ("http", "https", "rtmp", "rtsp"):

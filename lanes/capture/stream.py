@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
@@ -10,7 +11,7 @@ import av
 from lanes.capture.decoder import Decoder
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
-from lanes.errors import InputError, ProcessingError
+from lanes.errors import InputError, SourceLostError
 from lanes.results import Frame
 
 TIMEOUT = 10.0
@@ -26,34 +27,34 @@ class NetworkStream(LiveSource):
     Args:
         address: `rtsp://`, `rtmp://`, `http://` or `https://`. User names, passwords and query strings never leave it.
 
-    Raises:
+    Opening raises:
         InputError: no answer, no permission, or no video there.
     """
 
     patience = 2 * TIMEOUT
 
     def __init__(self, address: str) -> None:
-        super().__init__()
-        self._name = public_address(address)
+        super().__init__(public_address(address))
+        self._address = address
+        self._container: Any = None
+        self._decoder: Decoder | None = None
+
+    def _open(self) -> SourceInfo:
         try:
             self._container = av.open(
-                address, timeout=TIMEOUT, options=_OPTIONS.get(urlsplit(address).scheme, {}), metadata_errors="replace"
+                self._address, timeout=TIMEOUT, options=_OPTIONS.get(urlsplit(self._address).scheme, {}), metadata_errors="replace"
             )
         except (av.FFmpegError, OSError) as error:
             raise InputError(
-                f"{self._name}: cannot be opened ({error.strerror}); check the address, the network and the password"
+                f"{self.name}: cannot be opened ({error.strerror}); check the address, the network and the password"
             ) from error
         try:
-            self._decoder = Decoder(self._container, self._name)
-        except BaseException as error:
-            self._container.close()
-            if isinstance(error, av.FFmpegError):
-                raise InputError(f"{self._name}: sends no video ({error.strerror}); check the address") from error
-            raise
-        decoder = self._decoder
+            self._decoder = decoder = Decoder(self._container, self.name)
+        except av.FFmpegError as error:
+            raise InputError(f"{self.name}: sends no video ({error.strerror}); check the address") from error
         self._recording = self._container.duration is not None
-        self.info = SourceInfo(
-            name=self._name,
+        return SourceInfo(
+            name=self.name,
             kind="stream",
             width=decoder.width,
             height=decoder.height,
@@ -67,21 +68,23 @@ class NetworkStream(LiveSource):
         )
 
     @property
-    def corrupt(self) -> int:  # type: ignore[override]
+    def corrupt(self) -> int:
         """Frames that could not be decoded so far, and were passed over."""
-        return self._decoder.corrupt
+        return self._decoder.corrupt if self._decoder else 0
 
-    def _produce(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
+        assert self._decoder is not None
         try:
             for index, (pixels, time) in enumerate(self._decoder):
                 if self._closing.is_set() or (self._recording and not self.wait_until_due(time)):
                     return
-                yield Frame(pixels, index, time, self._name, f"{index:06d}")
+                yield Frame(pixels, index, time, self.name, f"{index:06d}")
         except av.FFmpegError as error:
-            raise ProcessingError(f"{self._name}: the connection was lost ({error.strerror}); what came before is kept") from error
+            raise SourceLostError(f"{self.name}: the connection was lost ({error.strerror}); what came before is kept") from error
 
     def _release(self) -> None:
-        self._container.close()
+        if self._container is not None:
+            self._container.close()
 
 
 def public_address(address: str) -> str:

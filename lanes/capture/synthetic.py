@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
-from lanes.capture.source import Source, SourceInfo
+from lanes.capture.source import FileInfo, Source, SourceInfo
 from lanes.errors import InputError
 from lanes.renderer import RoadRenderer, Scene
 from lanes.results import Frame
@@ -35,42 +35,40 @@ class SyntheticRoad(Source):
         address: `synthetic://`, `synthetic://demo` or `synthetic://random`, with `?width=1280&height=720&fps=30&seconds=10&seed=0`
             or some of these. `demo` is one handsome drive; `random` draws the road, the light and the camera by the seed.
 
-    Raises:
+    Opening raises:
         InputError: another scene, an unknown option, or a value out of its range.
     """
 
     def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        kind = parts.netloc or "demo"
-        if kind not in ("demo", "random") or parts.path.strip("/"):
-            raise InputError(f"{address}: there is no such scene; give synthetic://demo or synthetic://random")
-        options = _options(address, parts.query)
+        self._address = address
+        self._scene = urlsplit(address).netloc or "demo"
+        super().__init__(f"synthetic_{self._scene}")
+
+    def _open(self) -> SourceInfo:
+        parts = urlsplit(self._address)
+        if self._scene not in ("demo", "random") or parts.path.strip("/"):
+            raise InputError(f"{self._address}: there is no such scene; give synthetic://demo or synthetic://random")
+        options = _options(self._address, parts.query)
         width, height, seed = (int(options[key]) for key in ("width", "height", "seed"))
         self._rate = options["fps"].limit_denominator(_FINEST)
         self._count = max(1, round(options["seconds"] * self._rate))
-        scene = replace(Scene.demo(), seed=seed) if kind == "demo" else Scene.random(np.random.default_rng(seed))
+        scene = replace(Scene.demo(), seed=seed) if self._scene == "demo" else Scene.random(np.random.default_rng(seed))
         self._renderer = RoadRenderer(scene, width, height)
-        self._closed = False
-        self.info = SourceInfo(
-            name=f"synthetic_{kind}",
+        return SourceInfo(
+            name=self.name,
             kind="synthetic",
             width=width,
             height=height,
             frame_rate=self._rate,
             frames=self._count,
             time_base=1 / self._rate,
-            end=self._count / self._rate,
+            file=FileInfo(end=self._count / self._rate),
         )
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         for index in range(self._count):
-            if self._closed:
-                return
             time = index / self._rate
-            yield Frame(self._renderer.render(float(time)).pixels, index, time, self.info.name, f"{index:06d}")
-
-    def close(self) -> None:
-        self._closed = True
+            yield Frame(self._renderer.render(float(time)).pixels, index, time, self.name, f"{index:06d}")
 
 
 def _options(address: str, query: str) -> dict[str, Fraction]:
@@ -85,6 +83,6 @@ def _options(address: str, query: str) -> dict[str, Fraction]:
             value = None
         if value is None or not least <= value <= most or (key in _WHOLE and value.denominator != 1):
             number = "a whole number" if key in _WHOLE else "a number"
-            raise InputError(f"{address}: {key}={text} will not do; give {number} from {least} to {most}")
+            raise InputError(f"{address}: {key}={text} is not possible; give {number} from {least} to {most}")
         options[key] = value
     return options

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import av
 
 from lanes.capture.decoder import Decoder
-from lanes.capture.source import Source, SourceInfo
+from lanes.capture.source import FileInfo, Source, SourceInfo, Track
 from lanes.errors import InputError, ProcessingError
 from lanes.results import Frame
 
@@ -27,49 +26,44 @@ class VideoFile(Source):
 
     Iterating raises `ProcessingError` when the file cannot be read on, as from a failing disk.
 
-    Raises:
+    Opening raises:
         InputError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = Lock()
+        super().__init__(path.name)
+        self._path = path
+        self._container: Any = None
+        self._decoder: Decoder | None = None
+
+    def _open(self) -> SourceInfo:
+        path = self._path
         self._container = _open(path)
         try:
             self._decoder = Decoder(self._container, str(path))
-            self.info = self._describe(path)
-        except BaseException as error:
-            self._container.close()
-            if isinstance(error, av.FFmpegError):
-                raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
-            raise
-        self._closed = False
+            return self._describe(self._decoder)
+        except av.FFmpegError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
 
     @property
-    def corrupt(self) -> int:  # type: ignore[override]
+    def corrupt(self) -> int:
         """Frames that could not be decoded so far, and were passed over."""
-        return self._decoder.corrupt
+        return self._decoder.corrupt if self._decoder else 0
 
-    def __iter__(self) -> Iterator[Frame]:
-        pictures = iter(self._decoder)
-        name, index = self.info.name, 0
-        while True:
-            with self._lock:  # never decode from a container that `close` is freeing
-                try:
-                    picture = None if self._closed else next(pictures, None)
-                except av.FFmpegError as error:
-                    raise ProcessingError(f"{self.info.path}: cannot be read on ({error.strerror}); what came before is kept") from error
-            if picture is None:
-                return
-            yield Frame(picture[0], index, picture[1], name, f"{index:06d}")
-            index += 1
+    def _frames(self) -> Iterator[Frame]:
+        assert self._decoder is not None
+        try:
+            for index, (pixels, time) in enumerate(self._decoder):
+                yield Frame(pixels, index, time, self.name, f"{index:06d}")
+        except av.FFmpegError as error:
+            raise ProcessingError(f"{self._path}: cannot be read on ({error.strerror}); what came before is kept") from error
 
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
+    def _release(self) -> None:
+        if self._container is not None:
             self._container.close()
 
-    def _describe(self, path: Path) -> SourceInfo:
-        container, decoder = self._container, self._decoder
+    def _describe(self, decoder: Decoder) -> SourceInfo:
+        container = self._container
         stream = decoder.stream
         tracks: list[Any] = [*container.streams.video, *container.streams.audio]
         begin = min((track.start_time * track.time_base for track in tracks if track.start_time is not None), default=Fraction(0))
@@ -83,19 +77,17 @@ class VideoFile(Source):
         # Not the number of packets that the container names: an edit list may leave some of them out.
         frames = round(length * decoder.frame_rate) if length and decoder.frame_rate else stream.frames or None
         return SourceInfo(
-            name=path.name,
+            name=self.name,
             kind="video",
             width=decoder.width,
             height=decoder.height,
             frame_rate=decoder.frame_rate,
             frames=frames,
-            path=path,
-            files=(path,),
             time_base=decoder.time_base,
             start=start,
-            end=None if length is None else first + length,
             colour=decoder.colour,
             pixel_aspect=decoder.pixel_aspect,
+            file=FileInfo(self._path, (self._path,), None if length is None else first + length, _tracks(container)),
         )
 
 
@@ -120,6 +112,12 @@ def _open(path: Path) -> av.container.InputContainer:
         container.close()
         raise InputError(f"{path}: not a video; give a file that a video player can play")
     return container
+
+
+def _tracks(container: Any) -> tuple[Track, ...]:
+    """The streams beside the pictures."""
+    beside = [stream for stream in container.streams if stream.type in ("audio", "subtitle", "data")]
+    return tuple(Track(stream.index, stream.type, stream.codec_context and stream.codec_context.name) for stream in beside)
 
 
 def _reason(error: OSError) -> str:

@@ -18,7 +18,7 @@ __all__ = ["Sink", "default_output", "open_outputs"]
 
 def default_output(info: SourceInfo) -> Path:
     """Where the overlay goes when nobody says: `outputs/<name>_lanes.mp4`, or a folder `outputs/<name>_lanes` for images."""
-    name = Path(info.name).stem if info.path else info.name
+    name = Path(info.name).stem if info.file and info.file.path else info.name
     name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip("._") or "video"
     return Path("outputs") / (f"{name}_lanes" if info.kind == "images" else f"{name}_lanes.mp4")
 
@@ -41,16 +41,17 @@ def open_outputs(
     Raises:
         InputError: one of them cannot be written, or two are the same.
     """
+    files = info.file.files if info.file else ()
     places = [place.absolute() for place in (output, masks) if place is not None]
     if len(set(places)) < len(places):
         raise InputError(f"{places[0]}: two outputs have the same place; give each its own")
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
-        makers.append(lambda: MasksSink(masks, info.files, overwrite))
+        makers.append(lambda: MasksSink(masks, files, overwrite))
     if output is not None:
         if info.kind == "images" and output.suffix.lower() != ".mp4":
             check_is_folder(output)
-            makers.append(lambda: ImagesSink(output, info.files, overwrite))
+            makers.append(lambda: ImagesSink(output, files, overwrite))
         else:
             makers.append(lambda: VideoSink(output, info, overwrite))
     sinks: list[Sink] = []

@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
-from lanes.capture.source import Colour, SourceInfo
+from lanes.capture.source import Colour, FileInfo, SourceInfo
 from lanes.errors import InputError, ProcessingError
 from lanes.files import check_file, make_folder, remove_empty
 from lanes.output.mp4 import finish_mp4, whole_fragments
@@ -55,7 +55,8 @@ class VideoSink(Sink):
     def __init__(self, path: Path, info: SourceInfo, overwrite: bool = False) -> None:
         if path.suffix.lower() != ".mp4":
             raise InputError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
-        check_file(path, info.files, overwrite)
+        self._file = info.file or FileInfo()
+        check_file(path, self._file.files, overwrite)
         self._path, self._info = path, info
         self._part = path.with_name(f".{path.name}.part")
         self._made = make_folder(path.parent)
@@ -171,9 +172,9 @@ class VideoSink(Sink):
         info = self._info
         last = self._last_duration()
         ended = self._last + last
-        complete = info.end is None or info.end - ended < max(self._longest, last)
+        complete = self._file.end is None or self._file.end - ended < max(self._longest, last)
         try:
-            for sound in dict.fromkeys((info.path, None)):
+            for sound in dict.fromkeys((self._file.path, None)):
                 try:
                     finish_mp4(
                         self._part,
@@ -203,9 +204,9 @@ class VideoSink(Sink):
     def _last_duration(self) -> Fraction:
         """Up to the source's end, unless that is far longer than any frame so far: then the run stopped before it."""
         usual = self._gap or (1 / self._info.frame_rate if self._info.frame_rate else Fraction(1, 30))
-        if self._info.end is None:
+        if self._file.end is None:
             return usual
-        rest = self._info.end - self._last
+        rest = self._file.end - self._last
         return rest if 0 < rest < Fraction(3, 2) * (self._longest or usual) else usual
 
     def _remove(self) -> None:

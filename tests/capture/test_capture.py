@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lanes.capture import Source, open_source, open_sources
+from lanes.capture import Source, find_sources, open_source
 from lanes.capture.camera import Camera
 from lanes.capture.images import ImageFiles
 from lanes.capture.live import LiveSource, Paced
@@ -58,9 +58,19 @@ def http_source(_folder: Path, served: tuple[Path, str]) -> Source:
     return open_source(f"{served[1]}/clip.mp4")
 
 
-def camera_source(folder: Path, _served: tuple[Path, str]) -> Source:
+class OpenedCamera(Camera):
     """No camera is at hand in a test: the same class reads from a file that OpenCV opened, which ends as an unplugged camera does."""
-    return Camera(cv2.VideoCapture(str(Clip(frames=12).write(folder / "clip.mp4"))), "camera")
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        super().__init__("camera")
+        self.opened = capture
+
+    def _connect(self) -> cv2.VideoCapture:
+        return self.opened
+
+
+def camera_source(folder: Path, _served: tuple[Path, str]) -> Source:
+    return OpenedCamera(cv2.VideoCapture(str(Clip(frames=12).write(folder / "clip.mp4"))))
 
 
 KINDS = {
@@ -180,7 +190,8 @@ class TestVideoFile:
             assert source.corrupt == 0
             if path.suffix == ".mp4":  # Matroska does not say how many there are, nor how fast they come
                 assert source.info.frames == len(frames)
-            assert source.info.files == (path,)
+            assert source.info.file is not None
+            assert source.info.file.files == (path,)
 
     @pytest.mark.parametrize("rotation", [90, 180, 270])
     def test_rotation_is_applied(self, tmp_path: Path, rotation: int) -> None:
@@ -330,12 +341,12 @@ class TestSeveralVideos:
     def test_one_source_each_in_order_opened_when_its_turn_comes(self, tmp_path: Path) -> None:
         for name in ("b10.mp4", "b9.mp4", "a.mkv"):
             Clip(frames=2).write(tmp_path / name)
-        sources = open_sources(str(tmp_path))
+        sources = find_sources(str(tmp_path))
         assert len(sources) == 3
         (tmp_path / "b10.mp4").unlink()
         Clip(frames=5).write(tmp_path / "b10.mp4")
         seen = []
-        for source in sources:
+        for source in sources.opened():
             with source:
                 seen.append((source.info.name, len(list(source))))
         assert seen == [("a.mkv", 2), ("b9.mp4", 2), ("b10.mp4", 5)]
@@ -344,7 +355,7 @@ class TestSeveralVideos:
         Clip(frames=2).write(tmp_path / "good.mp4")
         (tmp_path / "bad.mp4").write_text("no video")
         names = []
-        for source in open_sources(str(tmp_path)):
+        for source in find_sources(str(tmp_path)).opened():
             with source:
                 names.append(source.info.name)
         assert names == ["good.mp4"]
@@ -356,18 +367,20 @@ class TestSeveralVideos:
         with pytest.raises(InputError, match="one is wanted"):
             open_source(str(tmp_path))
         with pytest.raises(InputError, match=r"two\.mp4"):
-            list(open_sources(str(tmp_path)))
+            list(find_sources(str(tmp_path)).opened())
 
 
 class Ticking(LiveSource):
     """A device that sends a frame each time the test says so."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.info = SourceInfo("ticking", "camera", 4, 4, None, None, live=True)
+        super().__init__("ticking")
         self.go, self.sent, self.released = threading.Semaphore(0), threading.Semaphore(0), 0
 
-    def _produce(self) -> Iterator[Frame]:
+    def _open(self) -> SourceInfo:
+        return SourceInfo("ticking", "camera", 4, 4, None, None, live=True)
+
+    def _frames(self) -> Iterator[Frame]:
         for index in range(100):
             self.go.acquire()
             if self._closing.is_set():
@@ -389,6 +402,7 @@ class Ticking(LiveSource):
 class TestLive:
     def test_the_newest_frame_wins_and_the_others_are_counted(self) -> None:
         source = Ticking()
+        source.open()
         frames = iter(source)
         source.go.release()
         assert next(frames).index == 0
@@ -405,19 +419,21 @@ class TestLive:
 
     def test_a_stuck_device_is_given_back_when_its_read_returns(self) -> None:
         source = Ticking()
+        source.open()
         frames = iter(source)
         source.go.release()
         next(frames)
         source.close()
         assert source.released == 0
         source.go.release()
-        source._thread.join(30)
+        source._grabber.join(30)
         assert source.released == 1
         source.close()
         assert source.released == 1
 
     def test_silence_is_an_error(self) -> None:
         source = Ticking()
+        source.open()
         source.patience = 0.05
         with pytest.raises(ProcessingError, match="ticking"):
             next(iter(source))
@@ -466,7 +482,7 @@ class TestAddresses:
 
     def test_a_failed_stream_does_not_tell_the_password(self) -> None:
         with pytest.raises(InputError) as caught:
-            NetworkStream("http://user:hunter2@127.0.0.1:1/clip.mp4?token=geheim")
+            NetworkStream("http://user:hunter2@127.0.0.1:1/clip.mp4?token=geheim").open()
         message = str(caught.value)
         assert "127.0.0.1:1/clip.mp4" in message
         assert not any(secret in message for secret in ("user", "hunter2", "geheim"))
@@ -512,7 +528,7 @@ class TestWrongInput:
 
     def check(self, source: str, message: str) -> None:
         with pytest.raises(InputError, match=message) as caught:
-            list(open_sources(source))
+            list(find_sources(source).opened())
         text = str(caught.value)
         assert "\n" not in text
         assert source in text or Path(source).name in text
@@ -579,8 +595,8 @@ class TestWrongInput:
 
     def test_a_camera_that_sends_nothing(self) -> None:
         with pytest.raises(InputError, match="sends no picture"):
-            Camera(cv2.VideoCapture(), "camera")
+            OpenedCamera(cv2.VideoCapture()).open()
 
     def test_images_given_none(self, tmp_path: Path) -> None:
         with pytest.raises(InputError):
-            ImageFiles([tmp_path / "missing.png"], "images")
+            ImageFiles([tmp_path / "missing.png"], "images").open()

@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes.capture import open_source
-from lanes.capture.source import Colour, SourceInfo
+from lanes.capture.source import Colour, FileInfo, SourceInfo
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError, ProcessingError
 from lanes.output import default_output, open_outputs
@@ -183,7 +183,7 @@ class TestVideoIsTheSourceAgain:
         for gap in gaps:
             times.append(times[-1] + gap * base)
         path = tmp_path_factory.mktemp("times") / "out.mp4"
-        with VideoSink(path, replace(INFO, time_base=base, end=times[-1] + gaps[-1] * base)) as sink:
+        with VideoSink(path, replace(INFO, time_base=base, file=FileInfo(end=times[-1] + gaps[-1] * base))) as sink:
             for number, time in enumerate(times):
                 sink.write(result(number, time=time))
         got = contents(path)
@@ -491,13 +491,13 @@ class TestRefusals:
         link, hard = tmp_path / "link.mp4", tmp_path / "hard.mp4"
         link.symlink_to(clip)
         hard.hardlink_to(clip)
-        info = replace(INFO, files=(clip,))
+        info = replace(INFO, file=FileInfo(files=(clip,)))
         for place in (clip, link, hard, tmp_path / "x" / ".." / "clip.mp4"):
             (tmp_path / "x").mkdir(exist_ok=True)
             with pytest.raises(InputError, match="is the input itself"):
                 open_outputs(info, output=place, overwrite=overwrite)
             with pytest.raises(InputError, match="is the input itself"):
-                RecordsSink(place, info.files, overwrite)
+                RecordsSink(place, (clip,), overwrite)
         assert contents(clip).numbers == [0, 1]
 
     def test_folders_and_files_mixed_up(self, tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ class TestRefusals:
         for folder in ("masks", "inputs"):
             (tmp_path / folder).mkdir()
             cv2.imwrite(str(tmp_path / folder / "000000.png"), numbered(0))
-        info = replace(INFO, kind="images", files=(tmp_path / "inputs" / "000000.png",))
+        info = replace(INFO, kind="images", file=FileInfo(files=(tmp_path / "inputs" / "000000.png",)))
         self.refuse(tmp_path, "--overwrite", info, masks=tmp_path / "masks")
         self.refuse(tmp_path, "--overwrite", info, output=tmp_path / "masks")
         for overwrite in (False, True):
@@ -550,7 +550,7 @@ class TestRefusals:
         self.refuse(tmp_path, "same place", replace(INFO, kind="images"), output=tmp_path / "out", masks=tmp_path / "out")
 
     def test_inputs_whose_outputs_would_have_one_name(self, tmp_path: Path) -> None:
-        info = replace(INFO, kind="images", files=(tmp_path / "a" / "1.png", tmp_path / "b" / "1.jpg"))
+        info = replace(INFO, kind="images", file=FileInfo(files=(tmp_path / "a" / "1.png", tmp_path / "b" / "1.jpg")))
         self.refuse(tmp_path, r"1\.png and 1\.jpg", info, masks=tmp_path / "masks")
 
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
@@ -565,8 +565,8 @@ class TestDefaultOutput:
     @pytest.mark.parametrize(
         ("info", "expected"),
         [
-            (replace(INFO, path=Path("drives/clip.mp4")), "outputs/clip_lanes.mp4"),
-            (replace(INFO, name="a.b.mov", path=Path("a.b.mov")), "outputs/a.b_lanes.mp4"),
+            (replace(INFO, file=FileInfo(Path("drives/clip.mp4"))), "outputs/clip_lanes.mp4"),
+            (replace(INFO, name="a.b.mov", file=FileInfo(Path("a.b.mov"))), "outputs/a.b_lanes.mp4"),
             (replace(INFO, name="frames", kind="images"), "outputs/frames_lanes"),
             (replace(INFO, name="/dev/video0", kind="camera"), "outputs/dev_video0_lanes.mp4"),
             (replace(INFO, name="rtsp://cam:554/live", kind="stream"), "outputs/rtsp___cam_554_live_lanes.mp4"),

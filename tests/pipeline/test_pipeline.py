@@ -32,11 +32,15 @@ class Grey(Source):
     """Grey frames; may raise at one of them."""
 
     def __init__(self, frames: int, fails_at: int | None = None, live: bool = False) -> None:
+        super().__init__("grey")
         self.info = SourceInfo("grey", "synthetic", 64, 48, Fraction(30), frames, live=live)
         self.fails_at = fails_at
         self.given = 0
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _open(self) -> SourceInfo:
+        return self.info
+
+    def _frames(self) -> Iterator[Frame]:
         for index in range(self.info.frames or 0):
             if index == self.fails_at:
                 raise ProcessingError("the camera is gone")

@@ -1,0 +1,56 @@
+"""Events of a source: what happens to it between its frames, typed, for a log, a page or a metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lanes.capture.source import SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a source. No event carries a credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """The source is open. The first event of every source that could be opened."""
+
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(Event):
+    """The source stopped sending; `cause` is a sentence for a person."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """A source that was lost sends again, `outage_s` seconds after its last frame. The next frame has `cut=True`."""
+
+    outage_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChanged(Event):
+    """The facts of a source changed under way, as its size. The first frame with the new facts has `cut=True`."""
+
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen(Event):
+    """The source has sent the same picture for `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """What the user should know and need not act on, in one line: a camera's format, sound that is left out."""
+
+    message: str
