@@ -49,7 +49,8 @@ from benchmarks.common.plots import COLOURS, GREY, new_figure, save, title
 from benchmarks.common.request import check_request, tell_rest
 from benchmarks.common.results import load_result, new_result, write_result
 from lanes.errors import InputError, exit_status
-from lanes.telemetry.latency import STAGES, summarise
+from lanes.telemetry.percentiles import summarise
+from lanes.telemetry.stages import STAGES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -36,7 +36,7 @@ from engines.tensorrt.engine import SLOTS, TensorRTEngine
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
-from lanes.telemetry.latency import summarise
+from lanes.telemetry.percentiles import summarise
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -30,15 +30,18 @@ from benchmarks.common.request import check_request, tell_rest
 from benchmarks.common.results import new_result, write_result
 from engines.backends.torch_cpu import TorchEngine
 from lanes import load_segmenter
+from lanes.capture.select import Selected
 from lanes.capture.video import VideoFile
 from lanes.draw.overlay import Overlay, Readout
 from lanes.errors import exit_status
+from lanes.geometry.estimator import PerFrameEstimator
 from lanes.geometry.lines import find_lanes
 from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
 from lanes.results import Frame, FrameResult
 from lanes.segment.segmenter import Segmenter
-from lanes.telemetry.latency import LatencyLog, usable_cores
+from lanes.telemetry.machine import usable_cores
+from lanes.telemetry.telemetry import Telemetry
 
 KIND = "pipeline"
 
@@ -65,13 +68,16 @@ def ten_minute_loop(clip: Path, output: Path, network: TorchEngine, limit: int) 
     return frames
 
 
-def stream(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> LatencyLog:
-    """The project's pipeline over the clip into an overlay video."""
-    log = LatencyLog()
-    with VideoFile(clip) as source, ExitStack() as stack:
+def stream(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> int:
+    """The project's pipeline over the clip into an overlay video. Returns the number of frames."""
+    telemetry = Telemetry()
+    with Selected(VideoFile(clip), limit=limit) as source, ExitStack() as stack:
         sinks = [stack.enter_context(sink) for sink in open_outputs(source.info, output=output, overwrite=True)]
-        Pipeline(source, segmenter, sinks, log).run(limit)
-    return log
+        pipeline = Pipeline(source, segmenter, PerFrameEstimator(), telemetry, overlay=Overlay(), threshold=segmenter.threshold)
+        for result in pipeline.results():
+            for sink in sinks:
+                sink.write(result)
+    return telemetry.processed
 
 
 def stage_rates(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> dict[str, float]:
@@ -129,9 +135,9 @@ def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, mo
                 frames = ten_minute_loop(clip, output, theirs.engine, limit)
                 results["theirs_fps"].append(frames / (perf_counter() - begun))
                 begun, spent = perf_counter(), process_time()
-                log = stream(clip, output, ours, limit)
-                results["ours_fps"].append(len(log) / (perf_counter() - begun))
-                results["cpu_seconds_per_frame"].append((process_time() - spent) / len(log))
+                frames = stream(clip, output, ours, limit)
+                results["ours_fps"].append(frames / (perf_counter() - begun))
+                results["cpu_seconds_per_frame"].append((process_time() - spent) / frames)
                 results["stages_fps"].append(stage_rates(clip, output, ours, limit))
         engine_facts = {"name": ours.engine.name, "precision": ours.engine.precision, "version": ours.engine.version}
     results["ratio"] = [a / b for a, b in zip(results["ours_fps"], results["theirs_fps"], strict=True)]

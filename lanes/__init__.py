@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,9 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
     return Segmenter(open_engine(engine=engine, precision=precision, model=model))
 
 
-def process(source: str | Path | None = None, *, output: str | Path = "none", **settings: Any) -> Iterator[FrameResult]:
+def process(
+    source: str | Path | None = None, *, output: str | Path = "none", **settings: Any
+) -> Generator[FrameResult, None, None]:
     """Finds the lanes in a video, frame by frame: `for result in lanes.process("drive.mp4"): print(result.lanes)`.
 
     Args:

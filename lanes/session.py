@@ -7,7 +7,7 @@ over `results`, listen to what happens between them (`Listener`), and may `stop`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
@@ -40,7 +40,7 @@ DEMO_CLIP = Path(__file__).resolve().parent / "assets" / "demo.mp4"
 
 
 class Listener:
-    """Hears what happens between the results. Each method does nothing here; a subclass says what it needs. Called in the thread that iterates."""
+    """Hears what happens between the results, in the thread that iterates. Each method does nothing here."""
 
     def engine_opened(self, engine: Engine) -> None:
         """The engine is ready, and `engine.reason` says why it is this one."""
@@ -91,7 +91,7 @@ class Session:
         self._several = False
         self._places: set[Path] = set()
 
-    def results(self) -> Iterator[FrameResult]:
+    def results(self) -> Generator[FrameResult, None, None]:
         """Every frame of every source, written to the outputs when the next one is asked for. Iterate once.
 
         A result's mask and pixels are valid until then: copy what is to be kept.
@@ -146,7 +146,7 @@ class Session:
         name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
         return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
 
-    def _process(self, source: Source, segmenter: Segmenter, records: Sequence[Sink]) -> Iterator[FrameResult]:
+    def _process(self, source: Source, segmenter: Segmenter, records: Sequence[Sink]) -> Generator[FrameResult, None, None]:
         settings = self.settings
         self._current = source
         try:

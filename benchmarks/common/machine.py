@@ -26,7 +26,7 @@ from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Any
 
-from lanes.telemetry.latency import machine_facts, usable_cores
+from lanes.telemetry.machine import machine_facts, usable_cores
 
 ROOT = Path("/")
 

@@ -23,7 +23,7 @@ from rich.progress import track
 from lanes.data.frames import LabelledFrame
 from lanes.errors import InputError
 from lanes.html.page import picture, plot, table, write_page
-from lanes.telemetry.latency import usable_cores
+from lanes.telemetry.machine import usable_cores
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float64]

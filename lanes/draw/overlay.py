@@ -6,6 +6,7 @@ frame of 1280x720 takes a few milliseconds of one core.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -64,7 +65,7 @@ class Overlay:
         self._stencil: Pixels = np.empty((0, 0), np.uint8)
         self._pill = _Pill()
 
-    def draw(self, pixels: Pixels, mask: Pixels, lanes: list[Lane], readout: Readout | None = None) -> None:
+    def draw(self, pixels: Pixels, mask: Pixels, lanes: Sequence[Lane], readout: Readout | None = None) -> None:
         """Draw one frame's results into it.
 
         Args:
@@ -125,7 +126,7 @@ class Overlay:
             _blend(seen[begin:end], (colour[0], colour[1], colour[2]), float(opacity[(begin + end) // 2]), blended[begin:end])
         cv2.copyTo(blended, stencil, seen)
 
-    def _curves(self, pixels: Pixels, lanes: list[Lane]) -> None:
+    def _curves(self, pixels: Pixels, lanes: Sequence[Lane]) -> None:
         """Draw the curves, outer ones first, each a ribbon on a soft shadow, narrowing with distance as paint does."""
         if not lanes:
             return

@@ -21,7 +21,8 @@ from lanes.evaluate.lanes import TUSIMPLE_ROWS, CULaneScore, TuSimpleScore, scor
 from lanes.evaluate.pixels import Mask, PixelCounts
 from lanes.evaluate.probability import LEVELS, LevelCounts, Reliability, average_precision, count_levels, precision_recall, reliability
 from lanes.geometry.lines import find_lanes
-from lanes.segment.segmenter import Picture, Segmenter
+from lanes.arrays import ProbabilityMap
+from lanes.segment.segmenter import Segmenter
 
 SCORES = ("iou", "dice", "relaxed_precision", "relaxed_recall", "relaxed_f1", "false_area")
 
@@ -211,7 +212,7 @@ def _at(groups: Mapping[str, Counts], threshold: int) -> dict[str, PixelCounts]:
     return {name: counts.levels.at(threshold) for name, counts in groups.items()}
 
 
-def _score_lanes(frame: LabelledFrame, probability: Picture, threshold: int) -> tuple[TuSimpleScore, CULaneScore]:
+def _score_lanes(frame: LabelledFrame, probability: ProbabilityMap, threshold: int) -> tuple[TuSimpleScore, CULaneScore]:
     """Scores of the curves found in the mask; of no frame where the data set has no lanes as lines."""
     truth = frame.polylines()
     if truth is None:

@@ -16,7 +16,8 @@ from lanes.evaluate.measure import SCORES, Evaluation, lane_rows, probability_ro
 from lanes.evaluate.pixels import TOLERANCE_PX, PixelCounts, count_pixels, grown, tolerance
 from lanes.evaluate.probability import BINS, LEVELS, precision_recall, reliability
 from lanes.html.page import picture, plot, table, write_page
-from lanes.segment.segmenter import Picture, Segmenter
+from lanes.arrays import BGRImage
+from lanes.segment.segmenter import Segmenter
 
 WORST = 4
 """Frames shown of each source."""
@@ -239,7 +240,7 @@ def _caption(frame: LabelledFrame, counts: PixelCounts) -> str:
     )
 
 
-def draw_errors(pixels: Picture, mask: Picture, truth: Picture, ignore: Picture | None) -> Picture:
+def draw_errors(pixels: BGRImage, mask: BGRImage, truth: BGRImage, ignore: BGRImage | None) -> BGRImage:
     """Where a mask is right, missing and false, within the tolerance, over the frame in grey.
 
     All uint8, (H, W) but `pixels` and what comes back, (H, W, 3) BGR.
@@ -256,13 +257,13 @@ def draw_errors(pixels: Picture, mask: Picture, truth: Picture, ignore: Picture 
     return drawn
 
 
-def _painted(pixels: Picture, where: NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
-    painted: Picture = pixels.copy()
+def _painted(pixels: BGRImage, where: NDArray[np.bool_], colour: tuple[int, int, int]) -> BGRImage:
+    painted: BGRImage = pixels.copy()
     painted[where] = colour
     return painted
 
 
-def _inside(pixels: Picture, width: int) -> Picture:
+def _inside(pixels: BGRImage, width: int) -> BGRImage:
     """The picture, made smaller where it is wider than `width`."""
     if pixels.shape[1] <= width:
         return pixels

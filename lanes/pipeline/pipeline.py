@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
@@ -97,7 +97,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
 
-    def results(self) -> Iterator[FrameResult]:
+    def results(self) -> Generator[FrameResult, None, None]:
         """Processes the source to its end. What the caller does with a result before it asks for the next one is the output stage.
 
         A result's mask and pixels are valid until the next one is asked for. Close the iterator to end the run before the source does.
@@ -197,7 +197,7 @@ class Pipeline:
                 departure=road.departure,
                 departure_why=road.departure_why,
                 band=job.band,
-                latency_ms={**timing.stages, "total": timing.total_ms},
+                latency_ms=dict(timing.stages) | {"total": timing.total_ms},
             )
             with timing.measure("output"):
                 yield result

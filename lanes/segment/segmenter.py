@@ -63,6 +63,9 @@ class Segmenter:
         cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
         return out
 
+    def reset(self) -> None:
+        """What came before means nothing for the next frame: for models that remember earlier frames."""
+
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""
         self._input.fill(114)

@@ -66,7 +66,7 @@ class Histogram:
         for place, count in enumerate(self._counts):
             seen += count
             if seen > position:
-                middle = FINEST_MS * STEP ** (place - 0.5)
+                middle = FINEST_MS * float(STEP ** (place - 0.5))
                 return min(max(middle, self._least), self._most)
         return self._most
 

@@ -20,7 +20,7 @@ from benchmarks.common.machine import Watch
 from benchmarks.common.results import new_result, write_result
 from benchmarks.compare import Turn, check_budget, find_blindness, judge, judge_stage, main, median_interval, read_budget, rounds_needed
 from lanes.errors import InputError
-from lanes.telemetry.latency import STAGES
+from lanes.telemetry.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
