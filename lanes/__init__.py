@@ -1,19 +1,63 @@
-"""Lanestream: real-time lane segmentation for vehicles."""
+"""Lanestream: real-time lane segmentation for vehicles.
+
+What a program needs is exported here, and imported only when it is used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lanes.results import FrameResult
+    from lanes.arrays import BGRImage, Mask, ProbabilityMap
+    from lanes.errors import InputError, ProcessingError
+    from lanes.geometry.lines import find_lanes
+    from lanes.results import Calibration, Ego, Estimate, Frame, FrameResult, Lane
     from lanes.segment.segmenter import Segmenter
+    from lanes.settings import Settings
 
-__version__ = "0.1.0"
-__all__ = ["load_segmenter", "process"]
+    __version__: str
+
+_MODULES = {
+    "BGRImage": "lanes.arrays",
+    "Calibration": "lanes.results",
+    "Ego": "lanes.results",
+    "Estimate": "lanes.results",
+    "Frame": "lanes.results",
+    "FrameResult": "lanes.results",
+    "InputError": "lanes.errors",
+    "Lane": "lanes.results",
+    "Mask": "lanes.arrays",
+    "ProbabilityMap": "lanes.arrays",
+    "ProcessingError": "lanes.errors",
+    "Segmenter": "lanes.segment.segmenter",
+    "Settings": "lanes.settings",
+    "find_lanes": "lanes.geometry.lines",
+}
+"""Where each name is defined that is imported when it is first used."""
+
+__all__ = [
+    "BGRImage",
+    "Calibration",
+    "Ego",
+    "Estimate",
+    "Frame",
+    "FrameResult",
+    "InputError",
+    "Lane",
+    "Mask",
+    "ProbabilityMap",
+    "ProcessingError",
+    "Segmenter",
+    "Settings",
+    "__version__",
+    "find_lanes",
+    "load_segmenter",
+    "process",
+]
 
 
 def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "auto") -> Segmenter:
@@ -25,7 +69,7 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
         precision: `auto`, `fp32`, `fp16`, `bf16` or `int8`.
 
     Raises:
-        InputError: the model cannot be used, or the engine or precision does not work here.
+        InputError: the model cannot be used, or the engine or precision is not available here.
     """
     # Imported here because the engines in turn import from this package.
     from engines.registry import open_engine
@@ -34,9 +78,7 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
     return Segmenter(open_engine(engine=engine, precision=precision, model=model))
 
 
-def process(
-    source: str | Path | None = None, *, output: str | Path = "none", **settings: Any
-) -> Generator[FrameResult, None, None]:
+def process(source: str | Path | None = None, *, output: str | Path = "none", **settings: Any) -> Generator[FrameResult, None, None]:
     """Finds the lanes in a video, frame by frame: `for result in lanes.process("drive.mp4"): print(result.lanes)`.
 
     Args:
@@ -51,6 +93,8 @@ def process(
         InputError: the request or the source cannot be used.
         ProcessingError: something failed under way.
     """
+    from dataclasses import replace
+
     from lanes.session import Session
     from lanes.settings import Settings
 
@@ -58,3 +102,20 @@ def process(
     with closing(session.results()) as results:
         for result in results:
             yield replace(result, mask=result.mask.copy())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lanestream")
+    except PackageNotFoundError:  # run from a copy that is not installed
+        return "0+unknown"

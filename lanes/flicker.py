@@ -31,7 +31,7 @@ from rich.table import Table
 from lanes import load_segmenter
 from lanes.capture.open import find_sources
 from lanes.capture.source import Source
-from lanes.cli.console import OneLineHandler
+from lanes.cli.logs import MessageHandler
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
 from lanes.geometry.lines import find_lanes
@@ -177,7 +177,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
     progress = Console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, handlers=[OneLineHandler("lanes.flicker")])
+    logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.flicker")])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     passed_over = 0
     failures: list[InputError | ProcessingError] = []

@@ -120,8 +120,8 @@ class Session:
                 try:
                     yield from self._process(self._selected(source), segmenter, records)
                 except (InputError, ProcessingError) as error:
-                    if self.stopped and not self._names:
-                        return  # told to stop while the source was being opened
+                    if self.stopped and isinstance(error, InputError):
+                        return  # it was closed while it was being opened
                     if not self._several:
                         raise
                     self.refused += isinstance(error, InputError)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
@@ -55,6 +57,21 @@ def probability(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not a probability: give a number from 0 to 1")
+    return value
+
+
+def time_of_video(text: str) -> Fraction:
+    """A time from 0 up, in seconds, exact: `90`, `90.5`, `1:30`, `0:01:30.5`."""
+    *larger, seconds = text.strip().split(":")
+    try:
+        value = Fraction(seconds)
+        units = [int(part) for part in larger if re.fullmatch(r"\d+", part)]
+    except (ValueError, ZeroDivisionError):
+        value, units = Fraction(-1), []
+    if value < 0 or len(units) != len(larger) or len(units) > 2 or (units and value >= 60) or (len(units) == 2 and units[1] >= 60):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give seconds or [HH:]MM:SS[.s]")
+    for place, unit in enumerate(reversed(units), 1):
+        value += unit * 60**place
     return value
 
 

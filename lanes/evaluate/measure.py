@@ -15,13 +15,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from lanes.arrays import ProbabilityMap
 from lanes.data.frames import LabelledFrame
 from lanes.data.tusimple import TuSimpleFrame
 from lanes.evaluate.lanes import TUSIMPLE_ROWS, CULaneScore, TuSimpleScore, score_culane, score_tusimple
 from lanes.evaluate.pixels import Mask, PixelCounts
 from lanes.evaluate.probability import LEVELS, LevelCounts, Reliability, average_precision, count_levels, precision_recall, reliability
 from lanes.geometry.lines import find_lanes
-from lanes.arrays import ProbabilityMap
 from lanes.segment.segmenter import Segmenter
 
 SCORES = ("iou", "dice", "relaxed_precision", "relaxed_recall", "relaxed_f1", "false_area")

@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage
 from lanes.data.frames import LabelledFrame
 from lanes.evaluate.measure import SCORES, Evaluation, lane_rows, probability_rows, score_rows, sweep_rows
 from lanes.evaluate.pixels import TOLERANCE_PX, PixelCounts, count_pixels, grown, tolerance
 from lanes.evaluate.probability import BINS, LEVELS, precision_recall, reliability
 from lanes.html.page import picture, plot, table, write_page
-from lanes.arrays import BGRImage
 from lanes.segment.segmenter import Segmenter
 
 WORST = 4

@@ -1,0 +1,77 @@
+"""The command line of a run, made of the table of settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanes.cli.arguments import Parser
+from lanes.errors import InputError
+from lanes.settings import Settings
+from lanes.settings.kinds import FLAG
+from lanes.settings.layers import read_environment, read_file
+from lanes.settings.table import Setting, table
+
+DESCRIPTION = """Draws the lanes on a video. Without arguments: on a demo clip.
+
+Each option can also stand in a TOML file (--config) or in the environment
+(LANESTREAM_<OPTION>). The command line goes before the environment, the
+environment before the file. A switch is taken back by its opposite:
+--no-live, --no-quiet, --no-overwrite, --progress."""
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then: it takes longer than everything else about the command line."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from lanes import __version__
+
+        print(f"lanestream {__version__}")
+        parser.exit()
+
+
+def make_parser(program: str = "lanestream", layers: Mapping[str, Any] | None = None) -> Parser:
+    """The parser. `layers`: values from the file and the environment, which go before the defaults."""
+    parser = Parser(program, DESCRIPTION, usage=f"{program} [--source S] [--output PATH] [options]")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for setting in table().values():
+        if setting.group not in groups:
+            groups[setting.group] = parser.add_argument_group(setting.group)
+        _add(groups[setting.group], setting, (layers or {}).get(setting.name, setting.default))
+    groups[setting.group].add_argument("--version", action=_Version, help="print the version and exit")
+    return parser
+
+
+def _add(group: argparse._ArgumentGroup, setting: Setting, default: Any) -> None:
+    if setting.kind is FLAG:
+        group.add_argument(setting.flag, dest=setting.name, action="store_true", default=default, help=setting.description)
+        group.add_argument(setting.opposite, dest=setting.name, action="store_false", default=default, help=argparse.SUPPRESS)
+        return
+    words = setting.description
+    if default is None and setting.otherwise:
+        words = f"{words} (default: {setting.otherwise})"
+    group.add_argument(setting.flag, dest=setting.name, type=setting.kind.parse, default=default, metavar=setting.metavar, help=words)
+
+
+def parse(arguments: Sequence[str] | None = None, program: str = "lanestream") -> Settings:
+    """The settings of a call: of its command line, the environment, and the file that one of them names.
+
+    Raises:
+        InputError: the file or the environment cannot be used.
+        SystemExit: after `--help` and `--version`, and with status 2 where the command line cannot be used, which is told on stderr.
+    """
+    from_environment = read_environment(os.environ)
+    given = make_parser(program, from_environment).parse_args(arguments)
+    path: Path | None = given.config
+    if path is not None:
+        given = make_parser(program, read_file(path) | from_environment).parse_args(arguments)
+    try:
+        return Settings(**vars(given))
+    except InputError as error:
+        raise InputError(f"--{error}") from None

@@ -1,0 +1,64 @@
+"""The program `lanestream`, which `run_video.py` is too.
+
+Exit status: 0 done; 2 the request or the input cannot be used; 1 something failed under way, what was finished is kept;
+130 interrupted, likewise. Messages and progress go to stderr.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from lanes.cli.flags import parse
+from lanes.cli.logs import messages
+from lanes.cli.signals import as_interrupt
+from lanes.cli.streams import lasting_streams
+from lanes.errors import INTERRUPTED, InputError, ProcessingError
+from lanes.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "lanestream") -> int:
+    """Carries out a command line and returns the exit status.
+
+    Args:
+        arguments: the command line without the program's name; by default that of the process.
+        program: what the program is called in messages.
+    """
+    with lasting_streams(), as_interrupt(), messages(program) as handler:
+        try:
+            settings = parse(arguments, program)
+            handler.set_style(settings.log_format, settings.quiet)
+            if settings.model == "help":
+                return list_models()
+            return run(settings)
+        except InputError as error:
+            _log.error("%s", error)
+            return 2
+        except ProcessingError as error:
+            _log.error("%s", error)
+            return 1
+        except KeyboardInterrupt:
+            _log.error("interrupted")
+            return INTERRUPTED
+
+
+def run(settings: Settings) -> int:
+    """A whole run. The libraries that it needs are imported only here, so that `--help` and `--version` answer at once."""
+    import cv2
+
+    from lanes.cli.console import make_console
+    from lanes.cli.run import run as carry_out
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken picture is reported in this program's words
+    return carry_out(settings, make_console(settings))
+
+
+def list_models() -> int:
+    """Prints the bundled models, one a line."""
+    from engines.model_file import bundled_models
+
+    for name, files in bundled_models().items():
+        print(f"{name}: {', '.join(files)}")
+    return 0

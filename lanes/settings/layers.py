@@ -1,0 +1,77 @@
+"""Settings from a TOML file and from the environment. The environment goes before the file, and the command line before both."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lanes.errors import InputError
+from lanes.settings.table import table
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_log = logging.getLogger(__name__)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, by name. A hyphen in a key is as good as an underscore.
+
+    Raises:
+        InputError: the file cannot be read, is no TOML, names a setting that does not exist, or has a value of the wrong type or range.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a TOML file of settings") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not TOML ({error}); give lines such as threshold = 0.4") from None
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        name = key.replace("-", "_")
+        if name == "config":
+            raise InputError(f"{path}: config: a file cannot name another one; give --config or LANESTREAM_CONFIG")
+        if name not in table():
+            raise InputError(f"{path}: {key}: no setting is called that; {_nearest(name)}")
+        try:
+            values[name] = table()[name].kind.check(value)
+        except argparse.ArgumentTypeError as error:
+            raise InputError(f"{path}: {key}: {error}") from None
+    return values
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings in variables such as LANESTREAM_THRESHOLD, by name. An empty variable is as good as none.
+
+    Others of that beginning are left alone, because orchestrators set some by themselves; one that looks like a slip gives a warning.
+
+    Raises:
+        InputError: a value is of the wrong type or out of range.
+    """
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        prefix, _, name = variable.partition("_")
+        if prefix != "LANESTREAM" or not text:
+            continue
+        setting = table().get(name.lower())
+        if setting is None:
+            for near in difflib.get_close_matches(name.lower(), table(), 1, cutoff=0.85):
+                _log.warning("%s: no setting is called that; did you mean %s?", variable, table()[near].variable)
+            continue
+        try:
+            values[setting.name] = setting.kind.parse(text)
+        except argparse.ArgumentTypeError as error:
+            raise InputError(f"{variable}: {error}") from None
+    return values
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, table(), 1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(table())}"

@@ -1,0 +1,159 @@
+"""The program at a terminal: names shown as they are, a terminal or a pipe that closes, messages for programs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.media import Clip
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG = "synthetic://demo?width=320&height=180&seconds=600"
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "run_video.py"), *map(str, arguments)]
+
+
+def count_frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def wait_for_records(path: Path, process: subprocess.Popen[Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text().count("\n") > 20):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+
+
+def ignore_hang_up() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+@contextmanager
+def at_terminal(*arguments: object, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], int]]:  # noqa: ARG001
+    """The program in a session of its own, whose terminal is at the other end of the descriptor."""
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take_terminal, env=environment
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        with suppress(OSError):
+            os.close(ours)
+        process.kill()
+        process.wait()
+
+
+def everything(descriptor: int) -> str:
+    """All that is written to the terminal until the program ends."""
+    shown = b""
+    with suppress(OSError):
+        while piece := os.read(descriptor, 4096):
+            shown += piece
+    return shown.decode()
+
+
+@pytest.mark.parametrize("name", ["drive [front].mp4", "x[/a].mp4", "[bold]b.mp4", ":car:.mp4"])
+def test_a_name_is_shown_as_it_is(name: str, tmp_path: Path) -> None:
+    source, output = tmp_path / name, tmp_path / "out" / name
+    source.parent.mkdir(exist_ok=True)
+    Clip(frames=5).write(source)
+    with at_terminal("--source", source, "--output", output) as (process, terminal):
+        shown = everything(terminal)
+        assert process.wait(60) == 0, shown
+    assert f"overlay: {output}" in shown.replace("\r\n", "")
+    assert f"\x1b[1m{source.name}" in shown, "the progress bar names the source"
+    assert count_frames(output) == 5
+
+
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    source = Clip(frames=3).write(tmp_path / "a\x1b[2J\nb.mp4")
+    with at_terminal("--source", source, "--output", "none") as (process, terminal):
+        shown = everything(terminal)
+        assert process.wait(60) == 0, shown
+    assert "\x1b[2J" not in shown
+    assert r"a\x1b[2J\nb.mp4" in shown
+
+
+def test_a_terminal_that_closes_ends_the_run_as_ctrl_c_does(tmp_path: Path) -> None:
+    output, records, report = tmp_path / "out.mp4", tmp_path / "r.jsonl", tmp_path / "report.json"
+    with at_terminal("--source", LONG, "--output", output, "--records", records, "--report", report) as (process, terminal):
+        wait_for_records(records, process)
+        os.close(terminal)
+        assert process.wait(60) == 130
+    lines = records.read_text().splitlines()
+    assert count_frames(output) == len(lines) == json.loads(report.read_text())["frames"]["processed"]
+
+
+def test_a_second_hang_up_changes_nothing(tmp_path: Path) -> None:
+    output, records = tmp_path / "out.mp4", tmp_path / "r.jsonl"
+    process = subprocess.Popen(command("--source", LONG, "--output", output, "--records", records), stderr=subprocess.PIPE, text=True)
+    wait_for_records(records, process)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert count_frames(output) == records.read_text().count("\n")
+
+
+def test_under_nohup_a_hang_up_is_ignored(tmp_path: Path) -> None:
+    records = tmp_path / "r.jsonl"
+    words = command("--source", LONG, "--limit", 150, "--output", "none", "--records", records)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=ignore_hang_up)
+    wait_for_records(records, process)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert records.read_text().count("\n") == 150
+
+
+def test_a_reader_of_stderr_that_goes_ends_nothing(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "drives").mkdir(exist_ok=True)
+        Clip(frames=5).write(tmp_path / "drives" / f"{name}.mp4")
+    report = tmp_path / "report.json"
+    words = command("--source", tmp_path / "drives", "--output", tmp_path / "out", "--report", report)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert json.loads(report.read_text())["frames"]["processed"] == 10
+    assert count_frames(tmp_path / "out/two_lanes.mp4") == 5
+
+
+def test_messages_for_programs_are_one_json_object_a_line(tmp_path: Path) -> None:
+    (tmp_path / "drives").mkdir()
+    Clip(frames=5).write(tmp_path / "drives/a.mp4")
+    (tmp_path / "drives/b.mp4").write_text("no video")
+    words = command("--source", tmp_path / "drives", "--output", "none", "--log-format", "json")
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert {tuple(line) for line in lines} == {("time", "level", "logger", "message")}
+    assert [line["level"] for line in lines] == ["info", "error", "info"]
+    assert "b.mp4" in lines[1]["message"]
