@@ -1,0 +1,137 @@
+"""Session: a request carried out without a console or a signal; `lanes.process`, the same as a generator."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import lanes
+from engines.engine import Engine
+from lanes.capture.source import Source
+from lanes.errors import InputError, ProcessingError
+from lanes.session import Listener, Session
+from lanes.settings import Settings
+from tests.media import Clip
+
+ROAD = "synthetic://demo?width=160&height=96&fps=10&seconds=1"
+
+
+class Heard(Listener):
+    """Notes what a session tells."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def engine_opened(self, engine: Engine) -> None:
+        self.events.append(f"engine {engine.model.metadata.name}")
+
+    def source_opened(self, source: Source) -> None:
+        self.events.append(f"opened {source.info.name}")
+
+    def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
+        self.events.append("finished " + ", ".join(f"{kind} {path.name}" for kind, path in written))
+
+    def source_failed(self, error: InputError | ProcessingError) -> None:
+        self.events.append(f"failed {type(error).__name__}")
+
+
+def drives(folder: Path) -> Path:
+    """Two drives and a file between them that is none."""
+    Clip(frames=6, width=160, height=96).write(folder / "a.mp4")
+    (folder / "b.mp4").write_bytes(b"no video")
+    Clip(frames=6, width=160, height=96).write(folder / "c.mp4")
+    return folder
+
+
+def test_one_of_several_that_cannot_be_used_is_heard_of_and_the_rest_is_done(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    heard = Heard()
+    session = Session(Settings(source=str(drives(tmp_path / "in")), output=str(tmp_path / "out"), masks=tmp_path / "masks"), heard)
+    names = [result.frame.source for result in session.results()]
+    assert names == ["a.mp4"] * 6 + ["c.mp4"] * 6
+    assert heard.events == [
+        "engine unet",
+        "opened a.mp4",
+        "finished overlay a_lanes.mp4",
+        "failed InputError",
+        "opened c.mp4",
+        "finished overlay c_lanes.mp4",
+    ]
+    assert (session.sources, session.refused, session.failed) == (3, 1, 0)
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["a", "c"]
+    report = session.report()
+    assert report is not None
+    assert report.source.files == ("a.mp4", "c.mp4")
+    assert report.figures.frames.processed == 12
+
+
+def test_stop_from_another_thread_ends_the_run_and_leaves_what_plays(tmp_path: Path) -> None:
+    session = Session(Settings(source="synthetic://demo?width=160&height=96&seconds=600", output=str(tmp_path / "o.mp4")))
+    found = 0
+    for result in session.results():
+        found += 1
+        if result.frame.index == 5:
+            threading.Thread(target=session.stop).start()
+    assert session.stopped
+    assert 6 <= found < 1000
+    with av.open(str(tmp_path / "o.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == found
+
+
+def test_a_loop_that_is_left_early_leaves_what_plays(tmp_path: Path) -> None:
+    for result in lanes.process(ROAD, output=tmp_path / "o.mp4"):
+        if result.frame.index == 4:
+            break
+    with av.open(str(tmp_path / "o.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 5
+
+
+def test_process_gives_typed_results_that_are_the_callers_to_keep() -> None:
+    kept = list(lanes.process(ROAD))
+    assert [result.frame.index for result in kept] == list(range(10))
+    again = [(result.mask.copy(), result.frame.pixels.copy()) for result in lanes.process(ROAD)]
+    for result, (mask, pixels) in zip(kept, again, strict=True):
+        np.testing.assert_array_equal(result.mask, mask)
+        np.testing.assert_array_equal(result.frame.pixels, pixels)  # nothing is drawn where no overlay was asked for
+        assert isinstance(result, lanes.FrameResult)
+    assert any(result.lanes for result in kept)
+
+
+def test_process_takes_the_settings_of_the_command_line(tmp_path: Path) -> None:
+    results = lanes.process(ROAD, start="0.2", every=3, limit=2, masks=tmp_path / "masks", report=tmp_path / "report.json")
+    assert [result.frame.index for result in results] == [2, 5]
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["000002.png", "000005.png"]
+    assert json.loads((tmp_path / "report.json").read_text())["frames"] == {"captured": 2, "processed": 2, "dropped": 0, "corrupt": 0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "absent.mp4"}, "no such file"),
+        ({"source": ROAD, "model": "no-such"}, "no-such"),
+        ({"source": ROAD, "threshold": 2}, "threshold"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_is_refused_in_words(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        list(lanes.process(**settings))
+
+
+def test_two_runs_over_one_file_give_the_same_records_but_for_the_times(tmp_path: Path) -> None:
+    Clip(frames=40, width=320, height=192).write(tmp_path / "clip.mp4")
+    found = []
+    for run in ("one", "two"):
+        list(lanes.process(tmp_path / "clip.mp4", records=tmp_path / run, masks=tmp_path / f"masks_{run}"))
+        found.append([json.loads(line) for line in (tmp_path / run).read_text().splitlines()])
+        for record in found[-1]:
+            del record["latency_ms"]
+    assert found[0] == found[1]
+    for mask in (tmp_path / "masks_one").iterdir():
+        assert mask.read_bytes() == (tmp_path / "masks_two" / mask.name).read_bytes()
