@@ -1,0 +1,65 @@
+"""Lane estimators: what follows from the masks of one source, frame by frame, about the lanes and the vehicle in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lanes.arrays import Mask
+from lanes.geometry.lines import find_lanes
+from lanes.results import Calibration, DepartureState, Ego, Frame, Lane
+
+
+@dataclass(frozen=True, slots=True)
+class RoadState:
+    """What is known of the road at one frame's time.
+
+    Attributes:
+        lanes: boundaries from left to right, in source-frame pixels; `position` rises.
+        ego: place in the lane, in metres; None where it is not known.
+        calibration: of the camera; None where none is estimated.
+        departure: which way the lane is being left, `none`, or `inactive` where that cannot be judged.
+        departure_why: the reason for `inactive`; else empty.
+    """
+
+    lanes: Sequence[Lane] = ()
+    ego: Ego | None = None
+    calibration: Calibration | None = None
+    departure: DepartureState = "none"
+    departure_why: str = ""
+
+
+class LaneEstimator(Protocol):
+    """Turns the masks of one source into road states. It may remember earlier frames, so every source has its own."""
+
+    def update(self, mask: Mask, frame: Frame) -> RoadState:
+        """Take in the next frame.
+
+        Args:
+            mask: (H, W) uint8, 0 or 255, lane paint at the frame's size; not kept after the call.
+            frame: the frame that the mask belongs to; its `time` rises from call to call until a `reset`.
+
+        Returns:
+            What is known at the frame's own time.
+        """
+        ...
+
+    def reset(self, cause: str) -> None:
+        """Forget the frames before: they mean nothing for the next one.
+
+        Args:
+            cause: why, in words for a log (`the source was reconnected`).
+        """
+        ...
+
+
+class PerFrameEstimator:
+    """Looks at every mask by itself, as at a still: lanes in pixels, nothing in metres, nothing to forget."""
+
+    def update(self, mask: Mask, frame: Frame) -> RoadState:  # noqa: ARG002 - a still needs no time
+        """Find the lanes of this mask; see `LaneEstimator.update`."""
+        return RoadState(lanes=find_lanes(mask))
+
+    def reset(self, cause: str) -> None:
+        """Nothing is remembered, so nothing is forgotten."""
