@@ -108,7 +108,7 @@ class Canvas:
 
     def glow(self, s: float, y: float, z: float, colour: Colour, size: float) -> None:
         """Add a soft halo around a lamp, `size` metres across, and the streak that it draws on a wet road."""
-        radius = size * self.camera.focal / max(s, 1.0) + 2
+        radius = size * self.camera.fx / max(s, 1.0) + 2
         self._halo(self.project(s, y, z), colour, radius, radius, 230)
         if self.scene.weather.wet:
             self._halo(self.project(s, y, -z), colour, 0.6 * radius, 0.2 * self.covered.shape[0], 110 * self.scene.weather.wet)

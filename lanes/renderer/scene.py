@@ -310,7 +310,7 @@ class Scene:
         drift = 0.14 * np.sin(0.41 * time_s) + 0.06 * np.sin(1.07 * time_s + 2)
         turn = 0.006 * np.cos(0.41 * time_s)
         lane_middle = (self.boundaries[self.ego_lane] + self.boundaries[self.ego_lane + 1]) / 2
-        return Camera(
+        return Camera.centred(
             width,
             height,
             focal,

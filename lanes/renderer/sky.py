@@ -37,10 +37,10 @@ class Backdrop:
         self._sky(picture[:rows], float(horizon.mean()), camera, drift_s)
         if scene.sky.skyline == "none":
             return
-        bearing = heading + camera.yaw + np.arctan((camera.centre[0] - np.arange(camera.width)) / camera.focal)
+        bearing = heading + camera.yaw + np.arctan((camera.cx - np.arange(camera.width)) / camera.fx)
         entry = (bearing * (TURN / (2 * np.pi)) * 4).astype(np.int64) % TURN
-        size = scene.sky.skyline_height * camera.focal
-        shift = round(-(heading + camera.yaw) * camera.focal)
+        size = scene.sky.skyline_height * camera.fy
+        shift = round(-(heading + camera.yaw) * camera.fx)
         fade = float(np.exp(-haze(scene.weather.visibility) * 250))
         if scene.sky.skyline != "city":
             self._ridge(picture[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1, shift)
@@ -64,7 +64,7 @@ class Backdrop:
         rows, width = part.shape[:2]
         if not rows:
             return
-        height = np.clip((horizon - np.arange(rows)) / camera.focal, 0, None)[:, None]
+        height = np.clip((horizon - np.arange(rows)) / camera.fy, 0, None)[:, None]
         blend = np.exp(-height * 3.0)
         column = np.asarray(sky.zenith) * (1 - blend) + np.asarray(sky.horizon) * blend
         if not sky.clouds:
@@ -72,8 +72,8 @@ class Backdrop:
             return
         # Clouds hang on a ceiling: their pattern tightens towards the horizon. A quarter of the resolution is enough for them.
         small_rows, small_width = max(1, rows // 3), max(1, width // 3)
-        reach = 1 / (np.linspace(max(horizon, 1) / camera.focal, 0.02, small_rows) + 0.12)
-        u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.focal
+        reach = 1 / (np.linspace(max(horizon, 1) / camera.fy, 0.02, small_rows) + 0.12)
+        u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.fx
         tile = cloud(SMOOTH)
         across = (u[None] * reach[:, None] * 90 + self.shift + 2 * drift_s).astype(np.int32) % CLOUD_SIZE
         depth = (reach[:, None] * 90 + self.shift).astype(np.int32) % CLOUD_SIZE
