@@ -33,7 +33,7 @@ from lanes import load_segmenter
 from lanes.capture.video import VideoFile
 from lanes.draw.overlay import Overlay, Readout
 from lanes.errors import exit_status
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
 from lanes.results import Frame, FrameResult

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay, Readout
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.output.sink import Sink
 from lanes.results import Frame, FrameResult, Lane
 from lanes.segment.segmenter import Segmenter
