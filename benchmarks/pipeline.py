@@ -31,7 +31,8 @@ from benchmarks.common.results import new_result, write_result
 from engines.backends.torch_cpu import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.video import VideoFile
-from lanes.draw.overlay import Overlay, Readout
+from lanes.draw.overlay import Overlay
+from lanes.draw.readout import Readout
 from lanes.errors import exit_status
 from lanes.geometry.lanes import find_lanes
 from lanes.output import open_outputs

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.capture.source import Source
-from lanes.draw.overlay import Overlay, Readout
+from lanes.draw.overlay import Overlay
+from lanes.draw.readout import Readout
 from lanes.geometry.lanes import find_lanes
 from lanes.output.sink import Sink
 from lanes.results import Frame, FrameResult, Lane
