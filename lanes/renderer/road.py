@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lanes.geometry.camera import Camera
-from lanes.renderer.scene import Course
+from lanes.renderer.course import Course
 
 REACH = 500.0
 """How far the road is followed, metres."""

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.renderer.canvas import Canvas
+from lanes.renderer.elements import Colour, dim, haze
 from lanes.renderer.rails import draw_rail
-from lanes.renderer.scene import BRIDGE_WIDTH, Colour, Scene, dim, haze
+from lanes.renderer.scene import BRIDGE_WIDTH, Scene
 from lanes.renderer.sprites import trees
-from lanes.renderer.textures import Image
 
 SLOTS = 64
 """Places along the road after which what stands there repeats."""
@@ -79,7 +80,7 @@ class Roadside:
             sprite = bank[index if self.species < 0 else index // 5 * 5 + self.species]
 
             def draw(
-                sprite: tuple[Image, Image] = sprite,
+                sprite: tuple[BGRImage, Mask] = sprite,
                 foot: NDArray[np.float64] = foot,
                 size: float = size,
                 gain: float = gain,

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage
 from lanes.geometry.camera import Camera
-from lanes.renderer.scene import Colour, Scene, haze
-from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, Image, cloud, cloud_part, skyline
+from lanes.renderer.elements import Colour, haze
+from lanes.renderer.scene import Scene
+from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, cloud, cloud_part, skyline
 
 TURN = 4096
 """Entries of a skyline profile around the whole horizon."""
@@ -29,7 +31,7 @@ class Backdrop:
             self.near = self.near[starts[np.maximum(np.searchsorted(starts, np.arange(TURN), side="right") - 1, 0)]]
         self.shift = int(rng.integers(CLOUD_SIZE))
 
-    def paint(self, picture: Image, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
+    def paint(self, picture: BGRImage, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
         """Fill the first `rows` rows; `heading` is where the road points, `drift_s` how long the clouds have been moving."""
         scene = self.scene
         left, right = camera.horizon()
@@ -59,7 +61,7 @@ class Backdrop:
         blue, green, red = (share * n * light + (1 - share) * f for n, f in zip(near, far, strict=True))
         return blue, green, red
 
-    def _sky(self, part: Image, horizon: float, camera: Camera, drift_s: float) -> None:
+    def _sky(self, part: BGRImage, horizon: float, camera: Camera, drift_s: float) -> None:
         sky = self.scene.sky
         rows, width = part.shape[:2]
         if not rows:
@@ -86,7 +88,7 @@ class Backdrop:
         small = (np.clip(mixed, 0, 1) * 255).astype(np.uint8)
         cv2.resize(small, (width, rows), dst=part, interpolation=cv2.INTER_LINEAR)
 
-    def _ridge(self, part: Image, line: NDArray[np.floating], colour: Colour, relief: float, shift: int) -> None:
+    def _ridge(self, part: BGRImage, line: NDArray[np.floating], colour: Colour, relief: float, shift: int) -> None:
         """Fill below a skyline with a rough texture."""
         rows, width = part.shape[:2]
         top = int(np.clip(line.min(), 0, rows))

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lanes.renderer import Camera, Rendering, RoadRenderer, Scene
+from lanes.renderer.course import Course
+from lanes.renderer.elements import LaneMarking, Lens, Light, Marking, Side, Sky, Surface, Vehicle
 from lanes.renderer.road import RoadAhead, view_ground
-from lanes.renderer.scene import Course, Lens, Light, Line, Marking, Side, Sky, Surface, Vehicle
 
 WIDTH, HEIGHT = 640, 384
 SIDE = Side(shoulder=2.0)
 PLAIN = Scene(
-    lines=(Line("solid"), Line("dashed", dash=3.0, gap=6.0), Line("solid")),
+    lines=(LaneMarking("solid"), LaneMarking("dashed", dash=3.0, gap=6.0), LaneMarking("solid")),
     surface=Surface(grain=0, blotches=0, tracks=0, oil=0),
     left=SIDE,
     right=SIDE,
@@ -113,7 +114,7 @@ def test_paint_is_brighter_than_the_road_under_its_label() -> None:
 
 def test_fresh_paint_close_by_is_never_left_open_but_for_the_ends_of_dashes() -> None:
     rows = slice(HEIGHT * 2 // 3, None)
-    solid = replace(PLAIN, lines=(Line("solid"),) * 3)
+    solid = replace(PLAIN, lines=(LaneMarking("solid"),) * 3)
     assert not RoadRenderer(solid, WIDTH, HEIGHT).render().other_paint[rows].any()
     dashed = RoadRenderer(PLAIN, WIDTH, HEIGHT).render()
     above_or_below = cv2.dilate(dashed.paint, np.ones((3, 9), np.uint8))  # lines run aslant
@@ -124,7 +125,7 @@ def test_fresh_paint_close_by_is_never_left_open_but_for_the_ends_of_dashes() ->
 def test_paint_that_can_be_seen_is_labelled_or_left_open(width: float) -> None:
     """Never called road, however thin the line or far away its dashes."""
     thin = replace(PLAIN, lines=tuple(replace(line, width=width) for line in PLAIN.lines))
-    bare = replace(PLAIN, lines=tuple(Line("none") for _ in PLAIN.lines))
+    bare = replace(PLAIN, lines=tuple(LaneMarking("none") for _ in PLAIN.lines))
     painted, without = (RoadRenderer(scene, WIDTH, HEIGHT).render() for scene in (thin, bare))
     seen = np.max(painted.pixels.astype(int) - without.pixels, axis=2) > 10
     assert np.count_nonzero(seen) > 500
@@ -179,7 +180,9 @@ def test_paint_in_the_dark_is_left_open() -> None:
 
 
 def test_boundary_curves_run_upward_through_gaps_with_their_positions() -> None:
-    scene = replace(PLAIN, lines=(Line(), Line("dashed"), Line("dashed"), Line()), ego_lane=1, course=Course(bend=0.002))
+    scene = replace(
+        PLAIN, lines=(LaneMarking(), LaneMarking("dashed"), LaneMarking("dashed"), LaneMarking()), ego_lane=1, course=Course(bend=0.002)
+    )
     rendering = RoadRenderer(scene, WIDTH, HEIGHT).render()
     assert [boundary.position for boundary in rendering.lanes] == [-2, -1, 1, 2]
     for boundary in rendering.lanes:
