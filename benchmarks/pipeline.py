@@ -32,10 +32,11 @@ from engines.backends.torch_cpu import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.select import Selected
 from lanes.capture.video import VideoFile
-from lanes.draw.overlay import Overlay, Readout
+from lanes.draw.overlay import Overlay
+from lanes.draw.readout import Readout
 from lanes.errors import exit_status
 from lanes.geometry.estimator import PerFrameEstimator
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
 from lanes.results import Frame, FrameResult

@@ -34,7 +34,7 @@ from lanes.capture.source import Source
 from lanes.cli.logs import MessageHandler
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.segment.segmenter import Segmenter
 
 JUMP = 0.01

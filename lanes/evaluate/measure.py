@@ -21,7 +21,7 @@ from lanes.data.tusimple import TuSimpleFrame
 from lanes.evaluate.lanes import TUSIMPLE_ROWS, CULaneScore, TuSimpleScore, score_culane, score_tusimple
 from lanes.evaluate.pixels import Mask, PixelCounts
 from lanes.evaluate.probability import LEVELS, LevelCounts, Reliability, average_precision, count_levels, precision_recall, reliability
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.segment.segmenter import Segmenter
 
 SCORES = ("iou", "dice", "relaxed_precision", "relaxed_recall", "relaxed_f1", "false_area")

@@ -1,4 +1,4 @@
-"""Camera: a pinhole camera above a road, and the way between road and pixels.
+"""Camera: a pinhole camera above a road, and the mapping between road and pixels. The one camera model of the project.
 
 Frames (after ISO 8855): X forward, Y left, Z up, in metres, with the origin on the ground below the camera when `lateral` is 0.
 Pixels: u to the right, v down, the centre of the top left pixel at (0, 0). Angles in radians, positive as the right-hand rule has
@@ -14,32 +14,49 @@ from math import cos, sin
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lanes.geometry.distortion import NO_DISTORTION, Distortion
+
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera without lens distortion.
+    """A pinhole camera with plumb-bob lens distortion, and how it is mounted.
 
     Attributes:
         width, height: of the picture, pixels.
-        focal: focal length, pixels.
+        fx, fy: focal lengths, pixels. cx, cy: principal point, pixels.
         mount_height: of the optical centre above the ground, metres.
         pitch, roll, yaw: radians, see the module's docstring.
         lateral: Y of the optical centre, metres.
+        distortion: of the lens; none by default.
     """
 
     width: int
     height: int
-    focal: float
+    fx: float
+    fy: float
+    cx: float
+    cy: float
     mount_height: float = 1.4
     pitch: float = 0.0
     roll: float = 0.0
     yaw: float = 0.0
     lateral: float = 0.0
+    distortion: Distortion = NO_DISTORTION
 
-    @property
-    def centre(self) -> tuple[float, float]:
-        """(u, v) of the principal point: the middle of the picture."""
-        return (self.width - 1) / 2, (self.height - 1) / 2
+    @classmethod
+    def centred(
+        cls,
+        width: int,
+        height: int,
+        focal: float,
+        mount_height: float = 1.4,
+        pitch: float = 0.0,
+        roll: float = 0.0,
+        yaw: float = 0.0,
+        lateral: float = 0.0,
+    ) -> Camera:
+        """A camera with square pixels, its principal point in the middle of the picture, and no distortion."""
+        return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, mount_height, pitch, roll, yaw, lateral)
 
     @cached_property
     def rotation(self) -> NDArray[np.float64]:
@@ -52,21 +69,25 @@ class Camera:
         return matrix
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """(..., 3) metres -> (..., 2) pixels (u, v); NaN for what is not in front of the camera."""
+        """(..., 3) metres -> (..., 2) pixels (u, v); NaN for what is not in front of the camera, or outside what its lens shows."""
         seen = (np.asarray(points, np.float64) - (0, self.lateral, self.mount_height)) @ self.rotation
         depth = np.where(seen[..., 0] > 1e-6, seen[..., 0], np.nan)
-        scaled = self.focal * seen[..., 1:] / depth[..., None]
-        pixels: NDArray[np.float64] = np.asarray(self.centre) - scaled
+        left_up = seen[..., 1:] / depth[..., None]
+        if not self.distortion.is_zero:
+            left_up = -self.distortion.distort(-left_up)
+        pixels: NDArray[np.float64] = np.array((self.cx, self.cy)) - np.array((self.fx, self.fy)) * left_up
         return pixels
 
     def rays(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """(..., 2) pixels -> (..., 3) directions in the road frame, of any length."""
-        across = (np.asarray(self.centre) - np.asarray(pixels, np.float64)) / self.focal
-        forward = np.ones((*across.shape[:-1], 1))
-        directions: NDArray[np.float64] = np.concatenate([forward, across], axis=-1) @ self.rotation.T
+        """(..., 2) pixels -> (..., 3) directions in the road frame, of any length; NaN outside what the lens shows."""
+        left_up = (np.array((self.cx, self.cy)) - np.asarray(pixels, np.float64)) / (self.fx, self.fy)
+        if not self.distortion.is_zero:
+            left_up = -self.distortion.undistort(-left_up)
+        forward = np.ones((*left_up.shape[:-1], 1))
+        directions: NDArray[np.float64] = np.concatenate([forward, left_up], axis=-1) @ self.rotation.T
         return directions
 
-    def to_ground(self, pixels: ArrayLike) -> NDArray[np.float64]:
+    def unproject(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """(..., 2) pixels -> (..., 2) metres (X, Y) where the ray meets the flat ground; NaN at and above the horizon."""
         rays = self.rays(pixels)
         reach = np.where(rays[..., 2] < -1e-9, -self.mount_height / np.minimum(rays[..., 2], -1e-9), np.nan)
@@ -74,10 +95,10 @@ class Camera:
         return ground
 
     def horizon(self) -> tuple[float, float]:
-        """Rows where a flat world's horizon meets the first and the last column."""
+        """Rows where a flat world's horizon meets the first and the last column, through a lens without distortion."""
         rotation = self.rotation
-        ends = (self.centre[0] - np.array([0, self.width - 1])) / self.focal
+        ends = (self.cx - np.array([0, self.width - 1])) / self.fx
         # dz = R20 + R21 * left + R22 * up is 0 on the horizon.
         up = -(rotation[2, 0] + rotation[2, 1] * ends) / rotation[2, 2]
-        rows = self.centre[1] - self.focal * up
+        rows = self.cy - self.fy * up
         return float(rows[0]), float(rows[1])

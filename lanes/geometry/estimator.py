@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lanes.arrays import Mask
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.results import Band, Calibration, DepartureState, Ego, Frame, Lane
 
 

@@ -1,4 +1,4 @@
-"""Strokes of paint in a mask: one dash, or one solid line, each. The first half of `lanes.geometry.lines`."""
+"""Strokes of paint in a mask, followed from row to row: each is one dash, or one solid line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+"""One value for each row with paint."""
 
 COVERED = 48
 """A cell counts as paint from this share of 255 on: a line one pixel wide in cells of four pixels still does."""
@@ -142,6 +143,6 @@ def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) ->
     below = np.maximum(np.maximum(widths[:-5], widths[1:-4]), np.maximum(widths[2:-3], widths[3:-2]))
     here, shift = widths[5:], np.abs(x[5:] - x[3:-2])
     is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
-    # As much of it as is seen: what goes on beyond the frame's side says nothing of whether it is a stop line.
+    # As much of it as is seen: what goes on beyond the frame's side does not show whether it is a stop line.
     is_flat = abs(float(centre[-1] - centre[0])) > FLATTEST * rise
     return None if is_arrow or is_flat else stroke

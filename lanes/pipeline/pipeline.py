@@ -29,7 +29,8 @@ import numpy as np
 
 from lanes.arrays import Mask
 from lanes.capture.source import Source
-from lanes.draw.overlay import Overlay, Readout
+from lanes.draw.overlay import Overlay
+from lanes.draw.readout import Readout
 from lanes.errors import ProcessingError
 from lanes.geometry.estimator import LaneEstimator, RoadState
 from lanes.pipeline.handover import Closed, Handover

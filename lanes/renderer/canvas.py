@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.geometry.camera import Camera
+from lanes.renderer.elements import Colour, haze
 from lanes.renderer.road import RoadAhead
-from lanes.renderer.scene import Colour, Scene, haze
-from lanes.renderer.textures import Image
+from lanes.renderer.scene import Scene
 
 FAR_OUT = 30000
 """Pixels beyond which a corner is out of the range that cv2 draws in."""
@@ -24,7 +25,7 @@ class Canvas:
         picture: (H, W, 3) uint8 BGR. covered: (H, W) uint8, 255 where something stands in front of the road.
     """
 
-    def __init__(self, picture: Image, covered: Image, camera: Camera, road: RoadAhead, scene: Scene) -> None:
+    def __init__(self, picture: BGRImage, covered: Mask, camera: Camera, road: RoadAhead, scene: Scene) -> None:
         self.picture, self.covered = picture, covered
         self.camera, self.road, self.scene = camera, road, scene
         self.light = float(np.clip(scene.light.ambient + 0.5 * scene.light.lamps, 0.05, 1.2))
@@ -74,7 +75,7 @@ class Canvas:
             cv2.polylines(self.picture, fixed, False, colour, thickness, cv2.LINE_AA, 4)
             cv2.polylines(self.covered, fixed, False, 255.0, thickness, cv2.LINE_AA, 4)
 
-    def stamp(self, sprite: tuple[Image, Image], foot: NDArray[np.float64], size: float, gain: float, veil: float, mirror: bool) -> None:
+    def stamp(self, sprite: tuple[BGRImage, Mask], foot: NDArray[np.float64], size: float, gain: float, veil: float, mirror: bool) -> None:
         """Put a square sprite `size` pixels tall on its foot; `gain` and `veil` are light and haze, out of 1 and 255."""
         height, width = self.covered.shape
         left, top = foot[0] - size / 2, foot[1] - size
@@ -108,7 +109,7 @@ class Canvas:
 
     def glow(self, s: float, y: float, z: float, colour: Colour, size: float) -> None:
         """Add a soft halo around a lamp, `size` metres across, and the streak that it draws on a wet road."""
-        radius = size * self.camera.focal / max(s, 1.0) + 2
+        radius = size * self.camera.fx / max(s, 1.0) + 2
         self._halo(self.project(s, y, z), colour, radius, radius, 230)
         if self.scene.weather.wet:
             self._halo(self.project(s, y, -z), colour, 0.6 * radius, 0.2 * self.covered.shape[0], 110 * self.scene.weather.wet)

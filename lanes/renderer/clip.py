@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
+from lanes.cli.arguments import Parser, output_path
 from lanes.renderer.renderer import RoadRenderer
 from lanes.renderer.scene import Scene
 
@@ -15,7 +15,12 @@ DEMO_CLIP = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
 
 
 def write_clip(path: Path, seconds: float = 6, rate: int = 30, width: int = 1280, height: int = 720) -> None:
-    """Encodes a drive along `Scene.demo()` small enough to be kept in the repository: quality first, then size, then time."""
+    """Encode a drive along `Scene.demo()`, small enough to be kept in the repository: quality first, then size, then time.
+
+    Args:
+        path: the `.mp4` to write; replaced where it exists.
+        seconds: length. rate: frames per second. width, height: of the frames, pixels, even.
+    """
     renderer = RoadRenderer(Scene.demo(), width, height)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "28", "preset": "slow", "movflags": "+faststart"})
@@ -27,7 +32,12 @@ def write_clip(path: Path, seconds: float = 6, rate: int = 30, width: int = 1280
         container.mux(stream.encode(None))
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m lanes.renderer.clip", description=__doc__)
-    parser.add_argument("--out", type=Path, default=DEMO_CLIP)
+def main() -> None:
+    """The command."""
+    parser = Parser("python -m lanes.renderer.clip", __doc__)
+    parser.add_argument("--out", type=output_path, default=DEMO_CLIP, help="video file to write")
     write_clip(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lanes.renderer.scene import Course, Lens, Light, Line, Scene, Side, Sky, Surface, Vehicle
-from lanes.renderer.variety import PAINTS, VERGES
+from lanes.renderer.course import Course
+from lanes.renderer.elements import LaneMarking, Lens, Light, Side, Sky, Surface, Vehicle
+from lanes.renderer.random_road import PAINTS, VERGES
+from lanes.renderer.scene import Scene
 
 
 def demo_scene() -> Scene:
     """A three-lane motorway through hills on a fine afternoon, some traffic, a camera behind the windscreen."""
     white, yellow = PAINTS["white"], PAINTS["yellow"]
     lines = (
-        Line("solid", yellow, 0.15, wear=0.1),
-        Line("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1),
-        Line("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1),
-        Line("solid", white, 0.15, wear=0.1),
+        LaneMarking("solid", yellow, 0.15, wear=0.1),
+        LaneMarking("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1),
+        LaneMarking("dashed", white, 0.15, dash=3.0, gap=9.0, wear=0.1),
+        LaneMarking("solid", white, 0.15, wear=0.1),
     )
     verge = Side(shoulder=2.6, shoulder_shade=1.06, verge=VERGES["grass"], beyond=(0.2, 0.42, 0.36), rail="guardrail", trees=0.5)
     scene = Scene(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.renderer.scene import Scene
-from lanes.renderer.textures import MIDDLE, NOISE_SPREAD, SMOOTH, Image, cloud_window, sensor_noise
+from lanes.renderer.textures import MIDDLE, NOISE_SPREAD, SMOOTH, cloud_window, sensor_noise
 
 MID_GREY = 0.42
 """Mean brightness that metering aims at."""
@@ -23,7 +25,7 @@ class Optics:
         self.falloff = self._falloff() if self.lens.vignette > 0.02 else None
         self.drops = [(rng.random(), rng.random(), rng.uniform(0.004, 0.02)) for _ in range(scene.weather.drops)]
 
-    def _falloff(self) -> Image:
+    def _falloff(self) -> BGRImage:
         """(H, W, 3): light left of 255 towards the corners."""
         width, height = self.size
         columns, rows = np.linspace(-1, 1, 64)[None], np.linspace(-1, 1, 64)[:, None] * height / width
@@ -31,21 +33,21 @@ class Optics:
         plane = cv2.resize((share * 255).astype(np.float32), (width, height)).astype(np.uint8)
         return np.asarray(cv2.merge([plane] * 3), np.uint8)
 
-    def gain(self, picture: Image) -> float:
+    def gain(self, picture: BGRImage) -> float:
         """What the camera multiplies a picture by: its exposure, and its metering of what it sees."""
         mean = float(np.mean(cv2.mean(picture[:: max(1, picture.shape[0] // 64)])[:3])) / 255
         even = float(np.clip(MID_GREY / max(mean, 0.02), 0.6, 4.0)) ** self.lens.metering
         return self.lens.exposure * float(even)
 
-    def _tone(self, gain: float) -> Image:
+    def _tone(self, gain: float) -> NDArray[np.uint8]:
         """(1, 256, 3) lookup: exposure, contrast and colour balance. Highlights roll off rather than break off."""
         value = np.linspace(0, 1, 256)[:, None] * gain * np.asarray(self.lens.balance)
         value = np.where(value > 0.8, 0.8 + 0.2 * np.tanh((value - 0.8) / 0.2), value)
         value = 0.45 + (value - 0.45) * self.lens.contrast
-        table: Image = (np.clip(value, 0, 1) * 255).round().astype(np.uint8)[None]
+        table: NDArray[np.uint8] = (np.clip(value, 0, 1) * 255).round().astype(np.uint8)[None]
         return table
 
-    def _bonnet(self, rng: np.random.Generator) -> tuple[Image, Image]:
+    def _bonnet(self, rng: np.random.Generator) -> tuple[BGRImage, Mask]:
         """(picture, mask) of the car's own bonnet or dashboard."""
         width, height = self.size
         light = max(0.15, self.scene.light.ambient)
@@ -74,7 +76,7 @@ class Optics:
             cv2.polylines(picture, [crease], False, (shade, shade, shade), thickness, cv2.LINE_AA, 4)
         return picture, mask
 
-    def _veil(self, rng: np.random.Generator) -> Image | None:
+    def _veil(self, rng: np.random.Generator) -> BGRImage | None:
         """What the windscreen adds: smears in the light, the dashboard's reflection."""
         lens = self.lens
         if not lens.reflection and not lens.dirt:
@@ -94,7 +96,7 @@ class Optics:
         small = cv2.merge([cv2.convertScaleAbs(veil, alpha=float(share)) for share in tint])
         return np.asarray(cv2.resize(small, (width, height)), np.uint8)
 
-    def expose(self, picture: MatLike, covered: Image, gain: float, time_s: float) -> Image:
+    def expose(self, picture: MatLike, covered: Mask, gain: float, time_s: float) -> BGRImage:
         """The picture as the camera's file has it. Draws the bonnet and the burnt-in text into `covered` too."""
         lens = self.lens
         if self.veil is not None:
@@ -130,7 +132,7 @@ class Optics:
             picture = cv2.addWeighted(picture, 1, self._noise(time_s), gain, -128 * gain)
         return picture
 
-    def _noise(self, time_s: float) -> Image:
+    def _noise(self, time_s: float) -> BGRImage:
         """A stretch of noise of the picture's size, another one for each moment."""
         width, height = self.size
         noise, needed = sensor_noise().reshape(-1), width * height * 3
@@ -152,7 +154,7 @@ class Optics:
         cv2.ellipse(mask, (part.shape[1] // 2, part.shape[0] // 2), (part.shape[1] // 2, part.shape[0] // 2), 0, 0, 360, 255.0, -1)
         cv2.copyTo(flipped, mask, part)
 
-    def _write(self, picture: MatLike, covered: Image) -> None:
+    def _write(self, picture: MatLike, covered: Mask) -> None:
         """Date, time, speed, as dashcams burn them in."""
         width, height = self.size
         scale = height / 700

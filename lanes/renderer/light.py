@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from lanes.arrays import BGRImage
 from lanes.geometry.camera import Camera
+from lanes.renderer.elements import haze
 from lanes.renderer.road import FLOAT, GroundView
-from lanes.renderer.scene import BRIDGE_WIDTH, Scene, haze
-from lanes.renderer.textures import Image
+from lanes.renderer.scene import BRIDGE_WIDTH, Scene
 
 LAMP_SPACING = 35.0
 
@@ -47,7 +48,7 @@ def _camera_y(scene: Scene) -> float:
     return (scene.boundaries[lane] + scene.boundaries[lane + 1]) / 2 + scene.offset
 
 
-def reflect(picture: Image, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
+def reflect(picture: BGRImage, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
     """(3, rows, width) float32, 0 to 1, premultiplied: what a wet road mirrors of what stands above it. None on a dry one."""
     if not scene.weather.wet:
         return None
@@ -74,7 +75,7 @@ def clearness(scene: Scene, view: GroundView) -> FLOAT | None:
     return clear
 
 
-def sun_glare(picture: Image, scene: Scene, camera: Camera, heading: float) -> None:
+def sun_glare(picture: BGRImage, scene: Scene, camera: Camera, heading: float) -> None:
     """Add a sun in the sky, its halo, and the streak it lays on the road below it."""
     sun = scene.light.sun
     if sun is None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.renderer.elements import LaneMarking
 from lanes.renderer.road import FLOAT, GroundView
-from lanes.renderer.scene import Line, Scene
-from lanes.renderer.textures import Image
+from lanes.renderer.scene import Scene
 
 GHOST = 0.2
 """What is left where slightly worn paint has gone."""
@@ -32,7 +32,7 @@ class Stroke:
 
     Attributes:
         index: (n,) into the flattened ground view. cover: (n,) float32, share of the pixel that is this paint.
-        core: (n,) bool, the pixels that are this stroke by position. doubtful: (n,) bool, where the paint is hardly there any more, a line
+        core: (n,) bool, the pixels that are this stroke by position. ambiguous: (n,) bool, where the paint is hardly there any more, a line
             too thin for a pixel to show it, or most of a pixel gap.
         colour: BGR. contrast: (n,) float32, by how much the paint changed what is displayed there, 0 to 1; known once it is laid and lit.
     """
@@ -40,12 +40,12 @@ class Stroke:
     index: NDArray[np.int64]
     cover: FLOAT
     core: NDArray[np.bool_]
-    doubtful: NDArray[np.bool_]
+    ambiguous: NDArray[np.bool_]
     colour: tuple[float, float, float]
     contrast: FLOAT
 
 
-def _parts(line: Line) -> list[tuple[float, float, float]]:
+def _parts(line: LaneMarking) -> list[tuple[float, float, float]]:
     """(offset to the left, dash, gap) of each of a line's strokes; gap 0 is solid."""
     solid, dashed, half = (1.0, 0.0), (line.dash, line.gap), line.spacing / 2
     return {
@@ -92,13 +92,13 @@ def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> li
             inside = np.float32(line.width / 2) - reach[index]
             cover = np.minimum(inside / pixel, np.minimum(1, line.width / pixel))
             core = inside >= np.minimum(pixel * np.float32(0.5), np.float32(line.width / 2))
-            doubtful = line.width < SLIMMEST * pixel
+            ambiguous = line.width < SLIMMEST * pixel
             if gap:
                 period = dash + gap
                 share = _pulse_train(s[index] + np.float32((travelled - line.phase) % period), depth, dash, gap)
                 cover *= share
                 core &= share >= MERGED
-                doubtful |= share < 0.5
+                ambiguous |= share < 0.5
             # From afar the holes in worn paint blend into a paler line.
             softness = np.float32(0.3) + depth * np.float32(1.5)
             opacity = (
@@ -106,8 +106,8 @@ def strokes(scene: Scene, view: GroundView, wear: FLOAT, travelled: float) -> li
                 if line.wear
                 else np.ones_like(cover)
             )
-            doubtful |= opacity < FAINTEST
-            found.append(Stroke(index, cover * opacity, core, doubtful, line.colour, np.zeros_like(cover)))
+            ambiguous |= opacity < FAINTEST
+            found.append(Stroke(index, cover * opacity, core, ambiguous, line.colour, np.zeros_like(cover)))
     return found
 
 
@@ -120,11 +120,11 @@ def lay(stroke: Stroke, albedo: FLOAT) -> None:
         np.maximum(stroke.contrast, np.abs(change), out=stroke.contrast)
 
 
-def label(stroke: Stroke, gain: float, paint: Image, doubtful: Image) -> None:
-    """Mark a stroke's pixels in `paint` where it can be told from the ground, else in `doubtful`; both are flattened ground views."""
-    faint = stroke.doubtful | (stroke.contrast * np.float32(gain) < VISIBLE)
+def label(stroke: Stroke, gain: float, paint: NDArray[np.uint8], ambiguous: NDArray[np.uint8]) -> None:
+    """Mark a stroke's pixels in `paint` where it stands out from the ground, else in `ambiguous`; both are (n,), flattened ground views."""
+    faint = stroke.ambiguous | (stroke.contrast * np.float32(gain) < VISIBLE)
     paint[stroke.index[stroke.core & ~faint]] = 255
-    doubtful[stroke.index[stroke.core & faint]] = 255
+    ambiguous[stroke.index[stroke.core & faint]] = 255
 
 
 def lay_markings(albedo: FLOAT, marks: FLOAT) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from lanes.arrays import BGRImage, Mask
 from lanes.renderer.canvas import Canvas
-from lanes.renderer.scene import Side, dim
-from lanes.renderer.textures import FINE, Image, cloud_part
+from lanes.renderer.elements import Side, dim
+from lanes.renderer.textures import FINE, cloud_part
 
 BANDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "guardrail": ((0.45, 0.55, 0.75), (0.55, 0.65, 1.15), (0.65, 0.75, 0.85)),
@@ -54,7 +55,7 @@ def draw_rail(canvas: Canvas, side: Side, y: float, travelled: float) -> None:
             canvas.fill(posts[group], canvas.seen(post_colour, float(s[group][0])))
 
 
-def _leaves(picture: Image, mask: Image) -> None:
+def _leaves(picture: BGRImage, mask: Mask) -> None:
     """Roughen what has just been drawn."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.geometry.camera import Camera
 from lanes.renderer.canvas import Canvas
 from lanes.renderer.lens import Optics
@@ -18,7 +19,6 @@ from lanes.renderer.roadside import Roadside
 from lanes.renderer.scene import Scene
 from lanes.renderer.sky import Backdrop
 from lanes.renderer.surface import Ground
-from lanes.renderer.textures import Image
 from lanes.renderer.vehicles import draw_vehicles
 
 CURVE_REACH = 120.0
@@ -50,9 +50,9 @@ class Rendering:
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
     """
 
-    pixels: Image
-    paint: Image
-    other_paint: Image
+    pixels: BGRImage
+    paint: Mask
+    other_paint: Mask
     lanes: list[Boundary]
 
 
@@ -101,7 +101,7 @@ class RoadRenderer:
         other[hidden | (paint > 0)] = 0
         return Rendering(pixels, paint, other, self._boundaries(camera, road))
 
-    def _paint_ground(self, picture: Image, other: Image, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
+    def _paint_ground(self, picture: BGRImage, other: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
         """Draw the road and its paint into the picture's lower part, label what is no lane line, and give the strokes of what is."""
         scene = self.scene
         albedo, wear, shade, marks = self.ground.look(view, travelled)

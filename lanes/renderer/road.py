@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lanes.geometry.camera import Camera
-from lanes.renderer.scene import Course
+from lanes.renderer.course import Course
 
 REACH = 500.0
 """How far the road is followed, metres."""
@@ -110,9 +110,9 @@ def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
     """
     rotation = camera.rotation
     columns = np.arange(-1, -(-camera.width // STRIDE) + 1) * STRIDE + (STRIDE - 1) / 2
-    left = (camera.centre[0] - columns) / camera.focal
+    left = (camera.cx - columns) / camera.fx
     # One row more than the picture has, so that differences between rows exist for the last one too.
-    up = (camera.centre[1] - np.arange(camera.height + 1))[:, None] / camera.focal
+    up = (camera.cy - np.arange(camera.height + 1))[:, None] / camera.fy
     forward = np.maximum(rotation[0, 0] + rotation[0, 1] * left + rotation[0, 2] * up, 0.05)
     slope = (rotation[2, 0] + rotation[2, 1] * left + rotation[2, 2] * up) / forward
     steepest = float(slope.min())

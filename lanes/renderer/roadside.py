@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.renderer.canvas import Canvas
+from lanes.renderer.elements import Colour, dim, haze
 from lanes.renderer.rails import draw_rail
-from lanes.renderer.scene import BRIDGE_WIDTH, Colour, Scene, dim, haze
+from lanes.renderer.scene import BRIDGE_WIDTH, Scene
 from lanes.renderer.sprites import trees
-from lanes.renderer.textures import Image
 
 SLOTS = 64
 """Places along the road after which what stands there repeats."""
@@ -73,13 +74,13 @@ class Roadside:
         clear = np.exp(-haze(self.scene.weather.visibility) * s)
         veils = 255 * (1 - clear) * float(np.mean(self.scene.sky.horizon))
         gains = (canvas.light + 0.3 * self.scene.light.headlights * np.exp(-s / 20)) * clear * (0.7 + 0.6 * dice[:, 5])
-        sizes = (4 + 9 * dice[:, 3]) * canvas.camera.focal / s
+        sizes = (4 + 9 * dice[:, 3]) * canvas.camera.fx / s
         for distance, foot, size, gain, veil, roll in zip(s, feet, sizes, gains, veils, dice[:, 4], strict=True):
             index = int(roll * len(bank))
             sprite = bank[index if self.species < 0 else index // 5 * 5 + self.species]
 
             def draw(
-                sprite: tuple[Image, Image] = sprite,
+                sprite: tuple[BGRImage, Mask] = sprite,
                 foot: NDArray[np.float64] = foot,
                 size: float = size,
                 gain: float = gain,
@@ -101,7 +102,7 @@ class Roadside:
         tall, arm, grey = 5 + 4 * roll[3], y - sign * 1.8, 0.25 + 0.4 * roll[4]
         lamp = roll[5] > 0.4
         path = canvas.project(s, [y, y, arm], [-0.1, tall, tall + 0.3])
-        canvas.lines([path if lamp else path[:2]], canvas.seen((grey, grey, grey), s), 0.14 * canvas.camera.focal / s)
+        canvas.lines([path if lamp else path[:2]], canvas.seen((grey, grey, grey), s), 0.14 * canvas.camera.fx / s)
         if lamp and self.scene.light.lamps:
             canvas.glow(s, arm, tall + 0.3, (0.6, 0.85, 1.0), 1.2)
         if roll[5] < 0.3:

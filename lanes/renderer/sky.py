@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage
 from lanes.geometry.camera import Camera
-from lanes.renderer.scene import Colour, Scene, haze
-from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, Image, cloud, cloud_part, skyline
+from lanes.renderer.elements import Colour, haze
+from lanes.renderer.scene import Scene
+from lanes.renderer.textures import CLOUD_SIZE, FINE, SMOOTH, cloud, cloud_part, skyline
 
 TURN = 4096
 """Entries of a skyline profile around the whole horizon."""
@@ -29,7 +31,7 @@ class Backdrop:
             self.near = self.near[starts[np.maximum(np.searchsorted(starts, np.arange(TURN), side="right") - 1, 0)]]
         self.shift = int(rng.integers(CLOUD_SIZE))
 
-    def paint(self, picture: Image, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
+    def paint(self, picture: BGRImage, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
         """Fill the first `rows` rows; `heading` is where the road points, `drift_s` how long the clouds have been moving."""
         scene = self.scene
         left, right = camera.horizon()
@@ -37,10 +39,10 @@ class Backdrop:
         self._sky(picture[:rows], float(horizon.mean()), camera, drift_s)
         if scene.sky.skyline == "none":
             return
-        bearing = heading + camera.yaw + np.arctan((camera.centre[0] - np.arange(camera.width)) / camera.focal)
+        bearing = heading + camera.yaw + np.arctan((camera.cx - np.arange(camera.width)) / camera.fx)
         entry = (bearing * (TURN / (2 * np.pi)) * 4).astype(np.int64) % TURN
-        size = scene.sky.skyline_height * camera.focal
-        shift = round(-(heading + camera.yaw) * camera.focal)
+        size = scene.sky.skyline_height * camera.fy
+        shift = round(-(heading + camera.yaw) * camera.fx)
         fade = float(np.exp(-haze(scene.weather.visibility) * 250))
         if scene.sky.skyline != "city":
             self._ridge(picture[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1, shift)
@@ -59,12 +61,12 @@ class Backdrop:
         blue, green, red = (share * n * light + (1 - share) * f for n, f in zip(near, far, strict=True))
         return blue, green, red
 
-    def _sky(self, part: Image, horizon: float, camera: Camera, drift_s: float) -> None:
+    def _sky(self, part: BGRImage, horizon: float, camera: Camera, drift_s: float) -> None:
         sky = self.scene.sky
         rows, width = part.shape[:2]
         if not rows:
             return
-        height = np.clip((horizon - np.arange(rows)) / camera.focal, 0, None)[:, None]
+        height = np.clip((horizon - np.arange(rows)) / camera.fy, 0, None)[:, None]
         blend = np.exp(-height * 3.0)
         column = np.asarray(sky.zenith) * (1 - blend) + np.asarray(sky.horizon) * blend
         if not sky.clouds:
@@ -72,8 +74,8 @@ class Backdrop:
             return
         # Clouds hang on a ceiling: their pattern tightens towards the horizon. A quarter of the resolution is enough for them.
         small_rows, small_width = max(1, rows // 3), max(1, width // 3)
-        reach = 1 / (np.linspace(max(horizon, 1) / camera.focal, 0.02, small_rows) + 0.12)
-        u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.focal
+        reach = 1 / (np.linspace(max(horizon, 1) / camera.fy, 0.02, small_rows) + 0.12)
+        u = np.linspace(-0.5, 0.5, small_width) * camera.width / camera.fx
         tile = cloud(SMOOTH)
         across = (u[None] * reach[:, None] * 90 + self.shift + 2 * drift_s).astype(np.int32) % CLOUD_SIZE
         depth = (reach[:, None] * 90 + self.shift).astype(np.int32) % CLOUD_SIZE
@@ -86,7 +88,7 @@ class Backdrop:
         small = (np.clip(mixed, 0, 1) * 255).astype(np.uint8)
         cv2.resize(small, (width, rows), dst=part, interpolation=cv2.INTER_LINEAR)
 
-    def _ridge(self, part: Image, line: NDArray[np.floating], colour: Colour, relief: float, shift: int) -> None:
+    def _ridge(self, part: BGRImage, line: NDArray[np.floating], colour: Colour, relief: float, shift: int) -> None:
         """Fill below a skyline with a rough texture."""
         rows, width = part.shape[:2]
         top = int(np.clip(line.min(), 0, rows))

@@ -7,7 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from lanes.renderer.textures import FINE, MIDDLE, Image, cloud_window
+from lanes.arrays import BGRImage, Mask
+from lanes.renderer.textures import FINE, MIDDLE, cloud_window
 
 SIZE = 256
 """Side of a sprite, pixels; the tree stands on the middle of the lower edge and is as wide as it is tall."""
@@ -16,13 +17,13 @@ LEAVES = ((0.16, 0.32, 0.22), (0.22, 0.42, 0.3), (0.14, 0.24, 0.2), (0.18, 0.36,
 
 
 @lru_cache(maxsize=1)
-def trees() -> list[tuple[Image, Image]]:
+def trees() -> list[tuple[BGRImage, Mask]]:
     """(SIZE, SIZE, 3) BGR and (SIZE, SIZE) mask, to be cut at 128, of a dozen trees."""
     rng = np.random.default_rng(5)
     return [_tree(rng, LEAVES[index % len(LEAVES)], conifer=index % len(LEAVES) == 2) for index in range(15)]
 
 
-def _tree(rng: np.random.Generator, leaf: tuple[float, float, float], conifer: bool) -> tuple[Image, Image]:
+def _tree(rng: np.random.Generator, leaf: tuple[float, float, float], conifer: bool) -> tuple[BGRImage, Mask]:
     crown = np.zeros((SIZE, SIZE), np.uint8)
     for _ in range(100):
         height = rng.uniform(0, 1)

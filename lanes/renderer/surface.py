@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.renderer.elements import Side, Surface
 from lanes.renderer.road import FLOAT, GroundView
-from lanes.renderer.scene import Scene, Side, Surface
-from lanes.renderer.textures import GRAIN_SIZE, Image, grain
+from lanes.renderer.scene import Scene
+from lanes.renderer.textures import GRAIN_SIZE, grain
 from lanes.renderer.tile import TILE_LENGTH, TILE_WIDTH, ground_tile
 
 PITCH = 0.025
@@ -54,7 +55,7 @@ def _side(section: NDArray[np.float32], side: Side, edge: float, sign: int, road
         band(at + face, at + side.kerb, side.kerb_colour, 0.6)
 
 
-def cross_section(scene: Scene, rng: np.random.Generator) -> Image:
+def cross_section(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """(LEVELS, entries, 4) uint8: BGR and how much of it is carriageway, by lateral position, each level twice as blurred."""
     section = np.zeros((round(2 * REACH / PITCH), 4), np.float32)
     surface: Surface = scene.surface
@@ -136,7 +137,7 @@ class Ground:
         reach *= wear - np.float32(0.5)
         return reach
 
-    def _scattered(self, view: GroundView, travelled: float) -> Image:
+    def _scattered(self, view: GroundView, travelled: float) -> NDArray[np.uint8]:
         """The tile's four channels at each pixel."""
         level = np.log2(view.along * np.float32(16.0))
         np.clip(level, 0, len(self.starts) - 1, out=level)

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-"""A picture or a plane of one."""
 CLOUD_SIZE = 768
 """After how many texels a `cloud` repeats."""
 NOISE_SIZE = 1024
@@ -25,7 +23,7 @@ FINE, MIDDLE, SMOOTH = 0.8, 1.1, 1.5
 
 
 @lru_cache(maxsize=3)
-def cloud(roughness: float) -> Image:
+def cloud(roughness: float) -> NDArray[np.uint8]:
     """(1536, 1536) uint8, read-only: noise with a spectrum of 1 / frequency ** roughness, its histogram flat from 0 to 255.
 
     It repeats after 768 texels both ways, and is there twice each way, so that a window at any place is a plain slice.
@@ -39,7 +37,7 @@ def cloud(roughness: float) -> Image:
     field = np.fft.irfft2(spectrum / frequency**roughness).astype(np.float32)
     ranks = np.empty(field.size, np.uint32)
     ranks[np.argsort(field, axis=None)] = np.arange(field.size, dtype=np.uint32)
-    flat: Image = (ranks.reshape(field.shape) * 256.0 / field.size).astype(np.uint8)
+    flat: NDArray[np.uint8] = (ranks.reshape(field.shape) * 256.0 / field.size).astype(np.uint8)
     flat = np.tile(flat, (2, 2))
     flat.setflags(write=False)
     return flat
@@ -59,17 +57,17 @@ def grain() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def sensor_noise() -> Image:
+def sensor_noise() -> NDArray[np.uint8]:
     """(1024, 1024, 3) uint8: mean 128, standard deviation NOISE_SPREAD, mostly the same in all three channels."""
     rng = np.random.default_rng(11)
     grey = rng.standard_normal((NOISE_SIZE, NOISE_SIZE, 1), np.float32)
     colour = rng.standard_normal((NOISE_SIZE, NOISE_SIZE, 3), np.float32)
-    noise: Image = np.clip(128 + NOISE_SPREAD * (0.9 * grey + 0.44 * colour), 0, 255).astype(np.uint8)
+    noise: NDArray[np.uint8] = np.clip(128 + NOISE_SPREAD * (0.9 * grey + 0.44 * colour), 0, 255).astype(np.uint8)
     noise.setflags(write=False)
     return noise
 
 
-def cloud_part(roughness: float, top: int, left: int, height: int, width: int) -> Image:
+def cloud_part(roughness: float, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
     """(height, width) uint8, read-only: a part of a cloud, which goes on without end in every direction."""
     tile, top, left = cloud(roughness), top % CLOUD_SIZE, left % CLOUD_SIZE
     if height <= CLOUD_SIZE and width <= CLOUD_SIZE:
@@ -78,7 +76,7 @@ def cloud_part(roughness: float, top: int, left: int, height: int, width: int) -
     return tile[rows[:, None], columns[None, :]]
 
 
-def cloud_window(rng: np.random.Generator, height: int, width: int, roughness: float) -> Image:
+def cloud_window(rng: np.random.Generator, height: int, width: int, roughness: float) -> NDArray[np.uint8]:
     """(height, width) uint8, read-only: a part of a cloud at a random place."""
     top, left = (int(value) for value in rng.integers(CLOUD_SIZE, size=2))
     return cloud_part(roughness, top, left, height, width)

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.renderer.scene import Marking, Scene
-from lanes.renderer.textures import CLOUD_SIZE, FINE, MIDDLE, SMOOTH, Image, cloud_window
+from lanes.renderer.elements import Marking
+from lanes.renderer.scene import Scene
+from lanes.renderer.textures import CLOUD_SIZE, FINE, MIDDLE, SMOOTH, cloud_window
 
 TILE_LENGTH = 48.0
 TILE_WIDTH = 24.0
@@ -20,7 +21,7 @@ ROWS, COLUMNS = CLOUD_SIZE, 640
 LEVELS = 7
 
 
-def ground_tile(scene: Scene, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32], NDArray[np.float32]]:
+def ground_tile(scene: Scene, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """An atlas of the tile at LEVELS lengths, each half the last, with the first row and the number of rows of each.
 
     Returns:
@@ -71,7 +72,7 @@ def _seal(rng: np.random.Generator, y: float) -> NDArray[np.int32]:
     return (points * 16).astype(np.int32)[:, None]
 
 
-def _relief(scene: Scene, rng: np.random.Generator) -> Image:
+def _relief(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Stains, patches, cracks, tar seals and slab joints."""
     surface = scene.surface
     stains = cloud_window(rng, ROWS, COLUMNS, SMOOTH)
@@ -102,7 +103,7 @@ def _relief(scene: Scene, rng: np.random.Generator) -> Image:
     return relief
 
 
-def _shade(scene: Scene, rng: np.random.Generator) -> Image:
+def _shade(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Shadows of trees, dappled, from one side or both."""
     cover = scene.light.tree_shade
     if not cover:
@@ -118,7 +119,7 @@ def _shade(scene: Scene, rng: np.random.Generator) -> Image:
     edge = 255 * (1 - cover)
     sharp = rng.uniform(3, 10)
     field -= np.float32(edge)
-    shade: Image = np.clip(field * np.float32(sharp), 0, 255).astype(np.uint8)
+    shade: NDArray[np.uint8] = np.clip(field * np.float32(sharp), 0, 255).astype(np.uint8)
     return shade
 
 
@@ -127,7 +128,7 @@ TURN = np.array([(0, -0.08), (2.4, -0.08), (3.0, 0.35), (2.6, 0.35), (3.8, 0.95)
 DIAMOND = np.array([(0, 0), (1.6, 0.5), (3.2, 0), (1.6, -0.5)])
 
 
-def _markings(scene: Scene) -> Image:
+def _markings(scene: Scene) -> NDArray[np.uint8]:
     """Paint that is no lane line."""
     sheet = np.zeros((ROWS, COLUMNS), np.uint8)
     for marking in scene.markings:
@@ -135,7 +136,7 @@ def _markings(scene: Scene) -> Image:
     return sheet
 
 
-def _fill(sheet: Image, marking: Marking, outline: NDArray[np.float64], cover: float = 1.0) -> None:
+def _fill(sheet: NDArray[np.uint8], marking: Marking, outline: NDArray[np.float64], cover: float = 1.0) -> None:
     points = np.array([_at(0, marking.y + y) for _, y in outline], np.int32)
     points[:, 1] = [round((marking.s % TILE_LENGTH + s) / TILE_LENGTH * ROWS * 16) for s, _ in outline]
     cv2.fillPoly(sheet, [points], 255 * cover * (1 - marking.wear), cv2.LINE_AA, 4)
@@ -145,7 +146,7 @@ def _box(s0: float, s1: float, y0: float, y1: float) -> NDArray[np.float64]:
     return np.array([(s0, y0), (s1, y0), (s1, y1), (s0, y1)])
 
 
-def _draw_marking(sheet: Image, marking: Marking, scene: Scene) -> None:
+def _draw_marking(sheet: NDArray[np.uint8], marking: Marking, scene: Scene) -> None:
     right, left = scene.boundaries[-1], scene.boundaries[0]
     half = scene.lane_width / 2
     if marking.kind.startswith("arrow"):
@@ -167,7 +168,7 @@ def _draw_marking(sheet: Image, marking: Marking, scene: Scene) -> None:
         _word(sheet, marking)
 
 
-def _word(sheet: Image, marking: Marking) -> None:
+def _word(sheet: NDArray[np.uint8], marking: Marking) -> None:
     """Letters stretched along the road, as drivers need them."""
     (width, height), _ = cv2.getTextSize(marking.text, cv2.FONT_HERSHEY_SIMPLEX, 2.0, 8)
     plate = np.zeros((height + 16, width + 16), np.uint8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lanes.renderer.canvas import Canvas
-from lanes.renderer.scene import Colour, Vehicle, dim
+from lanes.renderer.elements import Colour, Vehicle, dim
 
 Corner = tuple[float, float, float]
 """(s, y, z): along the road from the camera, to the left, up."""

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lanes.draw.overlay import Overlay, Readout
+from lanes.arrays import BGRImage, Mask
+from lanes.draw.overlay import Overlay
+from lanes.draw.readout import Readout
 from lanes.results import Lane
 
-Pixels = NDArray[np.uint8]
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)
 SIZES = [(640, 360), (1280, 720), (720, 1280), (960, 720), (333, 187), (3840, 2160)]
 
 
-def scene(size: tuple[int, int], shade: int = 110) -> tuple[Pixels, Pixels, list[Lane]]:
+def scene(size: tuple[int, int], shade: int = 110) -> tuple[BGRImage, Mask, list[Lane]]:
     """A grey frame, a mask with two strokes and a blot, and three lanes."""
     width, height = size
     random = np.random.default_rng(3)
@@ -37,20 +38,20 @@ def scene(size: tuple[int, int], shade: int = 110) -> tuple[Pixels, Pixels, list
     return pixels, mask, lanes
 
 
-def drawn(pixels: Pixels, mask: Pixels, lanes: list[Lane], readout: Readout | None) -> Pixels:
-    result: Pixels = pixels.copy()
+def drawn(pixels: BGRImage, mask: Mask, lanes: list[Lane], readout: Readout | None) -> BGRImage:
+    result: BGRImage = pixels.copy()
     Overlay().draw(result, mask, lanes, readout)
     return result
 
 
-def changed(before: Pixels, after: Pixels) -> NDArray[np.bool_]:
+def changed(before: BGRImage, after: BGRImage) -> NDArray[np.bool_]:
     differs: NDArray[np.bool_] = np.any(before != after, axis=2)
     return differs
 
 
-def allowed_region(size: tuple[int, int], mask: Pixels, lanes: list[Lane]) -> Pixels:
+def allowed_region(size: tuple[int, int], mask: Mask, lanes: list[Lane]) -> Mask:
     """Where the mask, the curves (to 1.2 % of the frame's longer side around) and the ego lane's fill may be."""
-    region: Pixels = mask.copy()
+    region: Mask = mask.copy()
     for lane in lanes:
         cv2.polylines(region, [np.round(lane.points).astype(np.int32)], False, 255, round(0.024 * max(size)) + 3)
     left, right = (next(lane.points for lane in lanes if lane.position == side) for side in (-1, 1))
@@ -133,14 +134,14 @@ def test_the_readout_is_legible_on_any_frame_and_leaves_the_road_alone(size: tup
     assert ((pill - ground) > 60).mean() > 0.03
 
 
-def test_the_readout_says_what_it_is_given() -> None:
+def test_the_readout_shows_what_it_is_given() -> None:
     pixels = np.full((720, 1280, 3), 60, np.uint8)
     mask = np.zeros((720, 1280), np.uint8)
-    said = [Readout("openvino", "bf16", fps, latency) for fps, latency in product((None, 9.8, 31.4), (None, 12.3))] + [
+    readouts = [Readout("openvino", "bf16", fps, latency) for fps, latency in product((None, 9.8, 31.4), (None, 12.3))] + [
         Readout("onnx", "fp32")
     ]
-    pictures = [drawn(pixels, mask, [], readout).tobytes() for readout in said]
-    assert len(set(pictures)) == len(said)
+    pictures = [drawn(pixels, mask, [], readout).tobytes() for readout in readouts]
+    assert len(set(pictures)) == len(readouts)
 
 
 def test_the_readout_keeps_its_width_while_its_numbers_change() -> None:

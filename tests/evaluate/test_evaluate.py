@@ -19,7 +19,7 @@ from lanes.data.open import list_frames
 from lanes.evaluate.command import as_table, evaluate, main
 from lanes.evaluate.lanes import score_culane, score_tusimple
 from lanes.evaluate.pixels import count_pixels
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.segment.transform import FrameTransform
 
 WIDTH, HEIGHT = 320, 180

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
-from lanes.geometry.lines import find_lanes
+from lanes.geometry.lanes import find_lanes
 from lanes.renderer import RoadRenderer, Scene
 from lanes.results import Frame
 

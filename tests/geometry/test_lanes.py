@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lanes.geometry.lines import find_lanes
+from lanes.arrays import Mask
+from lanes.geometry.lanes import find_lanes
 from lanes.renderer import RoadRenderer, Scene
 from lanes.results import Lane
 
-Mask = NDArray[np.uint8]
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 

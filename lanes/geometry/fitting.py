@@ -1,0 +1,65 @@
+"""The curve of a line: the simplest that explains its paint, where it leads, and how much paint supports it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lanes.geometry.strokes import Floats, Line
+
+POLE = 0.25
+"""How far above a line's highest paint the pole of its curve lies, in spans of the line (found best on real bends)."""
+
+
+def fit(line: Line) -> None:
+    """Fit the simplest curve that explains the paint to a fifth of a cell, or that a richer one improves little; outliers lose weight.
+
+    In perspective a bend of constant curvature is a hyperbola whose pole is the horizon; on a hill or in a bend that tightens
+    a parabola comes nearer. The two together follow both.
+    """
+    t = (line.y - line.high) / line.span
+    candidates = np.stack([np.ones_like(t), t, t * t, 1.0 / (t + POLE)])
+    line.error = math.inf
+    for terms in range(2, 5):
+        basis = candidates[:terms]
+        weighted = basis
+        for _ in range(3):
+            solution = np.linalg.solve(weighted @ basis.T + 1e-6 * np.eye(terms), weighted @ line.x)
+            residual = np.abs(solution @ basis - line.x)
+            if float(residual.max()) < 1.5:
+                break
+            weighted = basis / (1.0 + residual**2)
+        bounded = np.minimum(residual, 4.0)
+        error = math.sqrt(float(bounded @ bounded) / len(t))
+        if error < 0.7 * line.error:
+            line.error = error
+            line.coefficients = (*solution.tolist(), *[0.0] * (4 - terms))
+        # A few dashes do not distinguish a bend from a counter-bend: the pole is for lines that are mostly paint.
+        if error < 0.2 or len(t) < 8 * terms or (terms == 3 and len(t) < 0.6 * line.span):
+            break
+
+
+def x_at(line: Line, y: Floats) -> Floats:
+    """x of the fitted curve at y; beyond its paint the curve goes on straight, because the fit is not constrained there."""
+    a, b, c, d = line.coefficients
+    inside = np.minimum(np.maximum(y, line.high), line.low)
+    t = (inside - line.high) / line.span
+    pole = 1.0 / (t + POLE)
+    x: Floats = a + t * (b + t * c) + d * pole + (y - inside) * (b + 2.0 * t * c - d * pole * pole) / line.span
+    return x
+
+
+def heading_near(line: Line) -> tuple[float, float, float]:
+    """(x, y, slope dx/dy) near the lower end: in a bend only what is near points to where the road is heading at the car."""
+    _, b, c, d = line.coefficients
+    t = 0.8
+    y = line.high + t * line.span
+    return float(x_at(line, np.array(y))), y, (b + 2.0 * t * c - d / (t + POLE) ** 2) / line.span
+
+
+def confidence(line: Line, rows: int) -> float:
+    """0 to 1, from the length of the paint (a fifth of the frame's height is enough), its share of the line's span, and the fit's error."""
+    length = min(1.0, line.length / (0.2 * rows))
+    share = min(1.0, 2.0 * len(line.y) / line.span)
+    return round(length * share / (1.0 + 0.3 * line.error**2), 3)

@@ -1,0 +1,68 @@
+"""Joining strokes that continue each other into lines, whatever the gap looks like in perspective."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lanes.geometry.strokes import Line
+
+
+def join(strokes: list[Line], rows: int) -> list[Line]:
+    """Join strokes that continue each other. A pair fits where each, prolonged through the gap, meets the other."""
+    if not strokes:
+        return []
+    low, high = np.array([s.low for s in strokes]), np.array([s.high for s in strokes])
+    size = np.array([s.length for s in strokes])
+    x_low, slope_low, x_high, slope_high = np.array([_ends(s) for s in strokes]).T
+
+    gap = high[:, None] - low[None, :]  # from the top of the lower stroke (rows) up to the bottom of the upper one (columns)
+    step = x_low[None, :] - x_high[:, None]
+    distance = np.hypot(gap, step)
+    # Offsets across the line, not along the row: a flat line moves far along a row for a small turn.
+    miss_low = np.abs(step + slope_high[:, None] * gap) / np.hypot(1.0, slope_high)[:, None]
+    miss_high = np.abs(step + slope_low[None, :] * gap) / np.hypot(1.0, slope_low)[None, :]
+    # The longer a stroke, the more precise its direction.
+    allowed_low = 1.5 + distance * (0.10 + 0.8 / size[:, None])
+    allowed_high = 1.5 + distance * (0.10 + 0.8 / size[None, :])
+    cost = miss_low / allowed_low + miss_high / allowed_high + distance / (0.5 * rows)
+    reach = 3.0 * np.maximum(size[:, None], size[None, :]) + 0.04 * rows
+    possible = (gap > 0) & (miss_low < allowed_low) & (miss_high < allowed_high) & (distance < np.minimum(reach, 0.45 * rows))
+    lower, upper = np.nonzero(possible)
+
+    above: dict[int, int] = {}
+    below: dict[int, int] = {}
+    for pair in np.argsort(cost[lower, upper], kind="stable").tolist():
+        a, b = int(lower[pair]), int(upper[pair])
+        if a not in above and b not in below:
+            above[a], below[b] = b, a
+    lines = []
+    for index in range(len(strokes)):
+        if index in below:
+            continue
+        parts = [index]
+        while parts[-1] in above:
+            parts.append(above[parts[-1]])
+        lines.append(chain([strokes[part] for part in parts]))
+    return lines
+
+
+def _ends(stroke: Line) -> tuple[float, float, float, float]:
+    """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
+    found = []
+    for rows in (slice(None, 16), slice(-16, None)):
+        y, x = stroke.y[rows], stroke.x[rows]
+        dy = y - y.mean()
+        slope = float(dy @ x / (dy @ dy))
+        anchor = stroke.low if rows.start is None else stroke.high
+        found += [float(x.mean()) + slope * (anchor - float(y.mean())), slope]
+    return found[0], found[1], found[2], found[3]
+
+
+def chain(parts: list[Line]) -> Line:
+    """One line of several, those of a double line averaged where they lie side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    y, x = np.concatenate([p.y for p in parts]), np.concatenate([p.x for p in parts])
+    rows, index, count = np.unique(y, return_inverse=True, return_counts=True)
+    mean = np.bincount(index, x) / count
+    return Line(rows[::-1], mean[::-1], max(part.thickness for part in parts))
