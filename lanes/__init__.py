@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lanes.arrays import BGRImage, Mask, ProbabilityMap
     from lanes.errors import InputError, ProcessingError
-    from lanes.geometry.lines import find_lanes
+    from lanes.geometry.lanes import find_lanes
     from lanes.results import Calibration, Ego, Estimate, Frame, FrameResult, Lane
     from lanes.segment.segmenter import Segmenter
     from lanes.settings import Settings
@@ -35,7 +35,7 @@ _MODULES = {
     "ProcessingError": "lanes.errors",
     "Segmenter": "lanes.segment.segmenter",
     "Settings": "lanes.settings",
-    "find_lanes": "lanes.geometry.lines",
+    "find_lanes": "lanes.geometry.lanes",
 }
 """Where each name is defined that is imported when it is first used."""
 
