@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
+from math import cos, pi, sin
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,15 @@ class Course:
         wave = 2 * pi / self.winding_length
         heading: NDArray[np.float64] = self.bend * s - self.winding / wave * np.cos(wave * s + self.winding_phase)
         return heading
+
+    def curvature(self, s: float) -> float:
+        """Curvature of the road at `s`, 1/m, positive to the left."""
+        return self.bend + self.winding * sin(2 * pi / self.winding_length * s + self.winding_phase)
+
+    def curvature_rate(self, s: float) -> float:
+        """Change of the curvature with `s`, 1/m^2."""
+        wave = 2 * pi / self.winding_length
+        return self.winding * wave * cos(wave * s + self.winding_phase)
 
     def elevation(self, s: ArrayLike) -> NDArray[np.float64]:
         """Height of the road at `s`."""

@@ -7,6 +7,7 @@ count to the left of the road's reference line; positions `s` along the road fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 Colour = tuple[float, float, float]
 
@@ -159,6 +160,20 @@ class Vehicle:
     colour: Colour = (0.4, 0.4, 0.4)
     braking: bool = False
     gloss: float = 0.0
+
+
+@dataclass(frozen=True)
+class LaneChange:
+    """The camera's car moves over by one lane, `left` or `right`, from `start_s` on within `duration_s` seconds."""
+
+    start_s: float
+    direction: Literal["left", "right"]
+    duration_s: float = 5.0
+
+    @property
+    def steps_left(self) -> int:
+        """Lanes moved to the left: 1 or -1."""
+        return 1 if self.direction == "left" else -1
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lanes.renderer.scene import BRIDGE_WIDTH, Scene
 LAMP_SPACING = 35.0
 
 
-def ground_light(scene: Scene, view: GroundView, shade: FLOAT | None, travelled: float) -> FLOAT:
+def ground_light(scene: Scene, camera: Camera, view: GroundView, shade: FLOAT | None, travelled: float) -> FLOAT:
     """(rows, width) float32: what the ground's colour is multiplied by. `shade` is the tile's shadow, 0 to 1, if any."""
     light = scene.light
     amount = np.full_like(view.y, light.ambient)
@@ -26,26 +26,21 @@ def ground_light(scene: Scene, view: GroundView, shade: FLOAT | None, travelled:
         dark = np.clip(np.minimum((view.s - np.float32(ahead)) / edge, (np.float32(ahead + BRIDGE_WIDTH) - view.s) / edge), 0, 1)
         amount *= 1 - dark * np.float32(light.shadow)
     if light.headlights:
-        amount += _headlights(scene, view) * np.float32(light.headlights)
+        amount += _headlights(camera, view) * np.float32(light.headlights)
     if light.lamps:
         turns = (view.s + np.float32(travelled % LAMP_SPACING)) * np.float32(2 * np.pi / LAMP_SPACING)
         amount += np.float32(light.lamps) * (np.float32(0.6) + np.float32(0.4) * np.cos(turns))
     return amount
 
 
-def _headlights(scene: Scene, view: GroundView) -> FLOAT:
+def _headlights(camera: Camera, view: GroundView) -> FLOAT:
     """Two dipped beams blended into one: bright close by, a cut-off ahead, wider towards the kerb."""
-    bearing = (view.y - np.float32(_camera_y(scene))) / (view.distance + 2)
+    bearing = (view.y - np.float32(camera.lateral)) / (view.distance + 2)
     near = np.exp(-((view.distance - 9) ** 2) * np.float32(1 / 500))
     far = np.exp(view.distance * np.float32(-1 / 30))
     spread = np.exp(-(bearing**2) * np.float32(1 / 0.18))
     beam: FLOAT = (np.float32(0.55) * near + np.float32(0.65) * far) * spread
     return beam
-
-
-def _camera_y(scene: Scene) -> float:
-    lane = scene.ego_lane
-    return (scene.boundaries[lane] + scene.boundaries[lane + 1]) / 2 + scene.offset
 
 
 def reflect(picture: BGRImage, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:

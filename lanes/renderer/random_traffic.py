@@ -30,7 +30,7 @@ def random_vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...
             vehicles.append(Vehicle(kind, s, y + float(rng.normal(0, 0.25)), speed, colour, chance(rng, 0.2), gloss))
             s += float(rng.uniform(12, 60))
     for edge, side, sign in ((scene.paved[1], scene.left, -1), (scene.paved[0], scene.right, 1)):
-        # Parked at the kerb, where there is room and nobody drives fast.
+        # Parked at the kerb, where there is space and nobody drives fast.
         if side.shoulder > 1.4 and side.rail == "none" and scene.speed < 15 and chance(rng, 0.5):
             for s in np.cumsum(rng.uniform(5.5, 25, int(rng.integers(2, 14)))):
                 colour = spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lanes.arrays import BGRImage, Mask
 from lanes.geometry.camera import Camera
 from lanes.renderer.canvas import Canvas
+from lanes.renderer.ego import EgoMotion
+from lanes.renderer.ground_truth import STATIONS, GroundTruth
 from lanes.renderer.lens import Optics
 from lanes.renderer.light import clearness, ground_light, reflect, sun_glare
 from lanes.renderer.paint import Stroke, label, lay, lay_markings, strokes
@@ -20,9 +22,6 @@ from lanes.renderer.scene import Scene
 from lanes.renderer.sky import Backdrop
 from lanes.renderer.surface import Ground
 from lanes.renderer.vehicles import draw_vehicles
-
-CURVE_REACH = 120.0
-"""How far ahead boundary curves are given, metres."""
 
 
 @dataclass
@@ -48,12 +47,14 @@ class Rendering:
         other_paint: (H, W) uint8, 0 or 255: what training should leave out: arrows, words, stop lines, zebras, and lane paint too worn,
             too far or too faint for anyone to say whether it is there.
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
+        ground_truth: the camera, the car's place in its lane and the boundaries, in metres.
     """
 
     pixels: BGRImage
     paint: Mask
     other_paint: Mask
     lanes: list[Boundary]
+    ground_truth: GroundTruth
 
 
 class RoadRenderer:
@@ -67,6 +68,7 @@ class RoadRenderer:
         if width < 2 or height < 2:
             raise ValueError(f"a picture of {width}x{height} has no road in it; both sides must be 2 or more")
         self.scene, self.width, self.height = scene, width, height
+        self.ego = EgoMotion(scene)
         rng = np.random.default_rng(scene.seed)
         self.ground = Ground(scene, rng)
         self.backdrop = Backdrop(scene, rng)
@@ -76,8 +78,9 @@ class RoadRenderer:
     def render(self, time_s: float = 0.0) -> Rendering:
         """The frame at a time, in seconds."""
         scene = self.scene
-        travelled = scene.travelled(time_s)
-        camera = scene.camera(self.width, self.height, time_s)
+        ego = self.ego.state(time_s)
+        travelled = ego.s
+        camera = self.ego.camera(self.width, self.height, time_s)
         road = RoadAhead(scene.course, travelled)
         view = view_ground(camera, road)
         shape = self.height, self.width
@@ -96,16 +99,18 @@ class RoadRenderer:
             for stroke in laid:
                 label(stroke, gain * scene.lens.contrast, paint[view.top :].reshape(-1), other[view.top :].reshape(-1))
             covered[view.top :][~view.ground] = 255
+            covered[: view.top] = 255
         hidden = covered > 127
         paint[hidden] = 0
         other[hidden | (paint > 0)] = 0
-        return Rendering(pixels, paint, other, self._boundaries(camera, road))
+        ground_truth = GroundTruth.of(scene, ego, camera, road, covered, time_s)
+        return Rendering(pixels, paint, other, _curves(ground_truth, road.hidden(STATIONS, camera)), ground_truth)
 
     def _paint_ground(self, picture: BGRImage, other: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
         """Draw the road and its paint into the picture's lower part, label what is no lane line, and give the strokes of what is."""
         scene = self.scene
         albedo, wear, shade, marks = self.ground.look(view, travelled)
-        light = ground_light(scene, view, shade, travelled)
+        light = ground_light(scene, camera, view, shade, travelled)
         clear = clearness(scene, view)
         if marks is not None:
             lay_markings(albedo, marks)
@@ -136,16 +141,15 @@ class RoadRenderer:
             cv2.copyTo(cv2.merge(planes), view.ground.astype(np.uint8), lower)
         return laid
 
-    def _boundaries(self, camera: Camera, road: RoadAhead) -> list[Boundary]:
-        """Project the painted boundaries, up to where a crest hides them."""
-        s = np.concatenate([np.linspace(0.3, 12, 240), np.geomspace(12.5, CURVE_REACH, 80)])
-        hidden = road.hidden(s, camera)
-        if hidden.any():
-            s = s[: int(np.argmax(hidden))]
-        pixels = camera.project(road.points(s, np.array(self.scene.boundaries)[:, None]))
-        inside = np.all((pixels >= -0.5) & (pixels <= (self.width - 0.5, self.height - 0.5)), axis=-1)
-        return [
-            Boundary(self.scene.position(index), pixels[index, inside[index]])
-            for index, line in enumerate(self.scene.lines)
-            if line.kind != "none" and np.count_nonzero(inside[index]) > 1
-        ]
+
+def _curves(ground_truth: GroundTruth, hidden: NDArray[np.bool_]) -> list[Boundary]:
+    """The painted boundaries in the picture, up to where a crest first hides them."""
+    reach = int(np.argmax(hidden)) if hidden.any() else len(hidden)
+    size = np.array((ground_truth.camera.width, ground_truth.camera.height))
+    curves = []
+    for boundary in ground_truth.boundaries:
+        pixels = boundary.pixels[:reach]
+        inside = np.all((pixels >= -0.5) & (pixels <= size - 0.5), axis=-1)
+        if boundary.painted and np.count_nonzero(inside) > 1:
+            curves.append(Boundary(boundary.position, pixels[inside]))
+    return curves

@@ -7,13 +7,11 @@ count to the left of the road's reference line, the middle of its marked lanes; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import atan, pi, tan
 
 import numpy as np
 
-from lanes.geometry.camera import Camera
 from lanes.renderer.course import Course
-from lanes.renderer.elements import LaneMarking, Lens, Light, Marking, Side, Sky, Surface, Vehicle, Weather
+from lanes.renderer.elements import LaneChange, LaneMarking, Lens, Light, Marking, Side, Sky, Surface, Vehicle, Weather
 
 BRIDGE_WIDTH = 14.0
 BRIDGE_SPACING = 300.0
@@ -27,10 +25,11 @@ class Scene:
     Attributes:
         seed: of all texture and scatter, so that a scene renders alike everywhere.
         lines: one for each lane boundary from left to right: one more than there are lanes.
-        lane_width; ego_lane: the camera's, from 0 on the left.
+        lane_width; ego_lane: the camera's when time is 0, from 0 on the left.
         field_of_view: of the longer side of the picture, radians. horizon: its row on a flat road, as a share of the height.
-        camera_height, roll, yaw (against the road), offset: of the camera from the middle of its lane, to the left.
+        camera_height; roll, yaw: of the camera against the car; offset: of the camera from the middle of its lane, to the left.
         speed: m/s along the road; sway: how much the car moves on its springs and in its lane, 1 as usual, 0 for not at all.
+        lane_changes: of the camera's car, in order of time. Other traffic does not make way.
     """
 
     seed: int = 0
@@ -55,12 +54,20 @@ class Scene:
     offset: float = 0.0
     speed: float = 25.0
     sway: float = 0.0
+    lane_changes: tuple[LaneChange, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.ego_lane < len(self.lines) - 1:
             raise ValueError(
                 f"{len(self.lines)} lines bound {len(self.lines) - 1} lanes; there is no lane {self.ego_lane} (they count from 0)"
             )
+        lane, free_from = self.ego_lane, 0.0
+        for change in self.lane_changes:
+            if self.speed <= 0 or change.duration_s <= 0 or change.start_s < free_from:
+                raise ValueError(f"{change}: lane changes take time, come one after the other, and need a car that moves forward")
+            lane, free_from = lane - change.steps_left, change.start_s + change.duration_s
+            if not 0 <= lane < len(self.lines) - 1:
+                raise ValueError(f"{change}: there is no lane to the {change.direction} of lane {lane + change.steps_left}")
 
     @property
     def boundaries(self) -> tuple[float, ...]:
@@ -68,38 +75,15 @@ class Scene:
         lanes = len(self.lines) - 1
         return tuple((lanes / 2 - index) * self.lane_width for index in range(lanes + 1))
 
-    def position(self, boundary: int) -> int:
-        """A boundary's place as seen from the camera's lane: -1 its left one, 1 its right one, further out -2, 2 and so on."""
-        return boundary - self.ego_lane - 1 if boundary <= self.ego_lane else boundary - self.ego_lane
-
-    def travelled(self, time_s: float) -> float:
-        """How far along the road the camera is at a time."""
-        return self.speed * time_s
+    def lane_centre(self, lane: int) -> float:
+        """`y` of the middle of a lane."""
+        return (self.boundaries[lane] + self.boundaries[lane + 1]) / 2
 
     def bridge_ahead(self, travelled: float) -> float | None:
         """How far ahead the next bridge begins; negative while the camera is under it; None where there are none."""
         if self.light.bridge is None:
             return None
         return (self.light.bridge - travelled + BRIDGE_WIDTH) % BRIDGE_SPACING - BRIDGE_WIDTH
-
-    def camera(self, width: int, height: int, time_s: float = 0.0) -> Camera:
-        """The camera at a time, for a picture of a size."""
-        focal = max(width, height) / 2 / tan(self.field_of_view / 2)
-        pitch = atan((0.5 - self.horizon) * height / focal)
-        bounce = 0.0022 * np.sin(2 * pi * 1.3 * time_s) + 0.0012 * np.sin(2 * pi * 2.17 * time_s + 1)
-        drift = 0.14 * np.sin(0.41 * time_s) + 0.06 * np.sin(1.07 * time_s + 2)
-        turn = 0.006 * np.cos(0.41 * time_s)
-        lane_middle = (self.boundaries[self.ego_lane] + self.boundaries[self.ego_lane + 1]) / 2
-        return Camera.centred(
-            width,
-            height,
-            focal,
-            self.camera_height,
-            float(pitch + self.sway * bounce),
-            float(self.roll + self.sway * 0.0015 * np.sin(2 * pi * 0.9 * time_s)),
-            float(self.yaw + self.sway * turn),
-            float(lane_middle + self.offset + self.sway * drift),
-        )
 
     @property
     def paved(self) -> tuple[float, float]:

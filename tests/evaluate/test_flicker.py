@@ -22,7 +22,7 @@ WIDTH, HEIGHT, FRAMES = 480, 288, 9
 def drive() -> list[Pair]:
     """A rendered drive past no other car, at 25 frames a second, with the true mask of every frame."""
     renderer = RoadRenderer(replace(Scene.demo(), vehicles=()), WIDTH, HEIGHT)
-    renderings = [renderer.render(index / 25) for index in range(FRAMES)]
+    renderings = [renderer.render(1 + index / 25) for index in range(FRAMES)]
     return [(cv2.cvtColor(one.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8), one.paint) for one in renderings]
 
 

@@ -299,7 +299,7 @@ def test_a_streak_in_the_lane_is_no_boundary_of_it() -> None:
     assert [found[side][0, 0] for side in (-1, 1)] == pytest.approx([128, 1152], abs=12)
 
 
-def test_a_dash_beneath_the_car_bounds_two_lanes_where_they_have_room() -> None:
+def test_a_dash_beneath_the_car_bounds_two_lanes_where_they_have_space() -> None:
     assert len(find_lanes(streak_between(-0.1, 1.1))) == 3
 
 

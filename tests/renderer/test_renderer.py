@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from lanes.renderer import Camera, Rendering, RoadRenderer, Scene
 from lanes.renderer.course import Course
+from lanes.renderer.ego import EgoMotion
 from lanes.renderer.elements import LaneMarking, Lens, Light, Marking, Side, Sky, Surface, Vehicle
+from lanes.renderer.ground_truth import position_of
 from lanes.renderer.road import RoadAhead, view_ground
 
 WIDTH, HEIGHT = 640, 384
@@ -29,6 +31,11 @@ PLAIN = Scene(
     speed=20.0,
 )
 """A flat straight road of two lanes on which nothing stands, seen by a perfect camera in the right lane."""
+
+
+def camera_of(scene: Scene) -> Camera:
+    """The camera when time is 0, in the road's frame."""
+    return EgoMotion(scene).camera(WIDTH, HEIGHT)
 
 
 def painted_at(rendering: Rendering, camera: Camera, s: NDArray[np.float64], y: float) -> NDArray[np.bool_]:
@@ -47,7 +54,7 @@ def stretches(s: NDArray[np.float64], painted: NDArray[np.bool_]) -> tuple[NDArr
 
 
 def test_the_horizon_is_at_its_row_on_a_flat_road() -> None:
-    assert PLAIN.camera(WIDTH, HEIGHT).horizon()[0] == pytest.approx(PLAIN.horizon * HEIGHT, abs=1.0)
+    assert camera_of(PLAIN).horizon()[0] == pytest.approx(PLAIN.horizon * HEIGHT, abs=1.0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -67,7 +74,7 @@ def test_traced_ground_projects_back_onto_its_pixel(roll: float, yaw: float, ben
 
 def test_lines_are_labelled_where_geometry_has_them() -> None:
     rendering = RoadRenderer(PLAIN, WIDTH, HEIGHT).render()
-    camera = PLAIN.camera(WIDTH, HEIGHT)
+    camera = camera_of(PLAIN)
     for boundary in (PLAIN.boundaries[0], PLAIN.boundaries[2]):
         for x in np.linspace(6, 40, 30):
             u, v = camera.project((x, boundary, 0.0))
@@ -86,18 +93,18 @@ def test_lines_are_labelled_where_geometry_has_them() -> None:
 def test_dashes_have_their_length_and_gap() -> None:
     rendering = RoadRenderer(PLAIN, WIDTH, HEIGHT).render()
     s = np.arange(6.0, 30.0, 0.02)
-    starts, ends = stretches(s, painted_at(rendering, PLAIN.camera(WIDTH, HEIGHT), s, PLAIN.boundaries[1]))
+    starts, ends = stretches(s, painted_at(rendering, camera_of(PLAIN), s, PLAIN.boundaries[1]))
     ends = ends[ends > starts[0]]
     assert len(ends) >= 2
     starts = starts[: len(ends)]
     # A row of pixels spans this much of the road.
-    row = ends**2 / (PLAIN.camera_height * PLAIN.camera(WIDTH, HEIGHT).fx)
+    row = ends**2 / (PLAIN.camera_height * camera_of(PLAIN).fx)
     assert np.all(np.abs(ends - starts - 3.0) <= row + 0.05)
     assert np.all(np.abs(np.diff(starts) - 9.0) <= row[1:] + 0.05)
 
 
 def test_time_moves_dashes_by_speed() -> None:
-    renderer, camera = RoadRenderer(PLAIN, WIDTH, HEIGHT), PLAIN.camera(WIDTH, HEIGHT)
+    renderer, camera = RoadRenderer(PLAIN, WIDTH, HEIGHT), camera_of(PLAIN)
     s = np.arange(6.0, 22.0, 0.02)
     before, _ = stretches(s, painted_at(renderer.render(0.0), camera, s, PLAIN.boundaries[1]))
     after, _ = stretches(s, painted_at(renderer.render(0.1), camera, s, PLAIN.boundaries[1]))
@@ -112,7 +119,7 @@ def test_paint_is_brighter_than_the_road_under_its_label() -> None:
     assert grey[rows][rendering.paint[rows] > 0].mean() > 1.5 * grey[rows][rendering.paint[rows] == 0].mean()
 
 
-def test_fresh_paint_close_by_is_never_left_open_but_for_the_ends_of_dashes() -> None:
+def test_fresh_paint_close_by_is_never_ignored_but_for_the_ends_of_dashes() -> None:
     rows = slice(HEIGHT * 2 // 3, None)
     solid = replace(PLAIN, lines=(LaneMarking("solid"),) * 3)
     assert not RoadRenderer(solid, WIDTH, HEIGHT).render().other_paint[rows].any()
@@ -122,8 +129,8 @@ def test_fresh_paint_close_by_is_never_left_open_but_for_the_ends_of_dashes() ->
 
 
 @pytest.mark.parametrize("width", [0.12, 0.02])
-def test_paint_that_can_be_seen_is_labelled_or_left_open(width: float) -> None:
-    """Never called road, however thin the line or far away its dashes."""
+def test_paint_that_can_be_seen_is_labelled_or_ignored(width: float) -> None:
+    """Never labelled as road, however thin the line or far away its dashes."""
     thin = replace(PLAIN, lines=tuple(replace(line, width=width) for line in PLAIN.lines))
     bare = replace(PLAIN, lines=tuple(LaneMarking("none") for _ in PLAIN.lines))
     painted, without = (RoadRenderer(scene, WIDTH, HEIGHT).render() for scene in (thin, bare))
@@ -140,7 +147,7 @@ def test_what_a_vehicle_hides_is_not_labelled() -> None:
     hidden, seen = (RoadRenderer(scene, WIDTH, HEIGHT).render().paint for scene in (ahead, free))
     assert np.count_nonzero(seen > hidden) > 20
     assert not np.any(hidden > seen)
-    u, v = ahead.camera(WIDTH, HEIGHT).project((16.0, PLAIN.boundaries[2], 0.3))
+    u, v = camera_of(ahead).project((16.0, PLAIN.boundaries[2], 0.3))
     above = slice(round(v) - 12, round(v))
     assert not hidden[above, round(u) - 8 : round(u) + 9].any()
 
@@ -168,11 +175,11 @@ def test_worn_away_paint_is_not_labelled_as_paint() -> None:
     worn = replace(PLAIN, lines=tuple(replace(line, wear=0.6) for line in PLAIN.lines))
     fresh, old = (RoadRenderer(scene, WIDTH, HEIGHT).render() for scene in (PLAIN, worn))
     assert np.count_nonzero(old.paint) < 0.8 * np.count_nonzero(fresh.paint)
-    # What is left out of the labels is left open, not called road.
+    # What is left out of the labels is ignored, not labelled as road.
     assert np.array_equal((old.paint | old.other_paint) > 0, (fresh.paint | fresh.other_paint) > 0)
 
 
-def test_paint_in_the_dark_is_left_open() -> None:
+def test_paint_in_the_dark_is_ignored() -> None:
     night = replace(PLAIN, light=Light(ambient=0.01, shadow=0))
     rendering = RoadRenderer(night, WIDTH, HEIGHT).render()
     assert not rendering.paint.any()
@@ -193,15 +200,14 @@ def test_boundary_curves_run_upward_through_gaps_with_their_positions() -> None:
     near = painted[painted[:, 1] > 0.6 * HEIGHT]
     nearest = np.min(np.linalg.norm(near[::50, None] - curves[None], axis=2), axis=1)
     assert nearest.max() < 20
-    two_lanes = [replace(PLAIN, ego_lane=lane) for lane in (0, 1)]
-    assert [[scene.position(index) for index in range(3)] for scene in two_lanes] == [[-1, 1, 2], [-2, -1, 1]]
+    assert [[position_of(boundary, lane) for boundary in range(3)] for lane in (0, 1)] == [[-1, 1, 2], [-2, -1, 1]]
 
 
 def test_a_crest_hides_what_lies_behind_it() -> None:
     crest = replace(PLAIN, course=Course(hill=6.0, hill_length=240.0, hill_phase=0.9))
     renderer = RoadRenderer(crest, WIDTH, HEIGHT)
     road = RoadAhead(crest.course, 0.0)
-    hidden = road.hidden(np.array([10.0, 100.0]), crest.camera(WIDTH, HEIGHT))
+    hidden = road.hidden(np.array([10.0, 100.0]), camera_of(crest))
     assert hidden.tolist() == [False, True]
     lanes = renderer.render().lanes
     flat = RoadRenderer(PLAIN, WIDTH, HEIGHT).render().lanes
