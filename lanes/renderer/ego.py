@@ -24,7 +24,7 @@ from lanes.renderer.scene import Scene
 
 WANDER = ((0.12, 420.0), (0.08, 230.0), (0.05, 130.0), (0.03, 80.0))
 """(amplitude, wavelength) in metres of the waves that a wander is made of: 0.11 m rms, never more than 0.28 m, and at 27 m/s a lateral
-acceleration below 0.35 m/s^2, which nobody feels."""
+acceleration below 0.35 m/s^2, far below what passengers notice."""
 
 
 @dataclass(frozen=True)

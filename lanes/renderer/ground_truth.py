@@ -44,7 +44,7 @@ class RoadBoundary:
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What a perfect estimator would answer for one frame.
+    """What a perfect estimator would find in one frame.
 
     Attributes:
         time_s: of the frame, seconds.

@@ -45,7 +45,7 @@ class Rendering:
         pixels: (H, W, 3) uint8, BGR.
         paint: (H, W) uint8, 0 or 255: lane-line paint that is to be seen, stroke by stroke.
         other_paint: (H, W) uint8, 0 or 255: what training should leave out: arrows, words, stop lines, zebras, and lane paint too worn,
-            too far or too faint for anyone to say whether it is there.
+            too far or too faint to decide whether it is there.
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
         ground_truth: the camera, the car's place in its lane and the boundaries, in metres.
     """

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lanes.renderer import Camera, Rendering, RoadRenderer, Scene
+from lanes.geometry.camera import Camera
+from lanes.renderer import Rendering, RoadRenderer, Scene
 from lanes.renderer.course import Course
 from lanes.renderer.ego import EgoMotion
 from lanes.renderer.elements import LaneMarking, Lens, Light, Marking, Side, Sky, Surface, Vehicle
@@ -39,7 +40,7 @@ def camera_of(scene: Scene) -> Camera:
 
 
 def painted_at(rendering: Rendering, camera: Camera, s: NDArray[np.float64], y: float) -> NDArray[np.bool_]:
-    """Whether the labels say paint at points of a flat straight road."""
+    """Whether points of a flat straight road are labelled as paint."""
     pixels = np.round(camera.project(np.stack([s, np.full_like(s, y), np.zeros_like(s)], axis=-1))).astype(int)
     assert np.all((pixels >= 0) & (pixels < (camera.width, camera.height)))
     painted: NDArray[np.bool_] = rendering.paint[pixels[:, 1], pixels[:, 0]] > 0
@@ -136,8 +137,8 @@ def test_paint_that_can_be_seen_is_labelled_or_ignored(width: float) -> None:
     painted, without = (RoadRenderer(scene, WIDTH, HEIGHT).render() for scene in (thin, bare))
     seen = np.max(painted.pixels.astype(int) - without.pixels, axis=2) > 10
     assert np.count_nonzero(seen) > 500
-    spoken_of = cv2.dilate(painted.paint | painted.other_paint, np.ones((3, 3), np.uint8)) > 0
-    assert not np.any(seen & ~spoken_of)
+    labelled = cv2.dilate(painted.paint | painted.other_paint, np.ones((3, 3), np.uint8)) > 0
+    assert not np.any(seen & ~labelled)
     assert not np.any((without.paint | without.other_paint) > 0)
 
 
