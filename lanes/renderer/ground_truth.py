@@ -44,15 +44,15 @@ class RoadBoundary:
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What a perfect estimator would find in one frame.
+    """What a perfect estimator would find in one frame; the names are those of `lanes.results.Ego`.
 
     Attributes:
         time_s: of the frame, seconds.
         camera: intrinsics, height, pitch, roll and yaw in the vehicle frame, movement on the springs included.
-        speed: of the car over ground, m/s.
+        speed_mps: of the car over ground, m/s.
         path_curvature_per_m: of the car's own path; speed times it is the yaw rate.
         ego_lane: the lane that the camera is in, from 0 on the left of the road.
-        lane_width_m: of that lane.
+        width_m: of that lane.
         offset_m: of the camera from the middle of that lane, positive to the right.
         heading_rad: of the car against the lane's direction beside it.
         curvature_per_m: of the middle of the lane, beside the car. curvature_rate_per_m2: its change along the lane.
@@ -61,10 +61,10 @@ class GroundTruth:
 
     time_s: float
     camera: Camera
-    speed: float
+    speed_mps: float
     path_curvature_per_m: float
     ego_lane: int
-    lane_width_m: float
+    width_m: float
     offset_m: float
     heading_rad: float
     curvature_per_m: float
@@ -86,10 +86,10 @@ class GroundTruth:
         return cls(
             time_s=time_s,
             camera=replace(camera, yaw=scene.yaw, lateral=0.0),
-            speed=ego.speed,
+            speed_mps=ego.speed,
             path_curvature_per_m=ego.path_curvature,
             ego_lane=ego.lane,
-            lane_width_m=scene.lane_width,
+            width_m=scene.lane_width,
             offset_m=centre - ego.y,
             heading_rad=ego.heading,
             curvature_per_m=curvature * parallel,

@@ -104,7 +104,7 @@ def _table(road: RoadAhead, camera: Camera, steepest: float) -> tuple[FLOAT, flo
 
 
 def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
-    """Trace every pixel to the ground; None where the picture shows none.
+    """Trace every pixel of a camera without distortion to the ground; None where the picture shows none.
 
     Along a row all quantities change so evenly that every fourth column is traced and the others are interpolated.
     """

@@ -97,7 +97,7 @@ def test_the_offset_changes_by_the_sine_of_the_heading(changes: tuple[LaneChange
     step = 1 / 50
     frames = [renderer.render(index * step).ground_truth for index in range(500)]
     offset = np.array([ground_truth.offset_m for ground_truth in frames])
-    lateral = np.array([ground_truth.speed * np.sin(ground_truth.heading_rad) for ground_truth in frames])
+    lateral = np.array([ground_truth.speed_mps * np.sin(ground_truth.heading_rad) for ground_truth in frames])
     lane = np.array([ground_truth.ego_lane for ground_truth in frames])
     change = (offset[2:] - offset[:-2]) / (2 * step)
     same_lane = (lane[2:] == lane[1:-1]) & (lane[1:-1] == lane[:-2])
@@ -117,7 +117,7 @@ def test_signs() -> None:
     assert ground_truth.heading_rad > 0
     assert ground_truth.curvature_per_m == pytest.approx(0.002)
     assert ground_truth.curvature_rate_per_m2 == 0
-    assert ground_truth.lane_width_m == 3.6
+    assert ground_truth.width_m == 3.6
     assert ground_truth.ego_lane == 1
     assert [boundary.position for boundary in ground_truth.boundaries] == [-2, -1, 1, 2]
     assert (ground_truth.camera.yaw, ground_truth.camera.lateral, ground_truth.camera.mount_height) == (0.02, 0.0, scene.camera_height)
@@ -143,7 +143,7 @@ def test_curvature_is_that_of_the_lane_s_middle() -> None:
     assert curvature == pytest.approx(half_way, rel=0.01)
     # Straight along the middle of its lane, the car's path is the lane's.
     assert ground_truth.path_curvature_per_m == pytest.approx(ground_truth.curvature_per_m)
-    rate = (after.curvature_per_m - before.curvature_per_m) / (0.02 * ground_truth.speed)
+    rate = (after.curvature_per_m - before.curvature_per_m) / (0.02 * ground_truth.speed_mps)
     assert ground_truth.curvature_rate_per_m2 == pytest.approx(rate, rel=1e-4)
 
 
