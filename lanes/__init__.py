@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lanes.cli.opencv import explain_missing_opencv
+
 if TYPE_CHECKING:
     from lanes.arrays import BGRImage, Mask, ProbabilityMap
     from lanes.errors import InputError, ProcessingError
@@ -58,6 +60,8 @@ __all__ = [
     "load_segmenter",
     "process",
 ]
+
+explain_missing_opencv()
 
 
 def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "auto") -> Segmenter:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from lanes.cli.flags import parse
 from lanes.cli.logs import messages
+from lanes.cli.opencv import missing_opencv
 from lanes.cli.signals import as_interrupt
 from lanes.cli.streams import lasting_streams
 from lanes.errors import INTERRUPTED, InputError, ProcessingError
@@ -39,6 +40,12 @@ def main(arguments: Sequence[str] | None = None, program: str = "lanestream") ->
         except ProcessingError as error:
             _log.error("%s", error)
             return 1
+        except ImportError as error:
+            why = missing_opencv(error)
+            if why is None:
+                raise
+            _log.error("%s", why)
+            return 2
         except KeyboardInterrupt:
             _log.error("interrupted")
             return INTERRUPTED
