@@ -16,8 +16,8 @@ def missing_opencv(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError):
         return "OpenCV is not installed: pip install opencv-python-headless"
     return (
-        f"OpenCV cannot be loaded ({str(error).splitlines()[0]}); on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0 libxcb1; or take "
-        "its build without windows: pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
+        f"OpenCV cannot be loaded ({str(error).splitlines()[0]}); on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0 libxcb1; or "
+        "take its build without windows: pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
     )
 
 

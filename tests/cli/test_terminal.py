@@ -47,7 +47,7 @@ def ignore_hang_up() -> None:
 
 
 @contextmanager
-def at_terminal(*arguments: object, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], int]]:  # noqa: ARG001
+def at_terminal(*arguments: object) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The program in a session of its own, whose terminal is at the other end of the descriptor."""
     ours, theirs = pty.openpty()
 
