@@ -56,6 +56,7 @@ __all__ = [
     "Segmenter",
     "Settings",
     "__version__",
+    "detect_lanes",
     "find_lanes",
     "load_segmenter",
     "process",
@@ -80,6 +81,27 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
     from lanes.segment.segmenter import Segmenter
 
     return Segmenter(open_engine(engine=engine, precision=precision, model=model))
+
+
+def detect_lanes(pixels: BGRImage, segmenter: Segmenter) -> list[Lane]:
+    """The lanes of one picture by itself: `detect_lanes(cv2.imread("frame.jpg"), segmenter)`.
+
+    Args:
+        pixels: (H, W, 3) uint8 BGR, upright, of any size.
+        segmenter: what `load_segmenter` gave; load it once for many pictures.
+
+    Returns:
+        Lanes from left to right, in pixels of this picture. Empty where there is no paint that looks like a lane line.
+
+    Raises:
+        ValueError: `pixels` is no such array.
+    """
+    import numpy as np
+
+    from lanes.geometry.lanes import find_lanes
+
+    probability = segmenter(pixels)
+    return find_lanes(np.where(probability > segmenter.threshold, np.uint8(255), np.uint8(0)))
 
 
 def process(source: str | Path | None = None, *, output: str | Path = "none", **settings: Any) -> Generator[FrameResult, None, None]:

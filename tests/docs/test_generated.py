@@ -12,7 +12,7 @@ from lanes.cli.docs import main, pages
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.parametrize(("name", "content"), pages(), ids=lambda value: value if value.endswith(".md") else "")
+@pytest.mark.parametrize(("name", "content"), list(pages()), ids=lambda value: value if value.endswith(".md") else "")
 def test_a_page_is_up_to_date(name: str, content: str) -> None:
     assert (DOCS / name).read_text() == content, "run: python -m lanes.cli.docs"
 
