@@ -25,12 +25,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.capture.open import find_sources
 from lanes.capture.source import Source
+from lanes.cli.console import plain_console
 from lanes.cli.logs import MessageHandler
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
@@ -176,7 +178,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
-    progress = Console(stderr=True)
+    progress = plain_console(stderr=True)
     logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.flicker")])
     table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
     passed_over = 0
@@ -199,7 +201,7 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger(__name__).error("%s", failure)
     if failures and not table.row_count:
         raise failures[-1]
-    Console(width=100).print(table)
+    plain_console(width=100).print(table)
     return int(passed_over + len(failures) > 0)
 
 
@@ -213,7 +215,7 @@ def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker
     with source:
         if source.info.live:
             raise InputError(f"{source.info.name}: has no end; record some of it and give the file")
-        frames = track(segmented(source, segmenter), source.info.name, source.info.frames, console=progress, transient=True)
+        frames = track(segmented(source, segmenter), escape(source.info.name), source.info.frames, console=progress, transient=True)
         found = measure_flicker(frames)
     if not found.frames:
         raise InputError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")

@@ -21,9 +21,14 @@ from lanes.telemetry.stages import CONTENT
 from lanes.telemetry.telemetry import Figures
 
 
+def plain_console(*, stderr: bool = False, quiet: bool = False, width: int | None = None) -> Console:
+    """A console that shows text as it is. What is to be styled is styled by arguments (`style="bold"`), not within the text."""
+    return Console(stderr=stderr, quiet=quiet, width=width, markup=False, emoji=False, highlight=False)
+
+
 def make_console(settings: Settings) -> Console:
     """The console of a run: silent with `quiet`, and where messages are for programs."""
-    return Console(stderr=True, quiet=settings.quiet or settings.log_format == "json", markup=False, emoji=False, highlight=False)
+    return plain_console(stderr=True, quiet=settings.quiet or settings.log_format == "json")
 
 
 class ProgressBar:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lanes.cli.console import plain_console
 from lanes.data.open import list_frames, recognise
 from lanes.errors import InputError, exit_status
 from lanes.files import write_atomically
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("root", type=Path, metavar="DIR", help="the data set")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for index.html")
     args = parser.parse_args(arguments)
-    return exit_status("lanes.data", lambda: print(explore(args.root, args.out, Console(stderr=True))))
+    return exit_status("lanes.data", lambda: print(explore(args.root, args.out, plain_console(stderr=True))))
 
 
 if __name__ == "__main__":
