@@ -110,7 +110,8 @@ def process(source: str | Path | None = None, *, output: str | Path = "none", **
     Args:
         source: a video file, a folder or glob of pictures or videos, a camera or an address; None for the bundled demo clip.
         output: where the overlay goes, as for `run_video.py`; `none` draws nothing, and leaves the frames' pixels as they are.
-        settings: any other setting of `run_video.py`, under the name of its flag with underscores (docs/settings.md).
+        settings: any other setting of `run_video.py`, under the name of its flag with underscores (docs/settings.md). The environment
+            is not read.
 
     Yields:
         A result a frame, its pixels and mask the caller's to keep.
@@ -123,8 +124,9 @@ def process(source: str | Path | None = None, *, output: str | Path = "none", **
 
     from lanes.session import Session
     from lanes.settings import Settings
+    from lanes.settings.layers import with_file
 
-    session = Session(Settings(source=None if source is None else str(source), output=str(output), **settings))
+    session = Session(Settings(**with_file({"source": source, "output": output, **settings})))
     with closing(session.results()) as results:
         for result in results:
             yield replace(result, mask=result.mask.copy())

@@ -33,6 +33,12 @@ def test_a_video_gives_a_result_a_frame_with_the_settings_of_the_program(tmp_pat
     assert (tmp_path / "r.jsonl").read_text().count("\n") == 5
 
 
+def test_settings_can_come_from_a_file(tmp_path: Path) -> None:
+    source = Clip(frames=25).write(tmp_path / "drive.mp4")
+    (tmp_path / "s.toml").write_text(f"source = '{source}'\nevery = 5\nlimit = 1\nengine = 'onnx'")
+    assert [result.frame.index for result in lanes.process(config=tmp_path / "s.toml", limit=3)] == [0, 5, 10]
+
+
 def test_a_setting_of_no_name_or_range_is_refused() -> None:
     with pytest.raises(lanes.InputError, match="every: '0' is not a whole number from 1"):
         next(lanes.process("drive.mp4", every=0))

@@ -33,8 +33,8 @@ A setting of `run_video.py`, which installed is `lanestream`, can be given in fo
 | in a TOML file, named by `--config` or `LANESTREAM_CONFIG` | `log_format = "json"` | `live = true` |
 | in Python, as an argument of `lanes.process` | `log_format="json"` | `live=True` |
 
-The command line goes before the environment, the environment before the file. Paths are taken from the current folder, in a file too.
-A file looks like this:
+The command line goes before the environment, the environment before the file. In Python the environment is not read, and arguments go
+before the file. Paths are taken from the current folder, in a file too. A file looks like this:
 
 ```toml
 source = "rtsp://camera.local/stream"

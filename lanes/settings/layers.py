@@ -47,6 +47,16 @@ def read_file(path: Path) -> dict[str, Any]:
     return values
 
 
+def with_file(values: Mapping[str, Any]) -> dict[str, Any]:
+    """These values, and where their `config` names a file, the others from there. None is as good as nothing.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    return (read_file(Path(given["config"])) if "config" in given else {}) | given
+
+
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """The settings in variables such as LANESTREAM_THRESHOLD, by name. An empty variable is as good as none.
 
