@@ -24,7 +24,7 @@ PROGRAMS = [
 ]
 """What is run by `python -m`."""
 
-TO_CONVERT = set(PROGRAMS) - {"lanes.cli.docs"}
+TO_CONVERT = set(PROGRAMS) - {"lanes.cli.docs", "lanes.renderer.clip"}
 """Those that still have options of another style."""
 
 META = (argparse._HelpAction, argparse._VersionAction)
