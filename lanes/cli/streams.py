@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -50,11 +51,22 @@ class _LastingStream:
 
 @contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Within the block, stdout and stderr may lose their readers."""
+    """Within the block, stdout and stderr may lose their readers, or have had none from the start (`2>&-`)."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, _LastingStream(stream)) for stream in before)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stdout, sys.stderr = before
+    _fill_descriptors()
+    with Path(os.devnull).open("w") as nowhere:
+        sys.stdout, sys.stderr = (cast(TextIO, _LastingStream(stream or nowhere)) for stream in before)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stdout, sys.stderr = before
+
+
+def _fill_descriptors() -> None:
+    """Opens what is closed of the standard descriptors: else the next file gets the number, and libraries in C write messages into it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free

@@ -146,6 +146,15 @@ def test_a_reader_of_stderr_that_goes_ends_nothing(tmp_path: Path) -> None:
     assert count_frames(tmp_path / "out/two_lanes.mp4") == 5
 
 
+def test_closed_standard_streams_end_nothing(tmp_path: Path) -> None:
+    source, output = Clip(frames=5).write(tmp_path / "a.mp4"), tmp_path / "o.mp4"
+    words = command("--source", source, "--output", output, "--records", tmp_path / "r.jsonl")
+    ended = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], timeout=60)
+    assert ended.returncode == 0
+    assert count_frames(output) == 5
+    assert [json.loads(line)["frame"] for line in (tmp_path / "r.jsonl").read_text().splitlines()] == [0, 1, 2, 3, 4]
+
+
 def test_messages_for_programs_are_one_json_object_a_line(tmp_path: Path) -> None:
     (tmp_path / "drives").mkdir()
     Clip(frames=5).write(tmp_path / "drives/a.mp4")
