@@ -155,6 +155,13 @@ def test_closed_standard_streams_end_nothing(tmp_path: Path) -> None:
     assert [json.loads(line)["frame"] for line in (tmp_path / "r.jsonl").read_text().splitlines()] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("flag", "expected"), [("--version", "lanestream "), ("--model=help", "unet-large")])
+def test_what_is_asked_for_is_on_stdout(flag: str, expected: str) -> None:
+    ended = subprocess.run(command(flag), capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert expected in ended.stdout
+
+
 def test_messages_for_programs_are_one_json_object_a_line(tmp_path: Path) -> None:
     (tmp_path / "drives").mkdir()
     Clip(frames=5).write(tmp_path / "drives/a.mp4")
