@@ -1,4 +1,4 @@
-"""What can run a model here, and why the rest cannot."""
+"""Which engines and precisions run a model here, and why the others do not."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Combination:
 def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
     """Every engine and precision that runs the model here; and of the others, by name, the reason why not."""
     if is_path(model):
-        ModelFile.load(Path(model))  # a damaged file is the file's fault, not that of a dozen engines
-    able, unable = [], {}
+        ModelFile.load(Path(model))  # a damaged file is the file's fault, not an engine's
+    possible, impossible = [], {}
     for engine in dict.fromkeys([*GPU_ENGINES, *ENGINES]):
         for precision in PRECISIONS:
             combination = Combination(model, engine, precision)
             try:
                 open_engine(engine, precision, model).close()
-                able.append(combination)
-            except InputError as why:
-                unable[str(combination)] = str(why).partition(". Ask for ")[0]
-    return able, unable
+                possible.append(combination)
+            except InputError as error:
+                impossible[str(combination)] = str(error).partition(". Ask for ")[0]
+    return possible, impossible
