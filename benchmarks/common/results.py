@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.common.observe import Observation
 from engines.engine import Engine
+from lanes.capture.address import public_argument
 from lanes.errors import InputError
 from lanes.files import write_atomically
 
@@ -41,7 +42,7 @@ schema    2
 kind      `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`, `against_benchmark_app`, `gpu`
 name      one line for tables and plots
 created   ISO 8601, UTC
-command   that made it
+command   that made it, without the credentials of addresses
 commit    of the checkout, `-dirty` when it was changed since; None outside a checkout
 machine   the facts of benchmarks.common.observe.Observation
 warnings  sentences: why not to trust it; empty when nothing was seen
@@ -58,7 +59,7 @@ def new_result(kind: str, name: str, observation: Observation, **fields: Any) ->
         name: one line for tables and plots.
         observation: the machine over the run, which has ended. Its warnings are the result's.
     """
-    command = shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
+    command = shlex.join([Path(sys.executable).name, *map(public_argument, sys.orig_argv[1:])])
     common = (SCHEMA, kind, name, datetime.now(timezone.utc).isoformat(timespec="seconds"), command, commit_of_checkout())
     return dict(zip(COMMON, (*common, observation.facts, list(observation.warnings)), strict=True)) | fields
 

@@ -50,6 +50,7 @@ from benchmarks.compare.changes import (
 )
 from benchmarks.compare.show import change_table, draw
 from benchmarks.compare.versions import measure_interleaved, read_stretches, unpack
+from lanes.capture.address import public_argument
 from lanes.cli.arguments import Parser, count
 from lanes.errors import InputError, exit_status
 from lanes.telemetry.stages import STAGES
@@ -115,7 +116,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
             changes = compare_stages(before, after)
             observation.warnings += scatter_warnings(changes)
         fields: dict[str, Any] = {"rounds": len(runs[0]), "before": facts["versions"][0], "after": facts["versions"][-1]}
-        fields |= {"confidence": CONFIDENCE, "min_share": MIN_SHARE, "min_ms": MIN_MS, "options": facts["options"]}
+        fields |= {
+            "confidence": CONFIDENCE,
+            "min_share": MIN_SHARE,
+            "min_ms": MIN_MS,
+            "options": [public_argument(option) for option in facts["options"]],
+        }
         fields |= {"stages": [asdict(change) for change in changes], "conclusion": conclusion(changes) if changes else None}
         fields |= {"budget": [] if budget is None else check_budget(budget, runs[-1]), "runs": runs}
     result = new_result(KIND, " against ".join(reversed(names)), observation, **fields)

@@ -20,6 +20,7 @@ from rich.console import Console
 from benchmarks.common.interleave import interleaved
 from benchmarks.common.results import load_result
 from benchmarks.compare.changes import StageTimes
+from lanes.capture.address import public_argument
 from lanes.errors import InputError
 from lanes.telemetry.percentiles import summarise
 
@@ -47,7 +48,10 @@ class Version:
         ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if ended.returncode or not report.exists():
             message = (ended.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InputError(f"{self.name}: {' '.join(['run_video.py', *options])} ended with {ended.returncode}: {message}")
+            for option in options:  # an older version may repeat an address as it is
+                message = message.replace(option, public_argument(option))
+            shown = " ".join(["run_video.py", *map(public_argument, options)])
+            raise InputError(f"{self.name}: {shown} ended with {ended.returncode}: {message}")
         return stages_of(json.loads(report.read_text()))
 
 

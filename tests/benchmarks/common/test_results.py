@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.common.observe import observe_machine
+from benchmarks.common.observe import Observation, observe_machine
 from benchmarks.common.results import COMMON, SCHEMA, load_result, new_result, write_result
 from lanes.errors import InputError
 
@@ -22,6 +23,24 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert load_result(tmp_path / "deep" / "result.json") == result
     assert tuple(result)[: len(COMMON)] == COMMON
     assert (result["schema"], result["warnings"], result["samples"]) == (SCHEMA, ["it rained"], [1.5, 2.25])
+
+
+SECRETS = (
+    ["--source", "rtsp://user:SECRET@cam.local:554/stream"],
+    ["--source=rtsp://cam.local/user=admin_password=SECRET_channel=1.sdp"],
+    ["--output", "rtmp://a.rtmp.example.com/live2/SECRET"],
+    ["http://cam.local/video?;pwd=SECRET"],
+    ["rtsp://user:pass/SECRET@cam.local/"],
+)
+
+
+@pytest.mark.parametrize("words", SECRETS)
+def test_no_credential_of_the_command_is_in_a_result(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "benchmarks.compare", "--limit", "9", *words])
+    write_result(tmp_path / "result.json", new_result("compare", "a name", Observation()))
+    text = (tmp_path / "result.json").read_text()
+    assert "SECRET" not in text
+    assert "-m benchmarks.compare --limit 9" in load_result(tmp_path / "result.json")["command"]
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,19 @@ def test_what_cannot_be_compared_is_one_line(
     assert not (tmp_path / "out.json").exists()
 
 
+def test_no_credential_of_a_source_is_in_the_result_or_on_the_screen(
+    tmp_path: Path, repository: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    address = ["--source", "rtsp://user:SECRET@cam.local:554/SECRET"]
+    assert main(["fast", "slow", "--rounds", "9", "--json", str(out), *address]) == 0
+    assert json.loads(out.read_text())["options"][:2] == ["--source", "rtsp://cam.local:554"]
+    Path("run_video.py").write_text("import sys\nraise SystemExit(f'no route to {sys.argv[2]}')")
+    repository("commit", "-qam", "broken")
+    assert main(["HEAD", "fast", *address]) == 2
+    assert "SECRET" not in out.read_text() + "".join(capsys.readouterr())
+
+
 def write_latency(path: Path, inference_ms: float, queries: int = 600, seed: int = 0) -> Path:
     """A result as benchmarks.latency writes it, as far as it is compared."""
     rng = np.random.default_rng(seed)
