@@ -119,7 +119,7 @@ def scatter_warnings(by_round: Sequence[float]) -> list[str]:
 
 
 def round_range(result: Mapping[str, Any]) -> str:
-    """The least and the greatest ratio of a round, to be printed beside the median."""
+    """The range of the ratios of the rounds, to be printed beside the median."""
     by_round = ratios(result)
     return f"rounds {min(by_round):.3f} to {max(by_round):.3f}"
 

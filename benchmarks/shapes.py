@@ -83,7 +83,7 @@ COLUMNS = ("shape", "input", "GMAC", "ms a frame", f"time, of the {PLAIN}'s")
 
 
 def cells(name: str, shape: dict[str, Any]) -> list[str]:
-    """A row a shape, by COLUMNS: medians over the rounds, with the least and the greatest round."""
+    """A row a shape, by COLUMNS: medians over the rounds, with the range of the rounds."""
     width, height = shape["size"]
     ratios = shape["of_plain"]
     spread = "" if name == PLAIN else f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

@@ -1,6 +1,6 @@
 """The machine that a figure was taken on: what it is, and the state it is in.
 
-psutil and NVML tell what they know; the rest is read from what Linux shows under /proc and /sys. psutil's temperatures are not used: its
+psutil and NVML give what they know; the rest is read from what Linux shows under /proc and /sys. psutil's temperatures are not used: its
 limits are those of the chip's maker, where a warning needs the trip point at which this kernel slows down. What a machine does not show is
 left out.
 

@@ -19,7 +19,7 @@ MIN_SHARE, MIN_MS = 0.03, 0.1
 """A relevant difference is at least this share of the stage, and at least this long."""
 
 BLIND_RATIO = 1.25
-"""An interval that reaches so far from 1, or as far below, cannot tell a change of a quarter from none."""
+"""An interval that reaches so far from 1, or as far below, cannot distinguish a change of a quarter from none."""
 
 SPLIT = {"lanes": "postprocess"}
 """Stages that versions before them timed as part of another."""
@@ -127,7 +127,7 @@ def compare_stages(before: Sequence[StageTimes], after: Sequence[StageTimes], co
 
 
 def conclusion(changes: Sequence[Change]) -> str:
-    """The verdict in a sentence, the greatest change first; what is end to end comes last, since it follows from the stages."""
+    """The verdict in a sentence, the largest change first; what is end to end comes last, since it follows from the stages."""
     relevant = [change for change in changes if change.verdict != "no difference"]
     if not relevant:
         return "no stage differs"

@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_statistics()
     needed = rounds_needed(1 - (1 - CONFIDENCE) / (len(STAGES) + 1))
     if len(names) == 2 and args.rounds < needed:
-        raise InputError(f"--rounds {args.rounds}: too few to tell versions apart, {needed} are needed")
+        raise InputError(f"--rounds {args.rounds}: too few to distinguish versions, {needed} are needed")
     budget = None if args.budget is None else read_budget(args.budget)
     with ExitStack() as stack:
         with observe_machine() as observation:

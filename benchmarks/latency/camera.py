@@ -28,8 +28,8 @@ from lanes.telemetry.telemetry import WARM_UP_FRAMES, Figures, Telemetry
 STAGES: tuple[Stage, ...] = ("preprocess", "inference", "postprocess", "lanes", "overlay")
 
 INSIDE: dict[str, str] = {
-    "age": "from when the camera had the frame to its drawn picture handed to the output: waiting, and latency",
-    "latency": "from the frame taken from the camera to its drawn picture handed to the output, waiting between stages included",
+    "age": "from when the camera had the frame to the drawn frame handed to the output: waiting, and latency",
+    "latency": "from the frame taken from the camera to the drawn frame handed to the output, waiting between stages included",
     **{stage: CONTENT[stage] for stage in STAGES},
 }
 """What lies inside each interval, in words."""

@@ -31,7 +31,7 @@ class Run:
     Attributes:
         latency: of each query; Offline: from batch to batch.
         stages: of each query or batch, by stage.
-        age: of each frame when its drawn picture is handed to the output, camera only.
+        age: of each frame when the drawn frame is handed to the output, camera only.
         frames: processed.
         dropped: frames that the pipeline gave up, by reason, camera only.
         seconds: of the whole run.

@@ -57,7 +57,7 @@ def _draw_panel(ax: Axes, entry: dict[str, Any], peaks: Peaks) -> None:
         label = f"{name}, {bandwidth / 1e9:.0f} GB/s"
         ax.plot(intensity, np.minimum(rate, intensity * bandwidth) / 1e9, color="black", linewidth=1.3, linestyle=style, label=label)
     label = f"{entry['precision']} {rate / 1e9:.0f} Gop/s"
-    # Higher above the peak rate than the radius of the greatest mark, which lies on it.
+    # Higher above the peak rate than the radius of the largest mark, which lies on it.
     ax.annotate(label, (2000, rate / 1e9), xytext=(0, 9), textcoords="offset points", fontsize=8, ha="right", va="bottom")
     layers = [layer for layer in entry["layers"] if layer["operations"] and layer["ms"]]
     most = max((layer["ms"] for layer in layers), default=1.0)

@@ -150,7 +150,7 @@ def test_too_few_rounds_are_refused_with_the_number_needed(capsys: pytest.Captur
         median_interval([1.0] * 5, 0.95)
     assert rounds_needed(0.95) == 6
     assert main([str(ROOT), str(ROOT), "--rounds", "3", "--json", str(tmp_path / "out.json")]) == 2
-    assert "--rounds 3: too few to tell versions apart, 9 are needed" in capsys.readouterr().err
+    assert "--rounds 3: too few to distinguish versions, 9 are needed" in capsys.readouterr().err
 
 
 # --- budget ----------------------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_budget_is_held_against_the_median_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "names no stage"),
         ("[inference", "is not TOML"),
@@ -187,10 +187,10 @@ def test_a_budget_is_held_against_the_median_run(tmp_path: Path) -> None:
         (b"\xff\xfe", "is not TOML"),
     ],
 )
-def test_a_wrong_budget_is_refused_in_words(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_a_wrong_budget_is_refused_in_words(tmp_path: Path, text: str | bytes, message: str) -> None:
     path = tmp_path / "budget.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_budget(path)
 
 
@@ -263,7 +263,7 @@ def test_over_budget_is_exit_status_one_with_a_line_a_stage(
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["fast", "no-such-thing"], "no-such-thing is no file, no folder and no commit"),
         (["fast"], "give two versions to compare, or one with --budget"),
@@ -273,16 +273,16 @@ def test_over_budget_is_exit_status_one_with_a_line_a_stage(
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
-    repository: Callable[..., str], names: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    repository: Callable[..., str], names: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Path("run_video.py").write_text("raise SystemExit('the model is missing')")
     repository("commit", "-qam", "broken")
     repository("tag", "broken")
     assert main([*names, "--json", str(tmp_path / "out.json")]) == 2
-    told = capsys.readouterr()
-    assert said in told.err
-    assert told.err.strip().splitlines()[-1].startswith("benchmarks.compare: ")
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.strip().splitlines()[-1].startswith("benchmarks.compare: ")
+    assert printed.out == ""
     assert not (tmp_path / "out.json").exists()
 
 
@@ -378,7 +378,7 @@ def test_one_version_against_itself_in_ten_trials(tmp_path: Path) -> None:
 
 
 def test_the_module_is_a_program() -> None:
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-m", "benchmarks.compare", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert "--budget FILE" in told
+    assert "--budget FILE" in printed

@@ -235,17 +235,17 @@ def test_broken_files_are_named_and_passed_over(folder: Path, tmp_path: Path, ca
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [(["no-such-folder"], "no-such-folder does not exist"), (["."], "no results in"), ([".", "--out", "."], "is a folder")],
 )
 def test_a_wrong_request_is_one_line(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["--out", "page.html", *words]) == 2
-    told = capsys.readouterr()
-    assert said in told.err
-    assert told.err.count("\n") == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
     assert not (tmp_path / "page.html").exists()
 
 

@@ -197,12 +197,12 @@ def test_no_mark_covers_the_label_of_a_peak_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [(["--model", "no-such"], "no model is called"), (["--json", "."], ".: is a folder")],
 )
-def test_a_wrong_request_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_request_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
-    told = capsys.readouterr()
-    assert said in told.err
-    assert told.err.splitlines()[-1].startswith("benchmarks.roofline: ")
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.splitlines()[-1].startswith("benchmarks.roofline: ")
+    assert printed.out == ""

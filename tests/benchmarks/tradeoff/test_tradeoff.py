@@ -149,18 +149,20 @@ def test_labels_end_inside_the_plot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--data", "no-such-folder"], "no-such-folder is no folder"),
         (["--split", "test"], "has no frames of split 'test'"),
         (["--model", "no-such"], "no model is called 'no-such'"),
     ],
 )
-def test_a_wrong_request_is_one_line(words: list[str], said: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_request_is_one_line(
+    words: list[str], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.json"
     assert main(["--data", str(data), "--json", str(out), *words]) == 2
-    told = capsys.readouterr()
-    assert said in told.err
-    assert told.err.splitlines()[-1].startswith("benchmarks.tradeoff: ")
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.splitlines()[-1].startswith("benchmarks.tradeoff: ")
+    assert printed.out == ""
     assert not out.exists()
