@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.model_file import ModelFile, is_path
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.errors import InputError
+
+ALTERNATIVES = re.compile(r"\. Ask for |; this machine runs ")
+"""Where the reason ends and what else could be taken begins, in the message of `open_engine`."""
 
 
 @dataclass(frozen=True)
@@ -39,5 +43,5 @@ def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
                 open_engine(engine, precision, model).close()
                 possible.append(combination)
             except InputError as error:
-                impossible[str(combination)] = str(error).partition(". Ask for ")[0]
+                impossible[str(combination)] = ALTERNATIVES.split(str(error))[0]
     return possible, impossible
