@@ -1,8 +1,8 @@
-"""The OpenVINO engine here against OpenVINO's own benchmark_app, taking turns: `python -m benchmarks.against_benchmark_app`.
+"""The OpenVINO engine here against OpenVINO's own benchmark_app, interleaved: `python -m benchmarks.against_benchmark_app`.
 
 Both run the same ONNX file on the processor with the latency hint, one synchronous request, the same precision hint, batch 1 and random
-pictures, and both time the inference alone. benchmark_app (https://docs.openvino.ai, Benchmark Tool) comes with the openvino package and
-is started anew for each turn. If the stopwatch here is right, the medians agree.
+images, and both time the inference alone. benchmark_app (https://docs.openvino.ai, Benchmark Tool) comes with the openvino package and
+is started anew in each round. If the stopwatch here is right, the medians agree.
 """
 
 from __future__ import annotations
@@ -20,43 +20,44 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.common.machine import watch_machine
-from benchmarks.common.request import check_request, tell_rest
-from benchmarks.common.results import Result, new_result, write_result
+from benchmarks.common.cli import add_json, add_model_options, add_rounds, check_outputs, print_notes
+from benchmarks.common.interleave import interleaved
+from benchmarks.common.observe import observe_machine
+from benchmarks.common.results import Result, engine_facts, new_result, write_result
 from engines.engine import Engine
-from engines.registry import PRECISIONS, open_engine
+from engines.registry import open_engine
+from lanes.cli.arguments import Parser
 from lanes.errors import ProcessingError, exit_status
 
 KIND = "against_benchmark_app"
 
 AGREEMENT = 0.05
-"""Share by which the medians may differ, and a single round's ratio from the median of all before the result is in doubt."""
+"""Share by which the medians may differ, and a single round's ratio from the median of all before there is a warning."""
 
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 """As in engines.backends.openvino_cpu: a quantised file is given none."""
 
 WARM_UP_RUNS = 3
 
-PATIENCE_S = 600
+TIMEOUT_S = 600
 
 
-def time_ours(engine: Engine, runs: int) -> float:
+def time_engine(engine: Engine, runs: int) -> float:
     """Median milliseconds of `runs` calls on noise."""
     transform = engine.model.metadata.transform
-    pictures = np.random.default_rng(0).integers(0, 256, (1, transform.height, transform.width, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (1, transform.height, transform.width, 3), np.uint8)
     times = []
     for index in range(WARM_UP_RUNS + runs):
-        begun = perf_counter_ns()
-        engine.infer(pictures)
+        started = perf_counter_ns()
+        engine.infer(images)
         if index >= WARM_UP_RUNS:
-            times.append((perf_counter_ns() - begun) / 1e6)
+            times.append((perf_counter_ns() - started) / 1e6)
     return median(times)
 
 
-def time_theirs(engine: Engine, runs: int) -> float:
+def time_benchmark_app(engine: Engine, runs: int) -> float:
     """Median milliseconds of `runs` inferences by benchmark_app's own account. Raises ProcessingError when it fails."""
     transform = engine.model.metadata.transform
     with TemporaryDirectory() as folder:
@@ -76,40 +77,38 @@ def time_theirs(engine: Engine, runs: int) -> float:
         command = [sys.executable, "-c", "from openvino.tools.benchmark.main import main; main()", "-json_stats"]
         command += [word for option in options.items() for word in option]
         try:
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
             return float(json.loads((Path(folder) / "benchmark_report.json").read_text())["execution_results"]["latency (ms)"])
         except subprocess.TimeoutExpired:
-            raise ProcessingError(f"benchmark_app did not end in {PATIENCE_S} s: ask for fewer --runs") from None
+            raise ProcessingError(f"benchmark_app did not end in {TIMEOUT_S} s: give fewer --runs") from None
         except (OSError, ValueError, KeyError):
             raise ProcessingError(
-                f"benchmark_app failed: {((ended.stdout + ended.stderr).strip().splitlines() or ['it said nothing'])[-1]}"
+                f"benchmark_app failed: {((ended.stdout + ended.stderr).strip().splitlines() or ['no message'])[-1]}"
             ) from None
 
 
 def compare(engine: Engine, rounds: int, runs: int, console: Console) -> Result:
-    """Both in turn, every other round in the opposite order. Raises ProcessingError when benchmark_app fails."""
-    ways = {"ours_ms": time_ours, "theirs_ms": time_theirs}
+    """Both interleaved. Raises ProcessingError when benchmark_app fails."""
+    ways = {"engine_ms": time_engine, "benchmark_app_ms": time_benchmark_app}
     times: dict[str, list[float]] = {name: [] for name in ways}
-    with watch_machine() as watch:
-        for turn in track(range(rounds), "rounds", console=console, transient=True):
-            for name in list(ways)[:: 1 if turn % 2 == 0 else -1]:
-                times[name].append(ways[name](engine, runs))
+    with observe_machine() as observation:
+        for name in interleaved(list(ways), rounds, console):
+            times[name].append(ways[name](engine, runs))
     by_round = ratios(times)
     ratio = median(by_round)
-    watch.doubts += find_scatter(by_round)
+    observation.warnings += scatter_warnings(by_round)
     name = f"{engine.model.metadata.name} on openvino {engine.precision}, against benchmark_app"
-    facts = {"name": engine.name, "precision": engine.precision, "version": engine.version}
     agreement = {"ratio": ratio, "agrees": abs(ratio - 1) <= AGREEMENT}
-    return new_result(KIND, name, watch, engine=facts, rounds=rounds, runs=runs, **times, **agreement)
+    return new_result(KIND, name, observation, engine=engine_facts(engine), rounds=rounds, runs=runs, **times, **agreement)
 
 
 def ratios(result: Mapping[str, Any]) -> list[float]:
-    """Our time in theirs, round by round."""
-    return [ours / theirs for ours, theirs in zip(result["ours_ms"], result["theirs_ms"], strict=True)]
+    """The time here over that of benchmark_app, round by round."""
+    return [own / other for own, other in zip(result["engine_ms"], result["benchmark_app_ms"], strict=True)]
 
 
-def find_scatter(by_round: Sequence[float]) -> list[str]:
-    """A doubt where rounds scatter by more than the agreement that is tested: their median may then agree by chance."""
+def scatter_warnings(by_round: Sequence[float]) -> list[str]:
+    """A warning where rounds scatter by more than the agreement that is tested: their median may then agree by chance."""
     middle = median(by_round)
     if max(abs(ratio - middle) for ratio in by_round) <= AGREEMENT:
         return []
@@ -120,7 +119,7 @@ def find_scatter(by_round: Sequence[float]) -> list[str]:
 
 
 def round_range(result: Mapping[str, Any]) -> str:
-    """The least and the greatest ratio of a round, to stand beside the median."""
+    """The range of the ratios of the rounds, to be printed beside the median."""
     by_round = ratios(result)
     return f"rounds {min(by_round):.3f} to {max(by_round):.3f}"
 
@@ -131,27 +130,30 @@ def verdict(result: Mapping[str, Any]) -> str:
     return f"ratio {result['ratio']:.3f} ({round_range(result)}): the medians {agreement} within {AGREEMENT:.0%}"
 
 
+def rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """The medians of each round, and over all of them: round, milliseconds here, of benchmark_app, ratio."""
+    columns = zip(result["engine_ms"], result["benchmark_app_ms"], ratios(result), strict=True)
+    found = [[str(number), f"{own:.2f}", f"{other:.2f}", f"{ratio:.3f}"] for number, (own, other, ratio) in enumerate(columns, 1)]
+    medians = [f"{median(result[name]):.2f}" for name in ("engine_ms", "benchmark_app_ms")]
+    return [*found, ["median", *medians, f"{result['ratio']:.3f}"]]
+
+
 def table(result: Result) -> Table:
     """The medians of each round."""
     view = Table(box=None, pad_edge=False)
     for column in ("round", "here", "benchmark_app", "ratio"):
         view.add_column(column, justify="right")
-    for turn, (ours, theirs) in enumerate(zip(result["ours_ms"], result["theirs_ms"], strict=True), 1):
-        view.add_row(str(turn), f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.3f}")
-    view.add_row("median", *(f"{median(result[name]):.2f}" for name in ("ours_ms", "theirs_ms")), f"{result['ratio']:.3f}", style="bold")
+    for row in rows(result):
+        view.add_row(*row, style="bold" if row[0] == "median" else "")
     return view
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.against_benchmark_app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default="unet", metavar="NAME|FILE", help="a bundled model, or a model file; default unet")
-    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each; default 5")
-    parser.add_argument("--runs", type=int, default=100, help="inferences in a turn; default 100")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here")
+    parser = Parser("python -m benchmarks.against_benchmark_app", __doc__)
+    add_model_options(parser)
+    add_rounds(parser, 5, 100)
+    add_json(parser)
     return parser.parse_args(arguments)
 
 
@@ -162,16 +164,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises InputError or ProcessingError."""
-    check_request(args.json, None, rounds=args.rounds, runs=args.runs)
+    """Measures, prints and writes. Raises InputError or ProcessingError."""
+    check_outputs(args.json)
     with open_engine("openvino", args.precision, args.model) as engine:
         result = compare(engine, args.rounds, args.runs, Console(stderr=True))
+    console = Console(width=100)
     print(f"{result['name']}: medians of {result['runs']} runs, milliseconds")
-    Console(width=100).print(table(result))
+    console.print(table(result))
     print(verdict(result))
     if args.json:
         write_result(args.json, result)
-    tell_rest(result, args.json, Console(width=100))
+    print_notes(result, args.json, console)
 
 
 if __name__ == "__main__":

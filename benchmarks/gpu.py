@@ -1,9 +1,9 @@
 """Everything that wants an NVIDIA GPU, in one go: `python -m benchmarks.gpu`.
 
-Runs the tests marked `gpu`, then times TensorRT against PyTorch on the same card in turns: from pictures in host memory to probability
+Runs the tests marked `gpu`, then times TensorRT against PyTorch on the same card, interleaved: from images in host memory to probability
 in host memory. The models are the bundled ones; where a precision is not bundled, the same network with random weights stands in,
 which takes the same time. Writes one JSON file, anew after each part, and prints one table; what could not be done is in both, with the
-reason.
+reason. No GPU has run this yet.
 """
 
 from __future__ import annotations
@@ -25,20 +25,19 @@ from onnx import helper
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.common.machine import Watch, watch_machine
-from benchmarks.common.request import check_request, tell_rest
+from benchmarks.common.cli import ROOT, add_json, check_outputs, print_notes
+from benchmarks.common.observe import Observation, observe_machine
 from benchmarks.common.results import new_result, write_result
 from engines.engine import Pictures
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models
 from engines.probe import Probe, probe
 from engines.tensorrt.cuda import CudaGraph
 from engines.tensorrt.engine import SLOTS, TensorRTEngine
+from lanes.cli.arguments import Parser, count
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
-from lanes.telemetry.percentiles import summarise
-
-ROOT = Path(__file__).resolve().parents[1]
+from lanes.telemetry.percentiles import shown, summarise
 
 KIND = "gpu"
 
@@ -47,7 +46,7 @@ MODELS = ("unet", "unet-large")
 EAGER, COMPILED = "torch eager fp16", "torch compiled fp16"
 
 ROUNDS = 10
-"""The runners take turns this often, so that a card that warms up is fair to all."""
+"""The runners are interleaved in so many rounds, so that a card that warms up is fair to all."""
 
 WARM_UP_RUNS = 50
 
@@ -273,7 +272,7 @@ class Benchmark:
 
 
 def targets(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each thing to reach, with what was reached.
+    """Each target, with what was reached.
 
     Returns:
         For each `what`, `target` (`>=` or `<=` and a number), `reached` and `met`; the last two are None where it could not be measured.
@@ -322,7 +321,7 @@ def cells(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         rows.append(("tests", result["tests"]["summary"].strip("= "), "all pass"))
     for name, model in result["models"].items():
         for runner, times in model.get("latency_ms", {}).items():
-            rows.append((f"{name}, {runner}", f"{times['p50']:.3f} ms, p99 {times['p99']:.3f} ms", ""))
+            rows.append((f"{name}, {runner}", f"{shown(times, 'p50', 3)} ms, p99 {shown(times, 'p99', 3)} ms", ""))
         for precision, rate in model.get("pictures_per_second", {}).items():
             rows.append((f"{name}, tensorrt {precision}, batches of {BATCH}", f"{rate:.0f} pictures/s", ""))
     for target in result["targets"]:
@@ -332,38 +331,43 @@ def cells(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises InputError where there is no GPU, or the result cannot be written."""
+    """Measures, prints and writes. Raises InputError where there is no GPU, or the result cannot be written."""
     found = probe()
     if found.gpu is None:
         raise InputError(str(found.lacking))
-    check_request(args.out, None, runs=args.runs)
+    check_outputs(args.json)
     benchmark = Benchmark(found, args.runs)
     result: dict[str, Any] = {}
 
-    def keep(watch: Watch) -> None:
+    def keep(observation: Observation) -> None:
         name = f"{found.gpu}, host memory to host memory"
-        result.update(new_result(KIND, name, watch, **benchmark.findings, targets=targets(benchmark.findings)))
-        write_result(args.out, result)
+        result.update(new_result(KIND, name, observation, **benchmark.findings, targets=targets(benchmark.findings)))
+        write_result(args.json, result)
 
     with TemporaryDirectory() as folder:
-        with watch_machine() as watch:
+        with observe_machine() as observation:
             for _ in benchmark.parts(Path(folder)):
-                keep(watch)  # the next part may take the machine down with it
-        keep(watch)
+                keep(observation)  # the next part may take the machine down with it
+        keep(observation)
     console = Console(width=120)
     table = Table(*COLUMNS, title=result["name"], title_justify="left", box=None, pad_edge=False)
     for row in cells(result):
         table.add_row(*row)
     console.print(table)
-    tell_rest(result, args.out, console)
+    print_notes(result, args.json, console)
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = Parser("python -m benchmarks.gpu", __doc__)
+    add_json(parser, "--out", default=Path("outputs/gpu.json"))
+    parser.add_argument("--runs", type=count, default=10_000, metavar="N", help="calls of each runner")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description="Tests and latencies on an NVIDIA GPU.")
-    parser.add_argument("--out", type=Path, default=Path("outputs/gpu.json"), metavar="FILE", help="default outputs/gpu.json")
-    parser.add_argument("--runs", type=int, default=10_000, metavar="N", help="calls of each runner; default 10000")
-    args = parser.parse_args(arguments)
+    args = parse(arguments)
     return exit_status("benchmarks.gpu", lambda: run(args))
 
 

@@ -1,9 +1,9 @@
-"""This pipeline against the loop that anybody writes in ten minutes: `python -m benchmarks.pipeline CLIP`.
+"""This pipeline against a baseline, the loop that anybody writes in ten minutes: `python -m benchmarks.pipeline CLIP`.
 
-The ten-minute loop reads with OpenCV, runs the same weights in eager fp32 PyTorch, tints the mask and writes `mp4v` with OpenCV,
-one step after the other. The two take turns over the same frames, so that a machine whose speed drifts is fair to both.
+The baseline reads with OpenCV, runs the same weights in eager fp32 PyTorch, tints the mask and writes `mp4v` with OpenCV, one step after
+the other. The two are run interleaved over the same frames, so that a machine whose speed drifts is fair to both.
 
-The bound is what this machine could do at best with the pipeline's own parts: the rate of the slowest stage when it runs alone,
+The bound is what this machine could do at best with the pipeline's own parts: the rate of the slowest stage when it is run by itself,
 or the cores divided by the processor time that a frame takes, whichever is less.
 """
 
@@ -12,43 +12,47 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.common.machine import watch_machine
-from benchmarks.common.request import check_request, tell_rest
-from benchmarks.common.results import new_result, write_result
+from benchmarks.common.cli import ALL_ENGINES, add_json, add_model_options, add_rounds, check_outputs, print_notes
+from benchmarks.common.interleave import interleaved
+from benchmarks.common.observe import observe_machine
+from benchmarks.common.plots import COLOURS, GREY, new_figure
+from benchmarks.common.results import Result, engine_facts, new_result, write_result
 from engines.backends.torch_cpu import TorchEngine
 from lanes import load_segmenter
 from lanes.capture.select import Selected
 from lanes.capture.video import VideoFile
+from lanes.cli.arguments import Parser, count
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
 from lanes.errors import exit_status
-from lanes.geometry.estimator import PerFrameEstimator
-from lanes.geometry.lanes import find_lanes
+from lanes.geometry.estimator import PerFrameEstimator, RoadState
 from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
-from lanes.results import Frame, FrameResult
+from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.machine import usable_cores
 from lanes.telemetry.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 KIND = "pipeline"
 
 
-def ten_minute_loop(clip: Path, output: Path, network: TorchEngine, limit: int) -> int:
-    """What a user writes first; returns the frames processed."""
+def run_baseline(clip: Path, output: Path, network: TorchEngine, limit: int) -> int:
+    """What a user writes first. Returns the number of frames processed."""
     transform = network.model.metadata.transform
     threshold = 255 * network.model.metadata.threshold
     capture = cv2.VideoCapture(str(clip))
@@ -69,13 +73,13 @@ def ten_minute_loop(clip: Path, output: Path, network: TorchEngine, limit: int) 
     return frames
 
 
-def stream(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> int:
-    """The project's pipeline over the clip into an overlay video. Returns the number of frames."""
+def run_pipeline(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> int:
+    """The project's pipeline over the clip into an overlay video. Returns the number of frames processed."""
     telemetry = Telemetry()
     with Selected(VideoFile(clip), limit=limit) as source, ExitStack() as stack:
         sinks = [stack.enter_context(sink) for sink in open_outputs(source.info, output=output, overwrite=True)]
         pipeline = Pipeline(source, segmenter, PerFrameEstimator(), telemetry, overlay=Overlay(), threshold=segmenter.threshold)
-        for result in pipeline.results():
+        for result in stack.enter_context(closing(pipeline.results())):
             for sink in sinks:
                 sink.write(result)
     return telemetry.processed
@@ -83,109 +87,125 @@ def stream(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> int:
 
 def stage_rates(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> dict[str, float]:
     """Frames a second of each of the pipeline's threads when it has the machine to itself."""
-    rates = {}
-    with VideoFile(clip) as source:
+    with Selected(VideoFile(clip), limit=limit) as source:
         info = source.info
-        frames: list[Frame] = []
-        begun = perf_counter()
-        for frame in source:
-            frames.append(frame)
-            if len(frames) == limit:
-                break
-        rates["capture"] = len(frames) / (perf_counter() - begun)
-    masks: list[Any] = [None] * len(frames)
+        started = perf_counter()
+        frames = list(source)
+        rates = {"capture": len(frames) / (perf_counter() - started)}
+    masks = [np.empty(frame.pixels.shape[:2], np.uint8) for frame in frames]
+    roads: list[RoadState] = []
+    estimator, overlay = PerFrameEstimator(), Overlay()
 
     def segment(index: int) -> None:
-        masks[index] = segmenter(frames[index].pixels)
-        cv2.threshold(masks[index], segmenter.threshold, 255, cv2.THRESH_BINARY, dst=masks[index])
+        segmenter.preprocess(frames[index].pixels)
+        segmenter.infer()
+        segmenter.mask(masks[index], segmenter.threshold)
 
-    overlay = Overlay()
+    def find_lanes(index: int) -> None:
+        roads.append(estimator.update(masks[index], frames[index]))
 
     def draw(index: int) -> None:
-        overlay.draw(frames[index].pixels, masks[index], find_lanes(masks[index]), Readout("", ""))
+        overlay.draw(frames[index].pixels, masks[index], roads[index].lanes, Readout("", ""))
 
     rates["segment"] = _rate(segment, len(frames))
+    rates["lanes"] = _rate(find_lanes, len(frames))
     rates["draw"] = _rate(draw, len(frames))
     (sink,) = open_outputs(info, output=output, overwrite=True)
-    begun = perf_counter()
+    started = perf_counter()
     for frame, mask in zip(frames, masks, strict=True):
         sink.write(FrameResult(frame, mask))
     sink.close()
-    rates["output"] = len(frames) / (perf_counter() - begun)
+    rates["output"] = len(frames) / (perf_counter() - started)
     return rates
 
 
 def _rate(step: Callable[[int], None], count: int) -> float:
-    begun = perf_counter()
+    started = perf_counter()
     for index in range(count):
         step(index)
-    return count / (perf_counter() - begun)
+    return count / (perf_counter() - started)
 
 
-def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, model: str, console: Console) -> dict[str, Any]:
-    """Both loops in turn, `rounds` times, and the bound measured in between. Returns what `--json` writes."""
-    results: dict[str, Any] = {"ours_fps": [], "theirs_fps": [], "cpu_seconds_per_frame": [], "stages_fps": []}
-    with TemporaryDirectory() as folder, load_segmenter(model, engine, precision) as ours, load_segmenter(model, "torch", "fp32") as theirs:
-        assert isinstance(theirs.engine, TorchEngine)
-        output = Path(folder) / "out.mp4"
-        stream(clip, output, ours, 20)
-        ten_minute_loop(clip, output, theirs.engine, 5)
-        with watch_machine() as watch:
-            for _ in track(range(rounds), "rounds", console=console, transient=True):
-                begun = perf_counter()
-                frames = ten_minute_loop(clip, output, theirs.engine, limit)
-                results["theirs_fps"].append(frames / (perf_counter() - begun))
-                begun, spent = perf_counter(), process_time()
-                frames = stream(clip, output, ours, limit)
-                results["ours_fps"].append(frames / (perf_counter() - begun))
-                results["cpu_seconds_per_frame"].append((process_time() - spent) / frames)
-                results["stages_fps"].append(stage_rates(clip, output, ours, limit))
-        engine_facts = {"name": ours.engine.name, "precision": ours.engine.precision, "version": ours.engine.version}
-    results["ratio"] = [a / b for a, b in zip(results["ours_fps"], results["theirs_fps"], strict=True)]
+def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, model: str, console: Console) -> Result:
+    """Both loops interleaved, `rounds` times, and the bound measured in between. Raises InputError where a part is not available."""
+    results: dict[str, Any] = {"pipeline_fps": [], "baseline_fps": [], "cpu_seconds_per_frame": [], "stages_fps": []}
+    with ExitStack() as stack:
+        output = Path(stack.enter_context(TemporaryDirectory())) / "out.mp4"
+        segmenter = stack.enter_context(load_segmenter(model, engine, precision))
+        network = stack.enter_context(load_segmenter(model, "torch", "fp32")).engine
+        assert isinstance(network, TorchEngine)
+        run_pipeline(clip, output, segmenter, 20)
+        run_baseline(clip, output, network, 5)
+        with observe_machine() as observation:
+            for name in interleaved(["baseline", "pipeline"], rounds, console):
+                started, spent = perf_counter(), process_time()
+                if name == "baseline":
+                    frames = run_baseline(clip, output, network, limit)
+                else:
+                    frames = run_pipeline(clip, output, segmenter, limit)
+                    results["cpu_seconds_per_frame"].append((process_time() - spent) / frames)
+                results[f"{name}_fps"].append(frames / (perf_counter() - started))
+                if name == "pipeline":
+                    results["stages_fps"].append(stage_rates(clip, output, segmenter, limit))
+        facts = engine_facts(segmenter.engine)
+    results["ratio"] = [a / b for a, b in zip(results["pipeline_fps"], results["baseline_fps"], strict=True)]
     results["bound_fps"] = [
         min(min(stages.values()), usable_cores() / cpu)
         for stages, cpu in zip(results["stages_fps"], results["cpu_seconds_per_frame"], strict=True)
     ]
-    results["of_bound"] = [a / b for a, b in zip(results["ours_fps"], results["bound_fps"], strict=True)]
-    name = f"{ours.engine.model.metadata.name} on {ours.engine.name} {ours.engine.precision}, against a ten-minute loop"
-    return new_result(KIND, name, watch, clip=clip.name, frames=frames, rounds=rounds, engine=engine_facts, **results)
+    results["of_bound"] = [a / b for a, b in zip(results["pipeline_fps"], results["bound_fps"], strict=True)]
+    name = f"{segmenter.engine.model.metadata.name} on {facts['name']} {facts['precision']}, against a baseline loop"
+    return new_result(KIND, name, observation, clip=clip.name, frames=frames, rounds=rounds, engine=facts, **results)
 
 
-def table(results: dict[str, Any]) -> Table:
-    """Medians with the least and greatest round."""
+def table(results: Result) -> Table:
+    """Medians with the slowest and the fastest round."""
     engine = results["engine"]
     view = Table(
-        title=f"{results['clip']}, {results['frames']} frames, {results['rounds']} rounds in turn, {engine['name']} {engine['precision']}",
+        title=f"{results['clip']}, {results['frames']} frames, {results['rounds']} rounds, {engine['name']} {engine['precision']}",
         title_justify="left",
         box=None,
     )
-    for column in ("", "median", "least", "greatest"):
+    for column in ("", "median", "min", "max"):
         view.add_column(column, justify="left" if not column else "right")
     rows = {
-        "this pipeline, frames a second": results["ours_fps"],
-        "ten-minute loop, frames a second": results["theirs_fps"],
+        "this pipeline, frames a second": results["pipeline_fps"],
+        "baseline loop, frames a second": results["baseline_fps"],
         "ratio": results["ratio"],
         "processor seconds a frame, x1000": [1000 * seconds for seconds in results["cpu_seconds_per_frame"]],
     }
-    rows |= {f"{stage} alone, frames a second": [stages[stage] for stages in results["stages_fps"]] for stage in results["stages_fps"][0]}
+    rows |= {
+        f"{stage} by itself, frames a second": [stages[stage] for stages in results["stages_fps"]] for stage in results["stages_fps"][0]
+    }
     rows |= {"bound, frames a second": results["bound_fps"], "share of the bound": results["of_bound"]}
     for name, values in rows.items():
         view.add_row(name, *(f"{value:.2f}" for value in (median(values), min(values), max(values))))
     return view
 
 
+def draw(result: Result) -> Figure:
+    """Frames a second of both loops and of the bound. Raises InputError without Matplotlib."""
+    rows = {"this pipeline": result["pipeline_fps"], "baseline loop": result["baseline_fps"], "bound of this machine": result["bound_fps"]}
+    figure, (ax,) = new_figure(width=9, height=2.6)
+    for row, values in enumerate(rows.values()):
+        middle = median(values)
+        ax.barh(row, middle, color=(COLOURS[0], GREY, "#cccccc")[row], height=0.6)
+        ax.plot(values, [row] * len(values), "|", color="black", markersize=10)
+        ax.annotate(f"{middle:.1f}", (middle, row), xytext=(5, 8), textcoords="offset points", fontsize=10, fontweight="bold")
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.invert_yaxis()
+    ax.set_xlabel("frames a second (bar: median; ticks: rounds)")
+    return figure
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.pipeline", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clip", type=Path, help="a video file")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=200, help="frames of the clip that a round takes")
-    parser.add_argument("--model", default="unet")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--json", type=Path, help="write every round here")
+    parser = Parser("python -m benchmarks.pipeline", __doc__)
+    parser.add_argument("source", type=Path, metavar="CLIP", help="video file")
+    add_rounds(parser, 5)
+    parser.add_argument("--limit", "--frames", type=count, default=200, metavar="N", help="frames of the clip in a round")
+    add_model_options(parser, ALL_ENGINES)
+    add_json(parser)
     return parser.parse_args(arguments)
 
 
@@ -196,13 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises InputError or ProcessingError."""
-    check_request(args.json, None, rounds=args.rounds, frames=args.frames)
-    result = compare(args.clip, args.rounds, args.frames, args.engine, args.precision, args.model, Console(stderr=True))
-    Console(width=100).print(table(result))
+    """Measures, prints and writes. Raises InputError or ProcessingError."""
+    check_outputs(args.json)
+    result = compare(args.source, args.rounds, args.limit, args.engine, args.precision, args.model, Console(stderr=True))
+    console = Console(width=100)
+    console.print(table(result))
     if args.json:
         write_result(args.json, result)
-    tell_rest(result, args.json, Console(width=100))
+    print_notes(result, args.json, console)
 
 
 if __name__ == "__main__":

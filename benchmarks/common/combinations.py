@@ -1,13 +1,17 @@
-"""What can run a model here, and why the rest cannot."""
+"""Which engines and precisions run a model here, and why the others do not."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.model_file import ModelFile, is_path
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.errors import InputError
+
+ALTERNATIVES = re.compile(r"\. Ask for |; this machine runs ")
+"""Where the reason ends and what else could be taken begins, in the message of `open_engine`."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,14 @@ class Combination:
 def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
     """Every engine and precision that runs the model here; and of the others, by name, the reason why not."""
     if is_path(model):
-        ModelFile.load(Path(model))  # a damaged file is the file's fault, not that of a dozen engines
-    able, unable = [], {}
+        ModelFile.load(Path(model))  # a damaged file is the file's fault, not an engine's
+    possible, impossible = [], {}
     for engine in dict.fromkeys([*GPU_ENGINES, *ENGINES]):
         for precision in PRECISIONS:
             combination = Combination(model, engine, precision)
             try:
                 open_engine(engine, precision, model).close()
-                able.append(combination)
-            except InputError as why:
-                unable[str(combination)] = str(why).partition(". Ask for ")[0]
-    return able, unable
+                possible.append(combination)
+            except InputError as error:
+                impossible[str(combination)] = ALTERNATIVES.split(str(error))[0]
+    return possible, impossible

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Told apart by people who see red and green alike, and in grey print: Okabe and Ito, https://jfly.uni-koeln.de/color/."""
+"""Distinct to people who see red and green alike, and in grey print: Okabe and Ito, https://jfly.uni-koeln.de/color/."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 

@@ -32,6 +32,7 @@ from calibration.int8.report import LayerCost, Report
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
+from lanes.html.page import check_pages
 
 LAYER_FRAMES = 6
 """Frames on which layers are compared: their order needs few."""
@@ -226,6 +227,8 @@ def run(args: argparse.Namespace, console: Console) -> Report:
     for path in (args.out, args.page):
         if path is not None:
             check_file(path, [model.path], args.overwrite)
+    if args.page is not None:
+        check_pages()
     if args.page is not None and args.page.absolute() == args.out.absolute():
         raise InputError(f"{args.page}: named for both the model and the page; give each a place of its own")
     material = gather(model.metadata.transform, args.frames, args.labels, args.split, args.count, console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from calibration.int8.frames import spread
 from calibration.int8.gate import iou
 from calibration.int8.report import Report
-from lanes.html.page import picture, table, write_page
+from lanes.html.page import picture, render, table
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 Picture = NDArray[np.uint8]
 
@@ -23,69 +26,67 @@ LOST = (60, 60, 255)
 GAINED = (255, 200, 0)
 """Colours, BGR, of lane, of lane that only fp32 sees, and of lane that only int8 sees."""
 
-STYLE = """
-tr.kept td { font-weight: 600; } td.bar { width: 12rem; }
-td.bar i { display: block; height: .7rem; background: var(--bar); border-radius: 2px; } tr.float td.bar i { background: #c0392b; }
-.frame { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; margin: 0 0 1.2rem; }
-.frame figcaption { grid-column: 1 / -1; } b.lost { color: #ff3c3c; } b.gained { color: #00a5d8; }
-"""
-
 
 def calibration_page(report: Report) -> str:
-    """The page as HTML, complete in itself: no other file and no network is needed to show it."""
-    material = report.material
-    judged = "against their labels" if material.labelled else "against fp32, for want of labels"
-    body = [
-        f"<h1>{escape(report.name)} in int8</h1>",
-        f"<p>{escape(report.summary[0].upper() + report.summary[1:])}.</p>",
-        f"<p class=dim>Calibrated on {len(material.calibration)} frames, judged on {len(material.judges)} others {judged}; "
-        "no drive is in both, but for drives that had to be cut.</p>",
-        "<h2>Latency</h2>",
-        _latency(report),
-        "<h2>Calibrators</h2><p class=dim>All layers in int8, on the frames to judge on.</p>",
-        _calibrators(report),
-        "<h2>Side by side</h2>",
-        '<p class=dim>fp32, int8, and where they differ: <b class="lost">only fp32</b> or <b class="gained">only int8</b> sees lane. '
-        f"The first {WORST} are those in which they differ most; differences are drawn a pixel wider than they are.</p>",
-        *(_frame(report, index) for index in _examples(report)),
-        "<h2>Layers</h2><p class=dim>What comes of it when one layer is quantised and no other.</p>",
-        _layers(report),
-    ]
-    return write_page(f"{report.name} in int8", body, STYLE)
+    """The page as HTML, complete in itself: no other file and no network is needed to show it.
+
+    Raises:
+        InputError: Jinja2 is missing.
+    """
+    return render(
+        "calibration.html.j2",
+        title=f"{report.name} in int8",
+        summary=report.summary[0].upper() + report.summary[1:],
+        calibrated=len(report.material.calibration),
+        validated=len(report.material.judges),
+        labelled=report.material.labelled,
+        latency=_latency(report),
+        engine=report.engine,
+        engines=", ".join(f"{name} (IoU {value:.4f})" for name, value in report.engines.items()),
+        calibrators=_calibrators(report),
+        worst=WORST,
+        frames=[_frame(report, index) for index in _examples(report)],
+        layers=_layers(report),
+    )
 
 
-def _latency(report: Report) -> str:
+def _latency(report: Report) -> Markup:
     rows = [
         [precision, f"{milliseconds:.1f} ms", f"{milliseconds / report.latency['int8']:.2f}"]
         for precision, milliseconds in report.latency.items()
     ]
-    engines = ", ".join(f"{name} (IoU {value:.4f})" for name, value in report.engines.items())
-    ran = f"<p class=dim>Median, the runs taking turns, in {escape(report.engine)}. The int8 file was run in {escape(engines)}.</p>"
-    return table(["precision", "a frame", "times int8"], rows) + ran
+    return table(["precision", "a frame", "times int8"], rows)
 
 
-def _calibrators(report: Report) -> str:
+def _calibrators(report: Report) -> Markup:
     sources = list(report.reference.f1)
-    rows, kept = [], []
+    rows, kinds = [], []
     for name, score in {"fp32": report.reference, **report.calibrators}.items():
         f1 = [f"{value:.4f}" for value in ([score.mean_f1, *score.f1.values()] if sources else [])]
         rows.append([name, *f1, f"{score.agreement:.4f}"])
-        kept.append("kept" if name == report.calibrator else "")
-    return table(["", *(["relaxed F1", *sources] if sources else []), "IoU with fp32"], rows, kept)
+        kinds.append("strong" if name == report.calibrator else "")
+    return table(["", *(["relaxed F1", *sources] if sources else []), "IoU with fp32"], rows, kinds)
 
 
-def _layers(report: Report) -> str:
+def _layers(report: Report) -> Markup:
+    from markupsafe import Markup
+
     costs = sorted(report.layers, key=lambda cost: -cost.error)
     most = max(cost.error for cost in costs) or 1.0
-    rows = []
-    for cost in costs:
-        bar = f'<td class=bar><i style="width:{100 * cost.error / most:.0f}%"></i></td>'
-        cells = [cost.layer.name, f"{cost.share:.1%}", f"{cost.error:.2f}", f"{cost.agreement:.4f}", "int8" if cost.quantised else "fp32"]
-        rows.append(
-            f"<tr{'' if cost.quantised else ' class=float'}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + bar + "</tr>"
-        )
-    head = "".join(f"<th>{name}</th>" for name in ("layer", "share of work", "error, of 255", "IoU with fp32", "runs in", ""))
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    bar = Markup('<span class="bar" style="width:{:.0f}%"></span>')
+    rows = [
+        [
+            cost.layer.name,
+            f"{cost.share:.1%}",
+            f"{cost.error:.2f}",
+            f"{cost.agreement:.4f}",
+            "int8" if cost.quantised else "fp32",
+            bar.format(100 * cost.error / most),
+        ]
+        for cost in costs
+    ]
+    head = ("layer", "share of work", "error, of 255", "IoU with fp32", "runs in", "")
+    return table(head, rows, ["" if cost.quantised else "float" for cost in costs])
 
 
 def _masks(report: Report, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -100,18 +101,18 @@ def _examples(report: Report) -> list[int]:
     return [*worst, *spread([index for index in seen if index not in worst], OTHERS)]
 
 
-def _frame(report: Report, index: int) -> str:
+def _frame(report: Report, index: int) -> tuple[list[Markup], str]:
+    """The images of a frame, side by side, and its caption."""
     sample = report.material.judges[index]
     fp32, int8 = _masks(report, index)
     dimmed = cv2.addWeighted(sample.picture, 0.45, np.zeros_like(sample.picture), 0.55, 0).astype(np.uint8)
     both = _painted(dimmed, fp32 & int8, (110, 110, 110))
-    pictures = [
-        _painted(sample.picture, fp32, LANE),
-        _painted(sample.picture, int8, LANE),
-        _painted(_painted(both, _wider(fp32 & ~int8), LOST), _wider(int8 & ~fp32), GAINED),
-    ]
-    caption = f"{sample.name}: IoU {iou(fp32, int8):.3f}"
-    return f"<figure class=frame>{''.join(picture(one, '', 82) for one in pictures)}<figcaption>{escape(caption)}</figcaption></figure>"
+    images = {
+        "fp32": _painted(sample.picture, fp32, LANE),
+        "int8": _painted(sample.picture, int8, LANE),
+        "where they differ": _painted(_painted(both, _wider(fp32 & ~int8), LOST), _wider(int8 & ~fp32), GAINED),
+    }
+    return [picture(image, name, 82) for name, image in images.items()], f"{sample.name}: IoU {iou(fp32, int8):.3f}"
 
 
 def _wider(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.common.machine import Watch
+from benchmarks.common.observe import Observation
 from benchmarks.common.results import new_result
 from benchmarks.gpu import COMPILED, EAGER, KIND, MODELS, ROUNDS, WARM_UP_RUNS, Benchmark, cells, model_files, targets, time_runners
-from benchmarks.report import report_page
+from benchmarks.report.command import report_page
 from engines.probe import Probe
 
 Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def times(p50: float, p99: float) -> dict[str, float]:
-    return {"p50": p50, "p99": p99}
+    return {"p50": p50, "p99": p99, "n": 10_000}
 
 
 FINDINGS: dict[str, Any] = {
@@ -61,14 +61,14 @@ def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
 
 
 def test_the_page_shows_what_was_measured_and_what_was_left_out() -> None:
-    watch = Watch({"processor": "Testor", "before": {}, "after": {}}, [])
+    observation = Observation({"processor": "Testor", "before": {}, "after": {}}, [])
     findings = FINDINGS | {"left_out": {"unet: torch compiled fp16": "RuntimeError: no compiler"}}
-    page = report_page([(Path("gpu.json"), new_result(KIND, "Testor X", watch, **findings, targets=targets(findings)))], {})
+    page = report_page([(Path("gpu.json"), new_result(KIND, "Testor X", observation, **findings, targets=targets(findings)))], {})
     for word in ("5 of 7 targets reached", "21 passed", "0.500 ms, p99 0.600 ms", "1.20 (missed)", "140 pictures/s", "no compiler"):
         assert word in page
 
 
-def test_runners_take_turns() -> None:
+def test_runners_are_interleaved() -> None:
     calls: list[str] = []
 
     def runner(name: str) -> Any:
@@ -91,7 +91,7 @@ def test_a_part_that_fails_costs_no_other_part() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_precision_of_both_models_is_to_be_had(name: str, tmp_path: Path) -> None:
+def test_every_precision_of_both_models_is_available(name: str, tmp_path: Path) -> None:
     files = model_files(name, tmp_path)
     assert {precision: file.metadata.precision for precision, file in files.items()} == {"fp32": "fp32", "fp16": "fp16", "int8": "int8"}
     assert len({(file.metadata.transform.width, file.metadata.transform.height) for file in files.values()}) == 1

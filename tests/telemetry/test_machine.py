@@ -21,7 +21,7 @@ class NVMLError(Exception):
 
 
 class FakeNVML(ModuleType):
-    """One GPU whose power is metered and whose limits are not told, under a driver before 535."""
+    """One GPU whose power is metered and whose limits are not known, under a driver before 535."""
 
     NVMLError = NVMLError
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
