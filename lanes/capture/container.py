@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from fractions import Fraction
 from typing import Any
 
 from av.stream import Disposition
@@ -23,6 +24,11 @@ STREAM_FORMATS = f"{FORMATS},aac,ac3,eac3,hls,mp3,rtp,rtsp,sdp"
 _DEFAULT_IS_WORTH = 5_000_000
 
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+
+_NO_STAMPS = 0x80  # AVFMT_NOTIMESTAMPS
+
+# As of a DV tape's file, whose average comes out as 60000.
+_ABSURD_RATE = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +59,14 @@ def video_stream(container: Any, name: str) -> Any:
 def _weight(stream: Any) -> tuple[bool, int]:
     pixels = stream.codec_context.width * stream.codec_context.height
     return pixels > 0, pixels + _DEFAULT_IS_WORTH * bool(stream.disposition & Disposition.default)
+
+
+def frame_rate(container: Any, stream: Any) -> Fraction | None:
+    """Average frames per second; None where neither the container nor the codec says."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if container.format.flags & _NO_STAMPS or (average and average > _ABSURD_RATE):
+        return guessed or average or None  # a raw stream's average is FFmpeg's own default
+    return average or guessed or None
 
 
 def metadata(container: Any) -> dict[str, str]:

@@ -13,8 +13,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
-from lanes.capture.clock import Clock
-from lanes.capture.container import video_stream
+from lanes.capture.coded import CodedFrames
+from lanes.capture.container import frame_rate, video_stream
 from lanes.capture.deinterlace import Deinterlacer
 from lanes.capture.display import UPRIGHT, Orientation
 from lanes.capture.source import Colour
@@ -26,20 +26,6 @@ SWSCALE_MATRICES = {1: 1, 5: 5, 6: 5, 7: 7, 9: 9}
 """The matrices of ITU-T H.273 that YUV 4:2:0 can have, to swscale's numbers for them."""
 
 _LIMITED = 1  # AVCOL_RANGE_MPEG
-
-_DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError)
-
-# Damage makes a demuxer raise without moving on in some formats: that often in a row, and the file has ended.
-_FRUITLESS_READS = 50
-
-# That many frames may come out of a decoder yet from before a damaged stretch that the demuxer has met: by its threads and reordering.
-_DELAY = 64
-
-# A hole between two packets as large as that many is damage, in which the demuxer has found nothing.
-_HOLE = 50
-
-# With this flag FFmpeg makes presentation stamps up where a container has none (AVI), in the order of decoding.
-_MAKE_UP_PTS = 0x0001
 
 
 class Shape(NamedTuple):
@@ -76,43 +62,41 @@ class Decoder:
         time_base: seconds; every time is a multiple of it.
         first_time: seconds on the container's clock.
         colour: of the first frame; see `SourceInfo`.
-        corrupt: frames that could not be decoded so far.
 
     Raises:
         InputError: no video stream, no decoder for it, or not one picture in it can be decoded.
     """
 
     def __init__(self, container: Any, name: str, source: str | None = None) -> None:
-        self._container = container
         self._source = name if source is None else source
-        container.flags &= ~_MAKE_UP_PTS
         self.stream = video_stream(container, name)
-        self.stream.thread_type = "AUTO"
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._waiting: deque[_Stamp] = deque()  # what the deinterlacer still has
         self._coded: tuple[object, ...] = ()
         self._orientation = UPRIGHT
-        self._interlaced = self._mislabelled = self._hole = False
-        self._time = Fraction(0)
-        self._lost = 0  # frames for which it holds that some before them were lost
+        self._mislabelled = False
         self._index = 0
         self.shape: Shape
-        self.corrupt = 0
 
         codec = self.stream.codec_context
         self.time_base: Fraction = self.stream.time_base
-        self.frame_rate: Fraction | None = self.stream.average_rate or self.stream.guessed_rate or None
+        self.frame_rate = frame_rate(container, self.stream)
         self.colour = Colour(int(codec.colorspace), int(codec.color_range), int(codec.color_primaries), int(codec.color_trc))
         self._aspect = Fraction(self.stream.sample_aspect_ratio or 1), codec.sample_aspect_ratio
-        self._clock = Clock(self.time_base, self.frame_rate)
 
+        self._coded_frames = CodedFrames(container, self.stream, self.frame_rate)
         self._decoded = self._decode()
         first = next(self._decoded, None)
         if first is None:
             raise InputError(f"{name}: not one frame of it can be decoded; the file is damaged or incomplete, try to export it anew")
         self._first: Frame | None = first
         self.first_time = first.time
+
+    @property
+    def corrupt(self) -> int:
+        """Frames that could not be decoded so far."""
+        return self._coded_frames.corrupt
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, once; `time` is on the container's clock, as `Clock` gives it."""
@@ -122,13 +106,7 @@ class Decoder:
         yield from self._decoded
 
     def _decode(self) -> Iterator[Frame]:
-        for frame, suspect in self._coded_frames():
-            last = self._time
-            self._time, cut = self._clock.time(frame.pts, frame.dts, self._lost > 0)
-            self._lost -= 1
-            if cut and self._hole and self.frame_rate:
-                self.corrupt += max(0, round((self._time - last) * self.frame_rate) - 1)
-                self._hole = False
+        for frame, time, cut, suspect in self._coded_frames:
             aspect, kind = self.stream.codec_context.sample_aspect_ratio, frame.format.name
             coded = frame.width, frame.height, kind, frame.color_range, frame.rotation, aspect
             if cut or coded != self._coded:
@@ -140,7 +118,7 @@ class Decoder:
                 self._mislabelled = kind in ("yuvj420p", "yuvj444p") and int(frame.color_range) == _LIMITED
             if frame.interlaced_frame and not self._deinterlacer:
                 self._deinterlacer = Deinterlacer(frame)
-            stamp = _Stamp(self._shape_of(frame), self._time, cut, suspect)
+            stamp = _Stamp(self._shape_of(frame), time, cut, suspect)
             if self._deinterlacer:
                 self._waiting.append(stamp)
                 for whole in self._deinterlacer.push(frame):
@@ -154,82 +132,6 @@ class Decoder:
             for whole in self._deinterlacer.push(None):
                 yield self._finished(whole, self._waiting.popleft())
             self._deinterlacer = None
-
-    def _coded_frames(self) -> Iterator[tuple[av.VideoFrame, bool]]:
-        """Frames as they are coded, in the order of presentation, and whether each is suspect."""
-        sent = given = 0
-        damaged = False  # since the last key frame that came out
-        for packet in self._packets():
-            sent += packet.size > 0 and not packet.is_discard
-            lost = self.corrupt
-            try:
-                frames = packet.decode()
-            except av.EOFError:
-                break
-            except _DAMAGE:
-                self.corrupt += 1
-                frames = []
-            for frame in frames:
-                self._interlaced |= frame.interlaced_frame
-                if frame.is_corrupt:
-                    self.corrupt += 1
-                    damaged = True
-                    continue
-                damaged &= not frame.key_frame
-                given += 1
-                yield frame, damaged or frame.opaque is not None
-            damaged |= self.corrupt > lost and not frames
-            if self.corrupt > lost:
-                self._lost = _DELAY
-        # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
-        if self.stream.codec_context.name in ("h264", "hevc") and not self._interlaced:
-            self.corrupt = max(self.corrupt, sent - given)
-
-    def _packets(self) -> Iterator[Any]:
-        """The stream's packets; those that depend on lost ones have an `opaque` that is not None, which their frames inherit."""
-        self.stream.codec_context.copy_opaque = True
-        broken = torn = False
-        end = size = count = 0
-        for packet in self._demuxed():
-            if packet is None:
-                broken = True
-                continue
-            if packet.pos is not None:
-                if end and count * (packet.pos - end) > _HOLE * size:
-                    self._hole, self._lost = True, _DELAY
-                end, size, count = packet.pos + packet.size, size + packet.size, count + 1
-            broken &= not packet.is_keyframe
-            if broken:
-                packet.opaque = True
-            # A part is missing, the demuxer says, while it holds the packet after this one. Where that is whole and a key frame comes next,
-            # nothing was lost: so it is at every seam of two recordings.
-            broken |= torn
-            torn = packet.is_corrupt
-            self._clock.lasting(packet.duration or 0)
-            yield packet
-
-    def _demuxed(self) -> Iterator[Any]:
-        """The stream's packets; None where the container is damaged. The clock hears of the sound in between."""
-        fruitless = 0
-        streams = [self.stream, *self._container.streams.audio]
-        packets = self._container.demux(streams)
-        while fruitless < _FRUITLESS_READS:
-            try:
-                packet = next(packets, None)
-            except _DAMAGE:
-                self.corrupt += 1
-                self._lost = _DELAY
-                fruitless += 1
-                packets = self._container.demux(streams)  # a generator that raised is spent
-                yield None
-                continue
-            if packet is None:
-                return
-            fruitless = 0
-            if packet.stream.index == self.stream.index:
-                yield packet
-            elif packet.pts is not None:
-                self._clock.heard(int(packet.pts * packet.time_base))
 
     def _shape_of(self, frame: av.VideoFrame) -> Shape:
         # The container's word on the aspect, unless the codec has changed its own since.
