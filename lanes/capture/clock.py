@@ -46,6 +46,11 @@ class Clock:
         self._last_pts = self._last_dts = -(2**63)
         self._faulty_pts = self._faulty_dts = 0
 
+    @property
+    def shift(self) -> Fraction:
+        """What is added to stamps, seconds; it changes where the clock steps."""
+        return self._shift * self._unit
+
     def lasting(self, ticks: int) -> None:
         """A packet of pictures says that it lasts that long."""
         self._longest = max(self._longest, ticks)

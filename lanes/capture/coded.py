@@ -33,12 +33,14 @@ class CodedFrame(NamedTuple):
         time: seconds, as `Clock` gives it.
         cut: the first after a cut in time.
         suspect: decoded from data that depends on damaged data before it: it may be smeared.
+        clock_shift: what was added to the container's clock, seconds.
     """
 
     image: av.VideoFrame
     time: Fraction
     cut: bool
     suspect: bool
+    clock_shift: Fraction
 
 
 class CodedFrames:
@@ -71,7 +73,7 @@ class CodedFrames:
                 self.corrupt += max(0, round((time - last) * self._rate) - 1)
                 self._hole = False
             last = time
-            yield CodedFrame(image, time, cut, suspect)
+            yield CodedFrame(image, time, cut, suspect, self._clock.shift)
 
     def _decoded(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         """Frames, and whether each is suspect."""

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
-from lanes.capture.coded import CodedFrames
+from lanes.capture.coded import CodedFrame, CodedFrames
 from lanes.capture.container import frame_rate, video_stream
 from lanes.capture.deinterlace import Deinterlacer
 from lanes.capture.display import UPRIGHT, Orientation
@@ -34,15 +34,6 @@ class Shape(NamedTuple):
     width: int
     height: int
     pixel_aspect: Fraction
-
-
-class _Stamp(NamedTuple):
-    """What is known of a frame beside its pixels, while the deinterlacer has it."""
-
-    shape: Shape
-    time: Fraction
-    cut: bool
-    suspect: bool
 
 
 class Decoder:
@@ -72,8 +63,8 @@ class Decoder:
         self.stream = video_stream(container, name)
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
-        self._waiting: deque[_Stamp] = deque()  # what the deinterlacer still has
-        self._coded: tuple[object, ...] = ()
+        self._waiting: deque[tuple[Shape, CodedFrame]] = deque()  # what the deinterlacer still has
+        self._facts: tuple[object, ...] = ()
         self._orientation = UPRIGHT
         self._mislabelled = False
         self._index = 0
@@ -106,63 +97,68 @@ class Decoder:
         yield from self._decoded
 
     def _decode(self) -> Iterator[Frame]:
-        for frame, time, cut, suspect in self._coded_frames:
-            aspect, kind = self.stream.codec_context.sample_aspect_ratio, frame.format.name
-            coded = frame.width, frame.height, kind, frame.color_range, frame.rotation, aspect
-            if cut or coded != self._coded:
-                yield from self._rest_of_deinterlaced()
-                self._coded = coded
+        for coded in self._coded_frames:
+            image = coded.image
+            aspect, kind = self.stream.codec_context.sample_aspect_ratio, image.format.name
+            facts = image.width, image.height, kind, image.color_range, image.rotation, aspect
+            if coded.cut or facts != self._facts:
+                yield from self._deinterlaced(None)
+                self._deinterlacer, self._facts = None, facts
                 # Not at each frame: PyAV frees one late whose side data was looked at, which costs a tenth of the speed.
-                self._orientation = Orientation.of_frame(frame)
+                self._orientation = Orientation.of_frame(image)
                 # A decoder that began in full range keeps these formats when the stream goes over to limited range.
-                self._mislabelled = kind in ("yuvj420p", "yuvj444p") and int(frame.color_range) == _LIMITED
-            if frame.interlaced_frame and not self._deinterlacer:
-                self._deinterlacer = Deinterlacer(frame)
-            stamp = _Stamp(self._shape_of(frame), time, cut, suspect)
+                self._mislabelled = kind in ("yuvj420p", "yuvj444p") and int(image.color_range) == _LIMITED
+            if image.interlaced_frame and not self._deinterlacer:
+                self._deinterlacer = Deinterlacer(image)
             if self._deinterlacer:
-                self._waiting.append(stamp)
-                for whole in self._deinterlacer.push(frame):
-                    yield self._finished(whole, self._waiting.popleft())
+                self._waiting.append((self._shape_of(image), coded))
+                yield from self._deinterlaced(image)
             else:
-                yield self._finished(frame, stamp)
-        yield from self._rest_of_deinterlaced()
+                yield self._finished(image, self._shape_of(image), coded)
+        yield from self._deinterlaced(None)
 
-    def _rest_of_deinterlaced(self) -> Iterator[Frame]:
-        if self._deinterlacer:
-            for whole in self._deinterlacer.push(None):
-                yield self._finished(whole, self._waiting.popleft())
-            self._deinterlacer = None
+    def _deinterlaced(self, image: av.VideoFrame | None) -> Iterator[Frame]:
+        for whole in self._deinterlacer.push(image) if self._deinterlacer else ():
+            yield self._finished(whole, *self._waiting.popleft())
 
-    def _shape_of(self, frame: av.VideoFrame) -> Shape:
+    def _shape_of(self, image: av.VideoFrame) -> Shape:
         # The container's word on the aspect, unless the codec has changed its own since.
         said, coded = self._aspect
         now = self.stream.codec_context.sample_aspect_ratio
         aspect = said if now == coded else Fraction(now or 1)
-        return Shape(frame.height, frame.width, 1 / aspect) if self._orientation.transposed else Shape(frame.width, frame.height, aspect)
+        return Shape(image.height, image.width, 1 / aspect) if self._orientation.transposed else Shape(image.width, image.height, aspect)
 
-    def _finished(self, frame: av.VideoFrame, stamp: _Stamp) -> Frame:
+    def _finished(self, image: av.VideoFrame, shape: Shape, coded: CodedFrame) -> Frame:
         index, self._index = self._index, self._index + 1
-        cut = stamp.cut or (index > 0 and stamp.shape != self.shape)
-        self.shape = stamp.shape
-        pixels = self._orientation.apply(self._pixels(frame))
-        return Frame(pixels, index, stamp.time, self._source, f"{index:06d}", cut=cut, suspect=stamp.suspect)
+        cut = coded.cut or (index > 0 and shape != self.shape)
+        self.shape = shape
+        return Frame(
+            self._orientation.apply(self._pixels(image)),
+            index,
+            coded.time,
+            self._source,
+            f"{index:06d}",
+            cut=cut,
+            suspect=coded.suspect,
+            clock_shift=coded.clock_shift,
+        )
 
-    def _pixels(self, frame: av.VideoFrame) -> BGRImage:
-        """The frame as it is coded, in BGR, by its own matrix and range."""
-        width, height = frame.width, frame.height
+    def _pixels(self, image: av.VideoFrame) -> BGRImage:
+        """The image as it is coded, in BGR, by its own matrix and range."""
+        width, height = image.width, image.height
         if self._mislabelled:
-            frame = av.VideoFrame.from_ndarray(frame.to_ndarray(), frame.format.name.replace("j", ""))
+            image = av.VideoFrame.from_ndarray(image.to_ndarray(), image.format.name.replace("j", ""))
         bgr = self._reformatter.reformat(
-            frame,
+            image,
             width,
             height,
             "bgr24",
-            src_colorspace=SWSCALE_MATRICES.get(int(frame.colorspace), SWSCALE_DEFAULT),
+            src_colorspace=SWSCALE_MATRICES.get(int(image.colorspace), SWSCALE_DEFAULT),
             dst_colorspace=SWSCALE_DEFAULT,
-            src_color_range=_LIMITED if self._mislabelled else int(frame.color_range),
+            src_color_range=_LIMITED if self._mislabelled else int(image.color_range),
             threads=1,  # the others are busy, and splitting a picture costs more than it saves
         )
         plane = bgr.planes[0]
         lines: NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)  # type: ignore[call-overload]
-        # The plane is the frame's own memory; it is copied only where its lines are padded.
+        # The plane is the image's own memory; it is copied only where its lines are padded.
         return np.ascontiguousarray(lines[:, : 3 * width]).reshape(height, width, 3)

@@ -13,7 +13,7 @@ import pytest
 from lanes.capture.events import FormatChanged
 from lanes.capture.video import VideoFile
 from tests.capture.recordings import PERIOD, combing, flipped, interlaced, joined, read, restamped, shifted
-from tests.media import Clip, contents, damaged, number_of
+from tests.media import Clip, contents, damaged, number_of, numbered
 
 
 def starting(milliseconds: int, frames: int = 25, **more: Any) -> Clip:
@@ -87,12 +87,28 @@ class TestJoinedRecordings:
         assert np.ptp(levels) < 5
         assert abs(np.mean(levels) - 220) < 6
 
+    def test_says_what_it_added_to_the_clock(self, tmp_path: Path) -> None:
+        """For sound, which steps too."""
+        frames = read(joined(tmp_path / "joined.ts", starting(0), starting(400), starting(7_200_000))).frames
+        shifts = [Fraction(0)] * 25 + [Fraction(6, 10)] * 25 + [2 - Fraction(7200)] * 25
+        assert [frame.clock_shift for frame in frames] == shifts
+
 
 class TestStamps:
-    def test_raw_video_has_none(self, tmp_path: Path) -> None:
-        reading = read(Clip(frames=10).write(tmp_path / "raw.h264"))
+    @pytest.mark.parametrize("rate", [Fraction(30_000, 1001), Fraction(15)])
+    @pytest.mark.parametrize(("suffix", "codec"), [(".h264", "libx264"), (".m2v", "mpeg2video")])
+    def test_raw_video_has_none(self, tmp_path: Path, suffix: str, codec: str, rate: Fraction) -> None:
+        """The codec's rate is the nominal one."""
+        rate = rate if codec == "libx264" else Fraction(30_000, 1001)
+        with av.open(str(tmp_path / f"raw{suffix}"), "w") as container:
+            stream: Any = container.add_stream(codec, rate=rate)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            for index in range(10):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index), "bgr24")))
+            container.mux(stream.encode(None))
+        reading = read(tmp_path / f"raw{suffix}")
         assert len(reading.frames) == 10
-        assert set(reading.steps) == {PERIOD}
+        assert set(reading.steps) == {1 / rate}
 
     @pytest.mark.parametrize(("name", "codec"), [("clip.avi", "libx264"), ("old.avi", "mpeg4")])
     def test_reordered_frames_in_avi(self, tmp_path: Path, name: str, codec: str) -> None:
