@@ -51,6 +51,11 @@ class Clock:
         """What is added to stamps, seconds; it changes where the clock steps."""
         return self._shift * self._unit
 
+    @property
+    def period(self) -> Fraction:
+        """The usual one, seconds."""
+        return self._period() * self._unit
+
     def lasting(self, ticks: int) -> None:
         """A packet of pictures says that it lasts that long."""
         self._longest = max(self._longest, ticks)

@@ -18,8 +18,8 @@ _FRUITLESS_READS = 50
 # That many frames may come out of a decoder yet from before a damaged stretch that the demuxer has met: by its threads and reordering.
 _DELAY = 64
 
-# A hole between two packets as large as that many is damage, in which the demuxer has found nothing.
-_HOLE = 50
+# Where the demuxer has found nothing in a hole as large as that many packets, and no frames come for that many periods, they are missing.
+_HOLE, _MISSING = 8, 5
 
 # With this flag FFmpeg makes presentation stamps up where a container has none (AVI), in the order of decoding.
 _MAKE_UP_PTS = 0x0001
@@ -56,24 +56,31 @@ class CodedFrames:
 
     def __init__(self, container: Any, stream: Any, rate: Fraction | None) -> None:
         self.corrupt = 0
-        self._container, self._stream, self._rate = container, stream, rate
+        self._container, self._stream = container, stream
         self._clock = Clock(stream.time_base, rate)
-        self._hole = False
+        self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
         self._lost = 0  # for so many frames still, some before them may be missing
         container.flags &= ~_MAKE_UP_PTS
         stream.thread_type = "AUTO"
         stream.codec_context.copy_opaque = True  # see `_packets`
 
     def __iter__(self) -> Iterator[CodedFrame]:
-        last = Fraction(0)
+        last: Fraction | None = None
         for image, suspect in self._decoded():
             time, cut = self._clock.time(image.pts, image.dts, self._lost > 0)
-            self._lost -= 1
-            if cut and self._hole and self._rate:  # nobody else has noticed that these are missing
-                self.corrupt += max(0, round((time - last) * self._rate) - 1)
-                self._hole = False
+            if self._lost > 0:
+                self._lost -= 1
+                if last is not None and self._before_hole is not None:
+                    self._count_missing(time - last)
             last = time
             yield CodedFrame(image, time, cut, suspect, self._clock.shift)
+
+    def _count_missing(self, step: Fraction) -> None:
+        """Nobody has noticed frames that were in a hole, but by the time that is missing."""
+        periods = step / self._clock.period
+        if periods >= _MISSING and self._before_hole is not None:
+            self.corrupt = max(self.corrupt, self._before_hole + round(periods) - 1)
+            self._before_hole = None
 
     def _decoded(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         """Frames, and whether each is suspect."""
@@ -115,7 +122,7 @@ class CodedFrames:
                 continue
             if packet.pos is not None:
                 if end and count * (packet.pos - end) > _HOLE * size:
-                    self._hole, self._lost = True, _DELAY
+                    self._before_hole, self._lost = self.corrupt, _DELAY
                 end, size, count = packet.pos + packet.size, size + packet.size, count + 1
             broken &= not packet.is_keyframe
             if broken:
