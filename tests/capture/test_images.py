@@ -13,7 +13,9 @@ import pytest
 
 from lanes.capture import open_source
 from lanes.capture.images import ImageFiles, read_image
+from lanes.capture.video import VideoFile
 from lanes.errors import InputError
+from tests.capture.photos import tiled_avif
 from tests.media import Clip, number_of, numbered
 
 
@@ -173,9 +175,21 @@ class TestJPEG:
 class TestTiles:
     """Photos of phones: a grid of tiles is one picture, or is refused."""
 
-    def test_avif_whole(self, shared: Path) -> None:
-        pixels = read_image(shared / "field" / "08_tiled_photo.avif")
-        assert pixels.shape == (360, 640, 3)
+    @pytest.mark.parametrize(("rows", "columns"), [(2, 2), (1, 3), (3, 1)])
+    def test_whole(self, tmp_path: Path, rows: int, columns: int) -> None:
+        (tmp_path / "a.avif").write_bytes(tiled_avif(numbered(37, 256 * columns, 256 * rows), rows, columns))
+        with open_source(str(tmp_path / "a.avif")) as source:
+            frames = list(source)
+        assert [(frame.size, number_of(frame.pixels)) for frame in frames] == [((256 * columns, 256 * rows), 37)]
+
+    def test_refused_where_it_would_be_one_tile(self, tmp_path: Path) -> None:
+        """As a video, which FFmpeg takes it for; so are a phone's HEIC pictures, which OpenCV cannot read."""
+        (tmp_path / "a.avif").write_bytes(tiled_avif(numbered(37, 512, 512), 2, 2))
+        with pytest.raises(InputError, match="stored in tiles"), VideoFile(tmp_path / "a.avif"):
+            pass
+
+    def test_a_real_one(self, shared: Path) -> None:
+        assert read_image(shared / "field" / "08_tiled_photo.avif").shape == (360, 640, 3)
 
     def test_avif_of_one_piece(self, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "a.avif"), numbered(5))
