@@ -6,7 +6,7 @@ from collections import deque
 from fractions import Fraction
 
 _STEP_S, _STEP_PERIODS = 10, 100
-_LOSS_S = 600
+_BELIEVED_S = 600
 _GAP_S, _GAP_PERIODS = 1, 10
 
 # No camera takes pictures so fast. Programs that copy recordings write such steps where a clock went back.
@@ -18,8 +18,9 @@ class Clock:
 
     - Ordinary stamps are kept as they are, at constant or variable rate.
     - **Set back** by a period or more (recordings joined, a camera's clock corrected): time goes on by one period, a cut.
-    - **Set forward**: likewise, if the step is longer than 10 s and than 100 usual periods and nothing shows that the time has passed:
-      no packet that long, no sound in between, no lost frames. A real gap keeps its times; from 1 s and 10 periods on it is a cut.
+    - **Set forward**: likewise, if the step is longer than 10 s and than 100 usual periods and nothing shows that the time has passed: no
+      packet that long and no lost frames, which explain up to 10 minutes, and no sound in between. A real gap keeps its times; from 1 s
+      and 10 periods on it is a cut.
     - **Standing still**, or creeping by less than 0.2 ms: time goes on by one period; a cut at the second such
       frame, for so programs write a clock that went back. **Jittering** by less than a period: by half of one, until the stamps catch up.
     - **No presentation stamps** (AVI), or stamps in the order of decoding: the decoding stamps are taken; without those, the nominal rate.
@@ -112,9 +113,9 @@ class Clock:
         """Whether a step forward is a real gap and not a clock that was set."""
         step = end - begin
         seconds = step * self._unit
-        if seconds <= _STEP_S or step <= _STEP_PERIODS * period or len(self._steps) < 3 or step <= 2 * self._longest:
+        if seconds <= _STEP_S or step <= _STEP_PERIODS * period:
             return True
-        if lost and seconds <= _LOSS_S:
+        if seconds <= _BELIEVED_S and (lost or step <= 2 * self._longest or len(self._steps) < 3):
             return True
         first, last = begin * self._unit, end * self._unit
         return 2 * sum(first < second < last for second in self._heard) >= seconds

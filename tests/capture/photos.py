@@ -36,9 +36,7 @@ def tiled_avif(picture: np.ndarray, rows: int, columns: int) -> bytes:
         places = b"".join(struct.pack(">HHHII", item, 0, 1, offsets[item - 1], len(data[item - 1])) for item in items)
         entries = [full_box(b"infe", struct.pack(">HH4s", item, 0, b"grid" if item == 1 else b"av01"), b"\0", version=2) for item in items]
         # Properties, from 1: the whole size, a tile's size, av1C (essential: the high bit), pixi, colr.
-        uses = b"".join(
-            struct.pack(">HB3B" if item == 1 else ">HB4B", item, *((3, 1, 4, 5) if item == 1 else (4, 2, 0x83, 4, 5))) for item in items
-        )
+        uses = struct.pack(">HB3B", 1, 3, 1, 4, 5) + b"".join(struct.pack(">HB4B", item, 4, 2, 0x83, 4, 5) for item in items[1:])
         return full_box(
             b"meta",
             full_box(b"hdlr", bytes(4), b"pict", bytes(13)),

@@ -54,6 +54,20 @@ def test_set_forward(forward: int) -> None:
     assert run(stamps) == ([PERIOD * index for index in range(100)], [50])
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_first_frame_by_another_clock(first: int) -> None:
+    """As cameras send before they know the time of day."""
+    stamps = [PERIOD * index + (1_700_000_000 * 90_000 if index > first else 0) for index in range(50)]
+    assert run(stamps) == ([PERIOD * index for index in range(50)], [first + 1])
+
+
+def test_no_packet_lasts_an_hour() -> None:
+    clock = Clock(UNIT, Fraction(25))
+    clock.lasting(3600 * 90_000)
+    stamps = [PERIOD * index + (3600 * 90_000 if index >= 50 else 0) for index in range(100)]
+    assert [int(clock.time(stamp, None)[0] / UNIT) for stamp in stamps] == [PERIOD * index for index in range(100)]
+
+
 def test_many_steps() -> None:
     """Loop recordings of 1 s joined in any order."""
     stamps = [start * 90_000 + PERIOD * index for start in (3600, 0, 60, 7, 7) for index in range(25)]

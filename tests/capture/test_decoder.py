@@ -143,6 +143,13 @@ class TestStamps:
         assert max(reading.steps) == 31
         assert reading.cuts == [6]
 
+    @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+    def test_an_hour_forward_is_no_gap(self, tmp_path: Path, suffix: str) -> None:
+        stamps = [3600 * (index + (90_000 if index >= 20 else 0)) for index in range(40)]
+        reading = read(restamped(tmp_path / f"clip{suffix}", stamps, Fraction(1, 90_000)))
+        assert set(reading.steps) == {PERIOD}
+        assert reading.cuts == [20]
+
     def test_240_frames_a_second(self, tmp_path: Path) -> None:
         path = restamped(tmp_path / "clip.mp4", [375 * index for index in range(75)], Fraction(1, 90_000))
         assert set(read(path).steps) == {Fraction(1, 240)}
