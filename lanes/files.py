@@ -12,9 +12,14 @@ from pathlib import Path
 
 from lanes.errors import InputError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    ".avif .bmp .dib .heic .heif .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .ras .sr .tif .tiff .webp".split()  # noqa: SIM905 - a list has one entry a line
+)
+# GoPro's and DJI's previews (.lrv, .lrf), 360 degree cameras (.360, .insv), camcorders (.mod, .tod, .vob), recorders (.dav, .ifv, .264).
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".h264", ".hevc", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+    """.264 .265 .266 .360 .3g2 .3gp .amv .apng .asf .av1 .avc .avi .dav .divx .dv .f4v .flv .gif .h261 .h263 .h264 .h265 .h266 .hevc .ifv
+    .insv .ivf .k3g .lrf .lrv .m1v .m2t .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mkv .mod .mov .mp4 .mpe .mpeg .mpg .mpv .mts .mxf .nut .obu .ogm
+    .ogv .qt .rm .rmvb .tod .trp .ts .vc1 .vob .vvc .webm .wmv .wtv .y4m""".split()  # noqa: SIM905
 )
 
 

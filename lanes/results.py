@@ -39,6 +39,8 @@ class Frame:
         cut: the first frame after a cut in time or kind: recordings joined, a clock that was set anew, a reconnection, another size. What
             was known of the frames before means nothing for this one.
         suspect: decoded without an error, but from data that depends on damaged data before it: it may be smeared.
+        clock_shift: what was added to the stream's own clock to get `time`, seconds; it changes where that clock steps. The sound of
+            the same recording is shifted by it too.
     """
 
     pixels: BGRImage
@@ -50,6 +52,7 @@ class Frame:
     arrived_ns: int | None = None
     cut: bool = False
     suspect: bool = False
+    clock_shift: Fraction = Fraction(0)
 
     @property
     def time_s(self) -> float:

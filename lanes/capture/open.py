@@ -9,11 +9,11 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from lanes.capture.images import ImageFiles
+from lanes.capture.kinds import kind_of, sort_files
 from lanes.capture.live import LiveSource, Paced
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError
-from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 _log = logging.getLogger(__name__)
 
@@ -98,18 +98,20 @@ def _sources(text: str) -> list[Source]:
     if has_magic(text) and not path.exists():
         found = glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
         return _of_files(sorted(map(Path, found), key=_natural), _fixed_part(path), f"{text}: the pattern")
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+    if path.is_file() and kind_of(path) == "image":
         return [ImageFiles([path], path.stem)]
     return [VideoFile(path)]
 
 
 def _of_files(files: Sequence[Path], name: str, what: str) -> list[Source]:
-    files = [file for file in files if file.is_file() and not file.name.startswith(".")]
-    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    found = sort_files(file for file in files if file.is_file() and not file.name.startswith("."))
+    images, videos = found.images, found.videos
     if images and videos:
         both = f"images ({images[0].name}) and videos ({videos[0].name})"
         raise InputError(f"{what} gives both {both}; narrow it with a pattern such as *{images[0].suffix}")
+    if found.others and (images or videos):
+        names = ", ".join(file.name for file in found.others[:3]) + (", ..." if len(found.others) > 3 else "")
+        _log.warning("%s: %d left out that are no %s: %s", name, len(found.others), "images" if images else "videos", names)
     if images:
         return [ImageFiles(images, name)]
     if videos:

@@ -59,12 +59,14 @@ class FileInfo:
         files: every file that is read, so that none of them is ever written over.
         end: the time at which playing ends, where the source says so: it shows how long the last frame stays.
         tracks: sound, subtitles and data beside the pictures.
+        metadata: what the container says of itself (`creation_time`, `location`, make and model), as it is written there.
     """
 
     path: Path | None = None
     files: tuple[Path, ...] = ()
     end: Fraction | None = None
     tracks: tuple[Track, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,15 +57,15 @@ class NetworkStream(LiveSource):
         return SourceInfo(
             name=self.name,
             kind="stream",
-            width=decoder.width,
-            height=decoder.height,
+            width=decoder.shape.width,
+            height=decoder.shape.height,
             frame_rate=decoder.frame_rate,
             frames=None,
             live=True,
             time_base=decoder.time_base,
             start=decoder.first_time,
             colour=decoder.colour,
-            pixel_aspect=decoder.pixel_aspect,
+            pixel_aspect=decoder.shape.pixel_aspect,
         )
 
     @property
@@ -75,10 +76,13 @@ class NetworkStream(LiveSource):
     def _frames(self) -> Iterator[Frame]:
         assert self._decoder is not None
         try:
-            for index, (pixels, time) in enumerate(self._decoder):
-                if self._closing.is_set() or (self._recording and not self.wait_until_due(time)):
+            for frame in self._decoder:
+                if self._closing.is_set() or (self._recording and not self.wait_until_due(frame.time)):
                     return
-                yield Frame(pixels, index, time, self.name, f"{index:06d}")
+                info = replace(self.info, **self._decoder.shape._asdict()) if frame.cut else self.info
+                if info != self.info:
+                    self._set_info(info)
+                yield frame
         except av.FFmpegError as error:
             raise SourceLostError(f"{self.name}: the connection was lost ({error.strerror}); what came before is kept") from error
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 
+from lanes.capture.container import FORMATS, metadata
 from lanes.capture.decoder import Decoder
 from lanes.capture.source import FileInfo, Source, SourceInfo, Track
-from lanes.errors import InputError, ProcessingError
+from lanes.errors import InputError, NotFoundError, ProcessingError
 from lanes.results import Frame
-
-# FFmpeg would show text as a terminal film and read lists that name other files: neither is a video that somebody recorded.
-_NO_VIDEO = {"tty", "concat", "image2", "hls", "lavfi", "ass", "srt", "webvtt"}
 
 
 class VideoFile(Source):
     """A video file, frame by frame.
 
-    Times are the container's own, exact, at constant or variable frame rate; rotation metadata is applied. A stretch that
-    cannot be decoded is counted in `corrupt` and passed over, and a file that stops early ends there.
+    Times are the container's own, exact, at constant or variable frame rate, as far as they make sense (`Clock`). Frames are turned and
+    mirrored as players do, and deinterlaced. Their size may change under way. A stretch that cannot be decoded is counted in `corrupt` and
+    passed over, and a file that stops early ends there.
 
     Iterating raises `ProcessingError` when the file cannot be read on, as from a failing disk.
 
@@ -40,7 +41,7 @@ class VideoFile(Source):
         path = self._path
         self._container = _open(path)
         try:
-            self._decoder = Decoder(self._container, str(path))
+            self._decoder = Decoder(self._container, str(path), path.name)
             return self._describe(self._decoder)
         except av.FFmpegError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that a video player can play") from error
@@ -53,8 +54,11 @@ class VideoFile(Source):
     def _frames(self) -> Iterator[Frame]:
         assert self._decoder is not None
         try:
-            for index, (pixels, time) in enumerate(self._decoder):
-                yield Frame(pixels, index, time, self.name, f"{index:06d}")
+            for frame in self._decoder:
+                info = replace(self.info, **self._decoder.shape._asdict()) if frame.cut else self.info
+                if info != self.info:
+                    self._set_info(info)
+                yield frame
         except av.FFmpegError as error:
             raise ProcessingError(f"{self._path}: cannot be read on ({error.strerror}); what came before is kept") from error
 
@@ -79,39 +83,45 @@ class VideoFile(Source):
         return SourceInfo(
             name=self.name,
             kind="video",
-            width=decoder.width,
-            height=decoder.height,
+            width=decoder.shape.width,
+            height=decoder.shape.height,
             frame_rate=decoder.frame_rate,
             frames=frames,
             time_base=decoder.time_base,
             start=start,
             colour=decoder.colour,
-            pixel_aspect=decoder.pixel_aspect,
-            file=FileInfo(self._path, (self._path,), None if length is None else first + length, _tracks(container)),
+            pixel_aspect=decoder.shape.pixel_aspect,
+            file=FileInfo(
+                path=self._path,
+                files=(self._path,),
+                end=None if length is None else first + length,
+                tracks=_tracks(container),
+                metadata=metadata(container),
+            ),
         )
 
 
 def _open(path: Path) -> av.container.InputContainer:
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise InputError(f"{path}: is a folder; give a video file")
-        if path.stat().st_size == 0:
+        if not stat.S_ISREG(status.st_mode):  # to read from a pipe would wait for ever
+            raise InputError(f"{path}: is a pipe or a device, not a file; give a video file")
+        if status.st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); give a video file")
         with path.open("rb"):
             pass
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: {_reason(error)}") from error
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from error
     try:
         # The prefix keeps FFmpeg from reading a colon in a file's name as a protocol.
-        container = av.open(f"file:{path}", metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise InputError(
-            f"{path}: not a video, or damaged from its start ({error.strerror}); give a file that a video player can play"
-        ) from error
-    if _NO_VIDEO & set(container.format.name.split(",")) or container.format.name.endswith("_pipe"):
-        container.close()
-        raise InputError(f"{path}: not a video; give a file that a video player can play")
-    return container
+        return av.open(f"file:{path}", container_options={"format_whitelist": FORMATS}, metadata_errors="replace")
+    except (av.FFmpegError, UnicodeError) as error:
+        reason = getattr(error, "strerror", "its name is in no encoding")
+        raise InputError(f"{path}: not a video, or damaged from its start ({reason}); give a file that a video player can play") from error
 
 
 def _tracks(container: Any) -> tuple[Track, ...]:

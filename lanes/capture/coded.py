@@ -1,0 +1,158 @@
+"""CodedFrames: a container's video stream, decoded but not yet converted, with the damage in it counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+
+from lanes.capture.clock import Clock
+
+_DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError)
+
+# Damage makes a demuxer raise without moving on in some formats: that often in a row, and the file has ended.
+_FRUITLESS_READS = 50
+
+# That many frames may come out of a decoder yet from before a damaged stretch that the demuxer has met: by its threads and reordering.
+_DELAY = 64
+
+# Where the demuxer has found nothing in a hole as large as that many packets, and no frames come for that many periods, they are missing.
+_HOLE, _MISSING = 8, 5
+
+# With this flag FFmpeg makes presentation stamps up where a container has none (AVI), in the order of decoding.
+_MAKE_UP_PTS = 0x0001
+
+
+class CodedFrame(NamedTuple):
+    """A frame as it is coded.
+
+    Attributes:
+        image: of PyAV.
+        time: seconds, as `Clock` gives it.
+        cut: the first after a cut in time.
+        suspect: decoded from data that depends on damaged data before it: it may be smeared.
+        clock_shift: what was added to the container's clock, seconds.
+    """
+
+    image: av.VideoFrame
+    time: Fraction
+    cut: bool
+    suspect: bool
+    clock_shift: Fraction
+
+
+class CodedFrames:
+    """The frames of a stream in the order of presentation, once. What cannot be decoded is passed over and counted in `corrupt`.
+
+    Frames are suspect from damage on until the next key frame. Two whole recordings joined byte by byte are no damage.
+
+    Args:
+        container: opened by PyAV.
+        stream: a video stream of it.
+        rate: nominal frames per second; None where it is not known.
+    """
+
+    def __init__(self, container: Any, stream: Any, rate: Fraction | None) -> None:
+        self.corrupt = 0
+        self._container, self._stream = container, stream
+        self._clock = Clock(stream.time_base, rate)
+        self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
+        self._lost = 0  # for so many frames still, some before them may be missing
+        container.flags &= ~_MAKE_UP_PTS
+        stream.thread_type = "AUTO"
+        stream.codec_context.copy_opaque = True  # see `_packets`
+
+    def __iter__(self) -> Iterator[CodedFrame]:
+        last: Fraction | None = None
+        for image, suspect in self._decoded():
+            time, cut = self._clock.time(image.pts, image.dts, self._lost > 0)
+            if self._lost > 0:
+                self._lost -= 1
+                if last is not None and self._before_hole is not None:
+                    self._count_missing(time - last)
+            last = time
+            yield CodedFrame(image, time, cut, suspect, self._clock.shift)
+
+    def _count_missing(self, step: Fraction) -> None:
+        """Nobody has noticed frames that were in a hole, but by the time that is missing."""
+        periods = step / self._clock.period
+        if periods >= _MISSING and self._before_hole is not None:
+            self.corrupt = max(self.corrupt, self._before_hole + round(periods) - 1)
+            self._before_hole = None
+
+    def _decoded(self) -> Iterator[tuple[av.VideoFrame, bool]]:
+        """Frames, and whether each is suspect."""
+        sent = given = 0
+        interlaced = damaged = False  # damaged: since the last key frame that came out
+        for packet in self._packets():
+            sent += packet.size > 0 and not packet.is_discard
+            before = self.corrupt
+            try:
+                frames = packet.decode()
+            except av.EOFError:
+                break
+            except _DAMAGE:
+                self.corrupt += 1
+                damaged = True
+                frames = []
+            for frame in frames:
+                interlaced |= frame.interlaced_frame
+                if frame.is_corrupt:
+                    self.corrupt += 1
+                    damaged = True
+                    continue
+                damaged &= not frame.key_frame
+                given += 1
+                yield frame, damaged or frame.opaque is not None
+            if self.corrupt > before:
+                self._lost = _DELAY
+        # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
+        if self._stream.codec_context.name in ("h264", "hevc") and not interlaced:
+            self.corrupt = max(self.corrupt, sent - given)
+
+    def _packets(self) -> Iterator[Any]:
+        """The stream's packets; those that depend on lost ones have an `opaque` that is not None, which their frames inherit."""
+        broken = torn = False
+        end = size = count = 0
+        for packet in self._demuxed():
+            if packet is None:
+                broken = True
+                continue
+            if packet.pos is not None:
+                if end and count * (packet.pos - end) > _HOLE * size:
+                    self._before_hole, self._lost = self.corrupt, _DELAY
+                end, size, count = packet.pos + packet.size, size + packet.size, count + 1
+            broken &= not packet.is_keyframe
+            if broken:
+                packet.opaque = True
+            # A part is missing, the demuxer says, while it holds the packet after this one. Where that is whole and a key frame comes next,
+            # nothing was lost: so it is at every seam of two recordings.
+            broken |= torn
+            torn = packet.is_corrupt
+            self._clock.lasting(packet.duration or 0)
+            yield packet
+
+    def _demuxed(self) -> Iterator[Any]:
+        """The stream's packets; None where the container is damaged. The clock hears of the sound in between."""
+        fruitless = 0
+        streams = [self._stream, *self._container.streams.audio]
+        packets = self._container.demux(streams)
+        while fruitless < _FRUITLESS_READS:
+            try:
+                packet = next(packets, None)
+            except _DAMAGE:
+                self.corrupt += 1
+                self._lost = _DELAY
+                fruitless += 1
+                packets = self._container.demux(streams)  # a generator that raised is spent
+                yield None
+                continue
+            if packet is None:
+                return
+            fruitless = 0
+            if packet.stream.index == self._stream.index:
+                yield packet
+            elif packet.pts is not None:
+                self._clock.heard(int(packet.pts * packet.time_base))
