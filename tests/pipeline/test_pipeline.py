@@ -255,17 +255,19 @@ class Gated(Stamped):
 class TestLive:
     def test_inference_takes_the_frame_that_is_newest_when_it_is_free(self) -> None:
         source, segmenter, telemetry = Fed(), Gated(), Telemetry()
-        with source:
-            found = pipeline(source, segmenter, telemetry=telemetry).results()
+        with source, ThreadPoolExecutor(1) as consumer, closing(pipeline(source, segmenter, telemetry=telemetry).results()) as results:
             source.orders.put(True)
-            runner = ThreadPoolExecutor(1).submit(lambda: [(result.frame.index, result.frame.dropped_before) for result in found])
+            first = consumer.submit(next, results)
             assert segmenter.begun.acquire(timeout=30)
             source.feed(9)  # while the first frame is under way
             segmenter.gate.release()
+            assert first.result(timeout=30).frame.index == 0
+            second = consumer.submit(next, results)
             assert segmenter.begun.acquire(timeout=30)
             segmenter.gate.release()
+            assert (second.result(timeout=30).frame.index, second.result().frame.dropped_before) == (9, 8)
             source.finish()
-            assert runner.result(timeout=30) == [(0, 0), (9, 8)]
+            assert list(results) == []
         counts = telemetry.counts()
         assert (counts.captured, counts.processed, counts.dropped) == (10, 2, {"superseded": 8})
 
