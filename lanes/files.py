@@ -5,12 +5,14 @@ A bad place is refused before any work is done.
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lanes.errors import InputError
+from lanes.errors import InputError, OutputError
 
 IMAGE_SUFFIXES = frozenset(
     ".avif .bmp .dib .heic .heif .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .ras .sr .tif .tiff .webp".split()  # noqa: SIM905 - a list has one entry a line
@@ -30,9 +32,10 @@ def check_file(path: Path, inputs: Sequence[Path] = (), overwrite: bool = False)
         InputError: `path` is a folder, one of `inputs`, exists without `overwrite`, or lies where nothing can be written.
     """
     try:
+        _check_name(path)
         if path.is_dir():
             raise InputError(f"{path}: is a folder; give a file name in it")
-        if any(_same(path, file) for file in inputs):
+        if any(_same_file(path, file) for file in inputs):
             raise InputError(f"{path}: is the input itself; give another output")
         if path.exists():
             if not overwrite:
@@ -54,6 +57,7 @@ def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = Fa
             two inputs have the same stem, so that one's output would replace the other's.
     """
     try:
+        _check_name(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: is a file; give a folder")
         _check_names(folder, [file for file in inputs if file.suffix.lower() in IMAGE_SUFFIXES])
@@ -72,14 +76,36 @@ def check_is_folder(path: Path) -> None:
         raise InputError(f"{path}: the outputs go into a folder; give one")
 
 
+def check_distinct(places: Sequence[Path]) -> None:
+    """Make sure that no two outputs of a request have the same place.
+
+    Raises:
+        InputError: two have.
+    """
+    for index, place in enumerate(places):
+        if any(same_place(place, other) for other in places[:index]):
+            raise InputError(f"{place}: two outputs have the same place; give each its own")
+
+
+def same_place(one: Path, other: Path) -> bool:
+    """Whether two paths name one file or folder, which need not exist: through `..`, links, and letters where case means nothing."""
+    return _same_file(one, other) or identity(one) == identity(other)
+
+
+def identity(place: Path) -> str:
+    """One text for all paths that name the same place: absolute, links followed, in lower case where case means nothing."""
+    resolved = Path(os.path.realpath(place))
+    return str(resolved).casefold() if _ignores_case(resolved) else str(resolved)
+
+
 def make_folder(folder: Path) -> list[Path]:
     """Create `folder` with its parents, and return those that were made, innermost first.
 
     Raises:
         InputError: it cannot be made.
     """
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: this folder cannot be made ({error.strerror}); give another one") from error
@@ -87,7 +113,7 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def remove_empty(folders: Sequence[Path]) -> None:
-    """Take back `make_folder`, as far as the folders are empty still."""
+    """Take back `make_folder`, as far as the folders are empty still. Never raises."""
     for folder in folders:
         try:
             folder.rmdir()
@@ -95,29 +121,84 @@ def remove_empty(folders: Sequence[Path]) -> None:
             return
 
 
+def shortened(name: str, limit: int) -> str:
+    """A file name cut to at most `limit` bytes of UTF-8; no letter is halved."""
+    return name.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore")
+
+
+class Draft:
+    """A file of this process alone beside `target`, under a hidden name, which becomes `target` when it is complete.
+
+    A process that is killed leaves its draft behind; no later one takes it for its own.
+
+    Attributes:
+        path: the draft, empty at first: `.NAME.XXXXXXXX.part`, NAME being the target's, cut where that would be too long a name.
+
+    Raises:
+        OSError: nothing can be written beside `target`.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        while True:
+            ending = f".{secrets.token_hex(4)}.part"
+            name = shortened(target.name, _longest_name(target.parent) - len(ending) - 1)
+            self.path = target.with_name(f".{name}{ending}")
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                return
+
+    def publish(self, overwrite: bool = True) -> None:
+        """Give it the target's name.
+
+        Raises:
+            FileExistsError: there is a file of that name, and `overwrite` is not set. The draft stays.
+            OSError: it cannot be renamed. The draft stays.
+        """
+        if not overwrite:
+            try:
+                os.link(self.path, self.target)  # unlike a renaming, it fails where there is a file
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links, as on memory cards
+                if self.target.exists():
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.target)) from None
+            else:
+                self.discard()
+                return
+        self.path.replace(self.target)
+
+    def discard(self) -> None:
+        """Remove it. Never raises: where it is called, there is a worse error to report."""
+        with suppress(OSError):
+            self.path.unlink()
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file whole or not at all; text as UTF-8. Folders on the way are made.
 
     Raises:
-        InputError: it cannot be written; whatever was there before is there still.
+        OutputError: it cannot be written; whatever was there before is there still.
     """
-    part = path.with_name(f".{path.name}.part")
+    draft = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
-        part.replace(path)
+        draft = Draft(path)
+        draft.path.write_bytes(content.encode() if isinstance(content, str) else content)
+        draft.publish()
     except OSError as error:
-        with suppress(OSError):  # where a file stands in for a folder, there is nothing to take away
-            part.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+        raise OutputError(f"cannot write {path}: {error.strerror}; free some space or give another place") from None
+    finally:
+        if draft is not None:
+            draft.discard()
 
 
 def _check_names(folder: Path, images: Sequence[Path]) -> None:
     """Images in `folder` named after the inputs neither replace these nor one another."""
+    if any(_same_file(folder, parent) for parent in {file.parent for file in images}):
+        raise InputError(f"{folder}: is the folder of the input images; give another folder")
     by_stem: dict[str, Path] = {}
     for file in images:
-        if _same(folder, file.parent):
-            raise InputError(f"{folder}: is the folder of the input images; give another folder")
         other = by_stem.setdefault(file.stem.casefold(), file)
         if other != file:
             raise InputError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
@@ -132,8 +213,34 @@ def _check_creatable(place: Path, folder: Path) -> None:
         raise InputError(f"{place}: no permission to write in {existing}; give another place, or change its permissions")
 
 
-def _same(one: Path, other: Path) -> bool:
+def _check_name(path: Path) -> None:
+    """Raises OSError where no file can have this name. Newer Pythons hide that in `exists` and `is_dir`."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.lstat()
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes that a file's name may have in `folder`."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows has no such call
+        return 255
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether both exist and are one."""
     try:
         return one.samefile(other)
-    except OSError:  # one of them does not exist
+    except OSError:
         return False
+
+
+def _ignores_case(place: Path) -> bool:
+    """Whether upper and lower case name the same file where `place` is or would be."""
+    # Unlike `Path.is_dir`, this takes names that are too long.
+    folder = next((parent for parent in place.parents if os.path.isdir(parent)), place)  # noqa: PTH112
+    try:
+        entry = next((entry for entry in folder.iterdir() if entry.name.swapcase() != entry.name), folder)
+    except OSError:  # no permission to list it
+        entry = folder
+    return bool(entry.name) and _same_file(entry, entry.with_name(entry.name.swapcase()))

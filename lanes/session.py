@@ -20,7 +20,7 @@ from lanes.capture.select import Selected
 from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay
 from lanes.errors import InputError, ProcessingError
-from lanes.files import check_file, check_is_folder
+from lanes.files import check_distinct, check_file, check_is_folder
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.output import default_output, open_outputs
 from lanes.output.records import RecordsSink
@@ -221,10 +221,7 @@ class Session:
         """Refuses places for the records and the report that cannot be written, and any place that is named twice."""
         settings = self.settings
         asked = (settings.output, settings.masks, settings.records, settings.report)
-        places = [Path(place).resolve() for place in asked if place is not None and str(place) != "none"]
-        for place in places:
-            if places.count(place) > 1:
-                raise InputError(f"{place}: named for two outputs; give each a place of its own")
+        check_distinct([Path(place) for place in asked if place is not None and str(place) != "none"])
         for path in (settings.records, settings.report):
             if path is not None:
                 check_file(path, overwrite=settings.overwrite)

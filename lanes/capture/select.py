@@ -37,14 +37,9 @@ class Selected(Source):
         return self._describe(self._source.info)
 
     def _describe(self, info: SourceInfo) -> SourceInfo:
-        begin = info.start + self._start
-        end = None if self._end is None else info.start + self._end
-        file, frames = info.file, info.frames
-        if file is not None:
-            ends = [time for time in (file.end, end) if time is not None]
-            file = replace(file, end=min(ends, default=None))
-            if frames and self._start and info.frame_rate and frames <= self._start * info.frame_rate:
-                raise InputError(f"{info.name}: ends before --start; it is {float(frames / info.frame_rate):.1f} seconds long")
+        frames = info.frames
+        if info.file and frames and self._start and info.frame_rate and frames <= self._start * info.frame_rate:
+            raise InputError(f"{info.name}: ends before --start; it is {float(frames / info.frame_rate):.1f} seconds long")
         if frames is not None and info.frame_rate:
             first, last = math.ceil(self._start * info.frame_rate), frames
             if self._end is not None:
@@ -53,7 +48,8 @@ class Selected(Source):
         if self._limit is not None:
             frames = self._limit if frames is None else min(frames, self._limit)
         rate = info.frame_rate and info.frame_rate / self._every
-        return replace(info, start=begin, frames=frames, frame_rate=rate, file=file)
+        # `info.file.end` stays the recording's own: an output sees by it that there is more sound than it has pictures for.
+        return replace(info, start=info.start + self._start, frames=frames, frame_rate=rate)
 
     def _frames(self) -> Iterator[Frame]:
         begin = self._source.info.start + self._start

@@ -6,21 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lanes.capture.source import SourceInfo
-from lanes.errors import InputError
-from lanes.files import check_is_folder
+from lanes.files import check_distinct, check_is_folder, shortened
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
-from lanes.output.sink import Sink
+from lanes.output.newest import NewestSink
+from lanes.output.sink import Policy, Sink
 from lanes.output.video import VideoSink
 
-__all__ = ["Sink", "default_output", "open_outputs"]
+__all__ = ["NewestSink", "Policy", "Sink", "default_output", "open_outputs"]
+
+_LONGEST_STEM = 240
+"""Bytes: a file name may have 255 on most file systems, and a number and a suffix follow."""
 
 
 def default_output(info: SourceInfo) -> Path:
     """Where the overlay goes when nobody says: `outputs/<name>_lanes.mp4`, or a folder `outputs/<name>_lanes` for images."""
     name = Path(info.name).stem if info.file and info.file.path else info.name
     name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip("._") or "video"
-    return Path("outputs") / (f"{name}_lanes" if info.kind == "images" else f"{name}_lanes.mp4")
+    name = f"{shortened(name, _LONGEST_STEM - len('_lanes'))}_lanes"
+    return Path("outputs") / (name if info.kind == "images" else f"{name}.mp4")
 
 
 def open_outputs(
@@ -29,6 +33,7 @@ def open_outputs(
     output: Path | None = None,
     masks: Path | None = None,
     overwrite: bool = False,
+    encoder: str = "auto",
 ) -> list[Sink]:
     """The sinks of a request, or a refusal that leaves nothing behind.
 
@@ -37,14 +42,13 @@ def open_outputs(
         output: the overlay, a `.mp4`, or a folder if the source is images; None for none.
         masks: folder for the masks; None for none.
         overwrite: replace what is there.
+        encoder: of the video, one of `lanes.output.encoder.ENCODERS`.
 
     Raises:
-        InputError: one of them cannot be written, or two are the same.
+        InputError: one of them cannot be written, two are the same, another run writes there, or the encoder does not work here.
     """
     files = info.file.files if info.file else ()
-    places = [place.absolute() for place in (output, masks) if place is not None]
-    if len(set(places)) < len(places):
-        raise InputError(f"{places[0]}: two outputs have the same place; give each its own")
+    check_distinct([place for place in (output, masks) if place is not None])
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
         makers.append(lambda: MasksSink(masks, files, overwrite))
@@ -53,7 +57,7 @@ def open_outputs(
             check_is_folder(output)
             makers.append(lambda: ImagesSink(output, files, overwrite))
         else:
-            makers.append(lambda: VideoSink(output, info, overwrite))
+            makers.append(lambda: VideoSink(output, info, overwrite, encoder))
     sinks: list[Sink] = []
     try:
         for make in makers:

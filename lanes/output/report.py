@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lanes.errors import InputError, OutputError
 from lanes.files import write_atomically
 from lanes.telemetry.report import Report
 
@@ -40,12 +39,9 @@ def make_report(report: Report) -> dict[str, Any]:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Writes the report, whole or not at all.
+    """Writes the report, whole or not at all. Folders on the way are made.
 
     Raises:
         OutputError: it cannot be written, as on a full disk.
     """
-    try:
-        write_atomically(path, json.dumps(make_report(report), indent=2) + "\n")
-    except InputError as error:  # the place was good when the run began
-        raise OutputError(f"{error}; free some space or give another place") from None
+    write_atomically(path, json.dumps(make_report(report), indent=2) + "\n")

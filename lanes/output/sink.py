@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from enum import Enum
 from types import TracebackType
 
 from lanes.results import FrameResult
+
+
+class Policy(Enum):
+    """What happens to a result when a sink is slower than the pipeline."""
+
+    NEVER_LOSE = "never lose"
+    """The pipeline waits: files."""
+
+    NEVER_BLOCK = "never block"
+    """The pipeline goes on, and the sink gets the newest result when it is ready: viewers and networks. See `NewestSink`."""
 
 
 class Sink(ABC):
     """Takes results in order. Nothing lies under the output's own name until it is complete, or is playable as far as it goes.
 
     Construction raises `InputError` when the output cannot be written at all (exists, no such folder, not writable).
-    `write` raises `ProcessingError` when it fails under way, as on a full disk.
+    `write` raises `OutputError` when it fails under way, as on a full disk; so does `close`, when all is put away that could be.
+
+    Attributes:
+        policy: what happens when it is slower than the pipeline.
+        dropped: results that it was given and has not written, because newer ones came before it was ready.
     """
 
+    policy: Policy = Policy.NEVER_LOSE
+    dropped: int = 0
+
     @abstractmethod
-    def write(self, result: FrameResult) -> None: ...
+    def write(self, result: FrameResult) -> None:
+        """Take a result. It may be kept only until this returns: the mask's memory is used again."""
 
     @abstractmethod
     def close(self) -> None:

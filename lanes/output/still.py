@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lanes.files import check_file
-from lanes.output.images import ImagesSink, write_png
+from lanes.output.images import write_png
 from lanes.output.sink import Sink
 from lanes.results import FrameResult
 
@@ -24,7 +24,7 @@ class StillSink(Sink):
 
     def write(self, result: FrameResult) -> None:
         if result.frame.index == self._at:
-            write_png(self._path, result.frame.pixels, ImagesSink.PNG_OPTIONS)
+            write_png(self._path, result.frame.pixels)
 
     def close(self) -> None:
         """Nothing is left open."""

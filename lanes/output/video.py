@@ -1,205 +1,232 @@
-"""VideoSink: the overlay as an H.264 MP4 that every browser plays, encoded with PyAV (FFmpeg, x264)."""
+"""VideoSink: the overlay as an H.264 MP4 that every browser plays."""
 
 from __future__ import annotations
 
+import errno
+import itertools
+import logging
 import os
+import shutil
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
-import cv2
-import numpy as np
-from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
-from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
-from lanes.capture.source import Colour, FileInfo, SourceInfo
-from lanes.errors import InputError, ProcessingError
-from lanes.files import check_file, make_folder, remove_empty
-from lanes.output.mp4 import finish_mp4, whole_fragments
+from lanes.capture.source import FileInfo, SourceInfo
+from lanes.errors import InputError, OutputError
+from lanes.files import Draft, check_file, make_folder, remove_empty, shortened
+from lanes.output.claim import Claim
+from lanes.output.encoder import Encoder, letterboxed
+from lanes.output.fragments import FragmentWriter
+from lanes.output.mp4 import finish_mp4
 from lanes.output.sink import Sink
+from lanes.output.track_clock import ClockStep
+from lanes.output.tracks import Sound
 from lanes.results import Frame, FrameResult
 
-# Encoding shares the processor with inference, so the CPU time of a frame decides. x264's `ultrafast` leaves out two things that give
-# far more than they cost: the deblocking filter (0.7 dB for 6 % more time) and sub-pixel motion (a quarter to a third of the size for
-# 15 to 20 %). Against `superfast` at its default quality this takes two thirds of the time for the same PSNR (44.7 dB on a sunny
-# motorway at 960x540: 4.5 ms and 7.0 kB a frame; `superfast` 6.6 ms and 9.4 kB). It has no B-frames: frames are coded in order.
-_X264 = {"preset": "ultrafast", "crf": "24", "x264-params": "deblock=0,0:subme=1"}
-
-# More threads than these gain little at this preset, and every one holds frames.
-_THREADS = min(4, os.cpu_count() or 1)
-
-# A crash loses at most this much, in microseconds: what lies in the temporary file plays up to its last whole fragment.
-_FRAGMENT = "1000000"
+_log = logging.getLogger(__name__)
 
 _TICKS = 90_000  # a second, where the source's own times have no common unit
 
 
 class VideoSink(Sink):
-    """Encodes `FrameResult.frame.pixels`. Times, length, colours and sound are the source's; pixels are 8-bit 4:2:0, limited range.
+    """Encodes `FrameResult.frame.pixels`. Times, length, colours, sound, subtitles, data tracks and tags are the source's.
 
-    A run writes fragments into `.<name>.part` beside the target. `close` turns them into an ordinary MP4 with its index in
-    front and the source's sound copied in; where there is no room for that, the fragments themselves get the name: they play as well.
-    A side of odd length grows by one pixel, the edge repeated, for 4:2:0 has none.
+    A run writes fragments, one a second, into a draft beside the target: after a crash, it plays up to its last whole fragment.
+    `close` turns them into an ordinary MP4 with its index in front and the source's other tracks beside the pictures; where there is
+    no room for that, the fragments themselves get the name: they play as well.
+    The video has the size of its first frame; later ones of another size are scaled into it, their proportions kept, on black.
 
     Args:
         path: ends in `.mp4`. Missing folders are made.
         info: of the source.
         overwrite: replace an existing file, when the new one is complete.
+        encoder: one of `lanes.output.encoder.ENCODERS`.
 
     Raises:
-        InputError: the place cannot be written, or the name does not end in `.mp4`.
+        InputError: the place cannot be written, another run writes there, the name does not end in `.mp4`, or the encoder does not
+            work here.
     """
 
-    def __init__(self, path: Path, info: SourceInfo, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, info: SourceInfo, overwrite: bool = False, encoder: str = "auto") -> None:
         if path.suffix.lower() != ".mp4":
             raise InputError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
+        self._path, self._info, self._overwrite = path, info, overwrite
         self._file = info.file or FileInfo()
-        check_file(path, self._file.files, overwrite)
-        self._path, self._info = path, info
-        self._part = path.with_name(f".{path.name}.part")
-        self._made = make_folder(path.parent)
-        self._unit = Fraction(1, info.time_base.denominator if info.time_base else _TICKS)
         self._size = info.width, info.height
-        self._padded: NDArray[np.uint8] | None = None
-        self._reformatter = VideoReformatter()
         self._begin = self._last = self._longest = Fraction(0)
         self._gap: Fraction | None = None
+        self._shift = Fraction(0)
+        self._steps: list[ClockStep] = []
         self._frames = 0
-        self._failed = self._closed = False
-        self._tags = _tags(info.colour)
-        matrix = SWSCALE_MATRICES.get(self._tags.matrix, SWSCALE_DEFAULT)
-        self._conversion = {
-            "src_colorspace": SWSCALE_DEFAULT,
-            "dst_colorspace": matrix,
-            "dst_color_range": self._tags.range,
-            "threads": 1,  # as in decoding
-        }
+        self._resized = self._failed = self._closed = False
+        self._drafts: list[Draft] = []
+        self._encoder: Encoder | None = None
+        self._writer: FragmentWriter | None = None
+        self._made: list[Path] = []
+        self._claim = Claim(path)
         try:
-            self._container, self._stream = self._open()
+            check_file(path, self._file.files, overwrite)
+            self._made = make_folder(path.parent)
+            self._encoder = Encoder(
+                self._size,
+                info.frame_rate or Fraction(30),
+                Fraction(1, info.time_base.denominator if info.time_base else _TICKS),
+                info.colour,
+                info.pixel_aspect,
+                encoder,
+            )
+            self._fragments = self._draft()
+            self._writer = FragmentWriter(self._fragments.path, self._encoder.stream)
         except (OSError, av.FFmpegError) as error:
             self.discard()
             raise InputError(f"{path}: cannot be written ({error.strerror}); give another place") from error
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, result: FrameResult) -> None:
-        if self._failed:
+        if self._failed or self._encoder is None or self._writer is None:
             return
         frame = result.frame
+        pixels = frame.pixels
+        if frame.size != self._size:
+            self._say_resized(frame)
+            pixels = letterboxed(pixels, self._size)
+        self._note_time(frame)
         try:
-            for packet in self._stream.encode(self._convert(frame)):
-                self._container.mux_one(packet)
+            self._writer.mux(self._encoder.encode(pixels, frame.time - self._begin))
         except (OSError, av.FFmpegError) as error:
             self._failed = True
-            raise ProcessingError(f"{self._path}: cannot write on ({error.strerror}); what was finished is kept") from error
+            raise OutputError(f"{self._path}: cannot write on ({error.strerror}); what was finished is kept") from error
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if not self._frames:
-            self._remove()
-            return
-        reported = self._failed
         try:
-            if not self._failed:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-        except (OSError, av.FFmpegError):
-            self._failed = True
-        whole = whole_fragments(self._part)
-        if not whole:
-            self._remove()
-            raise ProcessingError(
-                f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place"
-            )
-        if whole < self._part.stat().st_size:  # the muxer does not tell when its last fragment found no room
-            self._failed = True
-            os.truncate(self._part, whole)
-        self._finish()
-        if self._failed and not reported:
-            raise ProcessingError(f"{self._path}: the disk had no room for the last frames; what came before is kept and plays")
+            if self._frames and self._encoder and self._writer:
+                self._complete(self._encoder, self._writer)
+        finally:
+            self._release()
 
     def discard(self) -> None:
         self._frames = 0
         self.close()
 
-    def _open(self) -> tuple[Any, Any]:
-        flags = {"movflags": "+empty_moov+default_base_moof", "frag_duration": _FRAGMENT}
-        self._part.touch()  # a place that cannot be written is found now, not at the first frame
-        container = av.open(f"file:{self._part}", "w", format="mp4", options=flags)
-        rate = self._info.frame_rate or Fraction(30)
-        stream = container.add_stream("libx264", rate=rate.limit_denominator(65535), options=_X264)
-        codec = stream.codec_context
-        stream.width, stream.height = (side + side % 2 for side in self._size)
-        stream.pix_fmt = "yuv420p"
-        codec.time_base = stream.time_base = self._unit
-        codec.thread_count = _THREADS
-        codec.sample_aspect_ratio = self._info.pixel_aspect
-        codec.colorspace, codec.color_range = self._tags.matrix, self._tags.range
-        codec.color_primaries, codec.color_trc = self._tags.primaries, self._tags.transfer
-        return container, stream
+    def _draft(self) -> Draft:
+        self._drafts.append(Draft(self._path))
+        return self._drafts[-1]
 
-    def _convert(self, frame: Frame) -> av.VideoFrame:
-        """The frame as the encoder takes it, stamped with its time counted from the first."""
-        if frame.size != self._size:
-            this, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
-            raise ProcessingError(f"{frame.source}: is {this}, the video {video}; give --output a folder for images of several sizes")
+    def _note_time(self, frame: Frame) -> None:
         if not self._frames:
-            self._begin = frame.time
+            self._begin, self._shift = frame.time, frame.clock_shift
         else:
             self._gap = frame.time - self._last
             self._longest = max(self._longest, self._gap)
+            if frame.clock_shift != self._shift:
+                step = ClockStep(self._last - self._shift, frame.time - frame.clock_shift, frame.clock_shift)
+                self._steps.append(step)
+                self._shift = frame.clock_shift
         self._frames += 1
         self._last = frame.time
 
-        bgr = av.VideoFrame.from_numpy_buffer(self._even(frame.pixels), "bgr24")
-        yuv = self._reformatter.reformat(bgr, format="yuv420p", **self._conversion)
-        yuv.pts = round((frame.time - self._begin) / self._unit)
-        yuv.time_base = self._unit
-        return yuv
+    def _say_resized(self, frame: Frame) -> None:
+        if not self._resized:
+            self._resized = True
+            this, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
+            _log.warning(
+                "%s: frame %d is %s, the video %s; frames of another size are scaled into it", frame.source, frame.index, this, video
+            )
 
-    def _even(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        right, bottom = self._size[0] % 2, self._size[1] % 2
-        if not (right or bottom):
-            return pixels
-        self._padded = cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REPLICATE, dst=self._padded)  # type: ignore[assignment]
-        return self._padded  # type: ignore[return-value]
+    def _complete(self, encoder: Encoder, writer: FragmentWriter) -> None:
+        """Makes what was written the file that was asked for, or the next best.
 
-    def _finish(self) -> None:
-        """Make the part the file that was asked for, or the next best."""
-        final = self._part.with_suffix(".final")
-        info = self._info
+        Raises:
+            OutputError: it is less than was asked for, and `write` has not said so.
+        """
+        reported = self._failed
+        try:
+            if not self._failed:
+                writer.mux(encoder.flush())
+        except (OSError, av.FFmpegError):
+            self._failed = True
+        try:
+            whole, lost = writer.end()
+        except OSError as error:
+            raise OutputError(f"{self._path}: was taken away while it was being written ({error.strerror}); nothing is left") from error
+        if not whole:
+            raise OutputError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place")
+        problem = self._finish()
+        if self._failed or lost:
+            problem = "the disk had no room for the last frames; what came before is kept and plays"
+        if problem and not reported:
+            raise OutputError(f"{self._path}: {problem}")
+
+    def _finish(self) -> str | None:
+        """Adds the source's tracks and gives the file its name. Returns what is wrong with it, or None."""
+        try:
+            if 0 < shutil.disk_usage(self._path.parent).free < self._fragments.path.stat().st_size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            final = self._draft()
+            self._write_final(final.path)
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._publish(self._fragments)
+            return f"plays, but could not be completed with sound and fast start ({getattr(error, 'strerror', error)})"
+        except BaseException:
+            self._publish(self._fragments)
+            raise
+        self._publish(final)
+        return None
+
+    def _write_final(self, target: Path) -> None:
+        """The finished file. Tracks that the muxer refuses when it sees their packets are encoded, and if that fails left out."""
+        info, source = self._info, self._file.path
         last = self._last_duration()
         ended = self._last + last
         complete = self._file.end is None or self._file.end - ended < max(self._longest, last)
+        attempts: list[tuple[Path | None, Sound]] = [(source, "copy"), (source, "encode"), (None, "copy")] if source else [(None, "copy")]
+        for tracks, sound in attempts:
+            try:
+                finish_mp4(
+                    self._fragments.path,
+                    target,
+                    begin=self._begin - info.start,
+                    last=last,
+                    source=tracks,
+                    sound=sound,
+                    steps=self._steps,
+                    origin=info.start,
+                    until=None if complete else ended - info.start,
+                )
+                return
+            except (ValueError, av.FFmpegError) as error:
+                if tracks is None or isinstance(error, OSError):
+                    raise
+                if sound == "encode":
+                    _log.warning("%s: its sound cannot be read (%s) and is left out", info.name, getattr(error, "strerror", error))
+
+    def _publish(self, draft: Draft) -> None:
+        """Gives a draft the target's name; where another run has taken that meanwhile, the next free one.
+
+        Raises:
+            OutputError: it has another name.
+        """
+        self._drafts.remove(draft)  # whatever happens, it is not thrown away
         try:
-            for sound in dict.fromkeys((self._file.path, None)):
-                try:
-                    finish_mp4(
-                        self._part,
-                        final,
-                        begin=self._begin - info.start,
-                        last=last,
-                        sound=sound,
-                        origin=info.start,
-                        until=None if complete else ended - info.start,
-                    )
-                    break
-                except av.InvalidDataError:  # of the source's sound
-                    if sound is None:
-                        raise
-            final.replace(self._path)
-            self._part.unlink()
-        except BaseException as error:
-            final.unlink(missing_ok=True)
-            self._part.replace(self._path)
-            if not isinstance(error, OSError | av.FFmpegError):
-                raise
-            if not self._failed:
-                raise ProcessingError(
-                    f"{self._path}: plays, but could not be completed with sound and fast start ({error.strerror})"
-                ) from error
+            draft.publish(self._overwrite)
+            return
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
+        for number in itertools.count(2):
+            ending = f"-{number}{self._path.suffix}"
+            draft.target = self._path.with_name(shortened(self._path.stem, 255 - len(ending)) + ending)
+            with suppress(FileExistsError):
+                draft.publish(overwrite=False)
+                raise OutputError(f"{self._path}: another program wrote it meanwhile; this one is kept as {draft.target.name}")
 
     def _last_duration(self) -> Fraction:
         """Up to the source's end, unless that is far longer than any frame so far: then the run stopped before it."""
@@ -209,14 +236,12 @@ class VideoSink(Sink):
         rest = self._file.end - self._last
         return rest if 0 < rest < Fraction(3, 2) * (self._longest or usual) else usual
 
-    def _remove(self) -> None:
-        if hasattr(self, "_container"):
-            self._container.close()
-        self._part.unlink(missing_ok=True)
+    def _release(self) -> None:
+        """Gives everything back. Never raises: there may be an error on its way."""
+        for held in (self._writer, self._encoder):
+            if held is not None:
+                held.close()
+        for draft in self._drafts:
+            draft.discard()
         remove_empty(self._made)
-
-
-def _tags(source: Colour) -> Colour:
-    """The output's colour tags. An RGB source has a matrix that 4:2:0 cannot; what the source left open stays open."""
-    matrix = source.matrix if source.matrix in SWSCALE_MATRICES or source.matrix == 2 else 6
-    return Colour(matrix, 1, source.primaries, source.transfer)
+        self._claim.release()
