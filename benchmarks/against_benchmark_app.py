@@ -29,6 +29,7 @@ from benchmarks.common.results import Result, engine_facts, new_result, write_re
 from engines.engine import Engine
 from engines.registry import open_engine
 from lanes.cli.arguments import Parser
+from lanes.cli.console import plain_console
 from lanes.errors import ProcessingError, exit_status
 
 KIND = "against_benchmark_app"
@@ -167,8 +168,8 @@ def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
     check_outputs(args.json)
     with open_engine("openvino", args.precision, args.model) as engine:
-        result = compare(engine, args.rounds, args.runs, Console(stderr=True))
-    console = Console(width=100)
+        result = compare(engine, args.rounds, args.runs, plain_console(stderr=True))
+    console = plain_console(width=100)
     print(f"{result['name']}: medians of {result['runs']} runs, milliseconds")
     console.print(table(result))
     print(verdict(result))

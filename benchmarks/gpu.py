@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.cli import ROOT, add_json, check_outputs, print_notes
@@ -34,6 +33,7 @@ from engines.probe import Probe, probe
 from engines.tensorrt.cuda import CudaGraph
 from engines.tensorrt.engine import SLOTS, TensorRTEngine
 from lanes.cli.arguments import Parser, count
+from lanes.cli.console import plain_console
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
@@ -349,7 +349,7 @@ def run(args: argparse.Namespace) -> None:
             for _ in benchmark.parts(Path(folder)):
                 keep(observation)  # the next part may take the machine down with it
         keep(observation)
-    console = Console(width=120)
+    console = plain_console(width=120)
     table = Table(*COLUMNS, title=result["name"], title_justify="left", box=None, pad_edge=False)
     for row in cells(result):
         table.add_row(*row)

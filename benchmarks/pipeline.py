@@ -34,6 +34,7 @@ from lanes import load_segmenter
 from lanes.capture.select import Selected
 from lanes.capture.video import VideoFile
 from lanes.cli.arguments import Parser, count
+from lanes.cli.console import plain_console
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
 from lanes.errors import exit_status
@@ -218,8 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
     check_outputs(args.json)
-    result = compare(args.source, args.rounds, args.limit, args.engine, args.precision, args.model, Console(stderr=True))
-    console = Console(width=100)
+    result = compare(args.source, args.rounds, args.limit, args.engine, args.precision, args.model, plain_console(stderr=True))
+    console = plain_console(width=100)
     console.print(table(result))
     if args.json:
         write_result(args.json, result)

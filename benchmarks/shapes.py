@@ -28,6 +28,7 @@ from engines.engine import Engine
 from engines.model_file import ModelMetadata
 from engines.registry import PRECISIONS, open_engine
 from lanes.cli.arguments import Parser
+from lanes.cli.console import plain_console
 from lanes.errors import exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
@@ -120,10 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
     check_outputs(args.json)
-    result = time_shapes(args.engine, args.precision, args.rounds, args.runs, Console(stderr=True))
+    result = time_shapes(args.engine, args.precision, args.rounds, args.runs, plain_console(stderr=True))
     if args.json:
         write_result(args.json, result)
-    console = Console(width=100)
+    console = plain_console(width=100)
     console.print(table(result))
     print_notes(result, args.json, console)
 

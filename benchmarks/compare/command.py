@@ -52,6 +52,7 @@ from benchmarks.compare.show import change_table, draw
 from benchmarks.compare.versions import measure_interleaved, read_stretches, unpack
 from lanes.capture.address import public_argument
 from lanes.cli.arguments import Parser, count
+from lanes.cli.console import plain_console
 from lanes.errors import InputError, exit_status
 from lanes.telemetry.stages import STAGES
 
@@ -89,7 +90,7 @@ def run_options(args: argparse.Namespace) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    return exit_status("benchmarks.compare", lambda: run(args, Console(stderr=True)))
+    return exit_status("benchmarks.compare", lambda: run(args, plain_console(stderr=True)))
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -129,7 +130,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         write_result(args.json, result)
     if args.plot is not None and changes:
         save(draw(result), args.plot)
-    output = Console(width=120)
+    output = plain_console(width=120)
     if changes:
         output.print(change_table(result))
         output.print(result["conclusion"], style="bold", highlight=False)

@@ -19,8 +19,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks.common.cli import ALL_ENGINES, DEMO_CLIP, add_json, add_model_options, check_outputs
 from benchmarks.common.confidence import check_statistics
 from benchmarks.common.results import write_result
@@ -30,6 +28,7 @@ from benchmarks.latency.plan import SCENARIOS, SECONDS, Plan
 from benchmarks.latency.show import print_result
 from engines.registry import open_engine
 from lanes.cli.arguments import Parser, count, natural, positive
+from lanes.cli.console import plain_console
 from lanes.errors import exit_status
 
 
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     check_statistics()
     plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch)
     with open_engine(args.engine, args.precision, args.model, args.batch) as engine:
-        result = benchmark(engine, args.source, plan, args.cold_starts if args.batch == 1 else 0, Console(stderr=True))
-    print_result(result, Console(width=max(100, Console().width)))
+        result = benchmark(engine, args.source, plan, args.cold_starts if args.batch == 1 else 0, plain_console(stderr=True))
+    print_result(result, plain_console(width=max(100, plain_console().width)))
     if args.json:
         write_result(args.json, result)

@@ -14,7 +14,7 @@ class ProgressBar:
 
     def __init__(self, name: str, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TimeRemainingColumn(),
             console=console,

@@ -6,6 +6,7 @@ from statistics import median
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.common.results import Result
 from benchmarks.latency import cold_start
@@ -13,7 +14,7 @@ from benchmarks.latency import cold_start
 
 def print_result(result: Result, console: Console) -> None:
     """The result on a screen."""
-    console.print(f"[bold]{result['name']}[/]: {result['definition']}", highlight=False)
+    console.print(Text.assemble((result["name"], "bold"), f": {result['definition']}"))
     source, model, engine = result["source"], result["model"], result["engine"]
     console.print(
         f"{source['clip']} {source['width']}x{source['height']} to {model['width']}x{model['height']}, batch {engine['batch']}, "
@@ -28,7 +29,7 @@ def print_result(result: Result, console: Console) -> None:
     for line in summary_lines(result):
         console.print(f"- {line}", highlight=False)
     for warning in result["warnings"]:
-        console.print(f"[bold yellow]warning:[/] {warning}", highlight=False)
+        console.print(Text.assemble(("warning:", "bold yellow"), f" {warning}"))
 
 
 def percentile_table(result: Result) -> Table:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from benchmarks.common.cli import add_json, add_model_options, add_plot, add_rounds, check_outputs, print_notes
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.plots import save
@@ -22,6 +20,7 @@ from benchmarks.common.results import new_result, write_result
 from benchmarks.roofline.measure import measure
 from benchmarks.roofline.show import draw, layer_table, summary_table
 from lanes.cli.arguments import Parser
+from lanes.cli.console import plain_console
 from lanes.errors import exit_status
 
 KIND = "roofline"
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     check_outputs(args.json, args.plot)
     with observe_machine() as observation:
         found = measure(args.model, args.rounds, args.runs, console.print, console)
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         write_result(args.json, result)
     if args.plot is not None:
         save(draw(result), args.plot)
-    output = Console(width=120)
+    output = plain_console(width=120)
     output.print(summary_table(result))
     for entry in result["engines"] if args.layers else ():
         if not any(layer["ms"] for layer in entry["layers"]):

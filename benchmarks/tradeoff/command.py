@@ -15,8 +15,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks.common.cli import add_json, add_plot, add_rounds, check_outputs, print_notes
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.plots import save
@@ -26,6 +24,7 @@ from benchmarks.tradeoff.show import draw, entry_table
 from calibration.int8.frames import spread_by_source
 from engines.model_file import bundled_models
 from lanes.cli.arguments import Parser, count
+from lanes.cli.console import plain_console
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
 
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     check_outputs(args.json, args.plot)
     frames = list_frames(args.data, args.split)
     if not frames:
@@ -67,6 +66,6 @@ def run(args: argparse.Namespace) -> None:
         write_result(args.json, result)
     if args.plot is not None:
         save(draw(result), args.plot)
-    output = Console(width=120)
+    output = plain_console(width=120)
     output.print(entry_table(result))
     print_notes(result, args.json, output)

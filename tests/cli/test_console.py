@@ -18,10 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["drive [front].mp4", "x[/a].mp4", "[bold]b.mp4", ":car:.mp4"]
 
 TO_CONVERT = {
-    *(
-        f"benchmarks/{name}.py"
-        for name in ("against_benchmark_app", "compare", "gpu", "latency", "pipeline", "roofline", "shapes", "tradeoff")
-    ),
     *("calibration/int8/calibrate.py", "engines/tensorrt/build.py"),
     *("lanes/cross_validate.py", "lanes/evaluate/command.py", "lanes/evaluate/measure.py"),
 }

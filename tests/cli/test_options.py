@@ -24,7 +24,10 @@ PROGRAMS = [
 ]
 """What is run by `python -m`."""
 
-TO_CONVERT = set(PROGRAMS) - {"lanes.cli.docs", "lanes.renderer.clip"}
+TO_CONVERT = {
+    *("lanes.train", "lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data"),
+    *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8"),
+}
 """Those that still have options of another style."""
 
 META = (argparse._HelpAction, argparse._VersionAction)
