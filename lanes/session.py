@@ -185,7 +185,7 @@ class Session:
         for path in (settings.records, settings.report, still):
             if path is not None:
                 check_file(path, inputs, overwrite=True)
-        sinks = open_outputs(info, output=output, masks=masks, overwrite=settings.overwrite)
+        sinks = open_outputs(info, output=output, masks=masks, overwrite=settings.overwrite, encoder=settings.encoder)
         if still is not None:
             sinks.append(StillSink(still, at=(info.frames or 1) // 2))
         for sink in sinks:

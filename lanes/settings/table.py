@@ -108,6 +108,16 @@ class Settings:
     masks: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "DIR", "write each frame's lane mask here, an 8-bit PNG of 0 and 255")
     records: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write one JSON object a frame here, as it goes")
     report: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write the latency report here, JSON")
+    encoder: str = _setting(
+        "auto",
+        one_of(
+            *("auto", "libx264", "libopenh264", "h264_nvenc", "h264_v4l2m2m", "h264_qsv"),
+            *("h264_vaapi", "h264_videotoolbox", "h264_mf", "h264_amf"),
+        ),
+        OUTPUT,
+        "NAME",
+        "FFmpeg's encoder of the video: {choices}; auto takes libx264 where FFmpeg has it",
+    )
     overwrite: bool = _setting(False, FLAG, OUTPUT, "", "replace outputs that exist")
 
     model: str = _setting(

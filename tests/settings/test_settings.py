@@ -14,6 +14,7 @@ from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS
 from lanes.cli.arguments import time_of_video
 from lanes.cli.flags import make_parser, parse
 from lanes.errors import InputError
+from lanes.output.encoder import ENCODERS
 from lanes.settings import Settings
 from lanes.settings.layers import read_environment, read_file
 from lanes.settings.table import table
@@ -53,6 +54,7 @@ VALUES: dict[str, Any] = {
     "masks": Path("m"),
     "records": Path("r"),
     "report": Path("j"),
+    "encoder": "libx264",
     "overwrite": True,
     "model": "unet-large",
     "engine": "onnx",
@@ -161,7 +163,8 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         time_of_video(text)
 
 
-def test_the_choices_are_those_of_the_engines() -> None:
+def test_the_choices_are_those_of_the_engines_and_encoders() -> None:
+    assert table()["encoder"].kind.choices == ENCODERS
     assert set(table()["engine"].kind.choices) == {"auto", *ENGINES, *GPU_ENGINES}
     assert set(table()["precision"].kind.choices) == {"auto", *PRECISIONS}
 
