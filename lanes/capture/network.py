@@ -1,0 +1,170 @@
+"""NetworkStream: cameras and servers, through PyAV (FFmpeg); Motion JPEG over HTTP by `MotionJPEG`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import av
+import av.error
+
+from lanes.capture.address import public_address, scheme_of
+from lanes.capture.arrival import ArrivalClock
+from lanes.capture.decoder import Decoder
+from lanes.capture.events import Notice
+from lanes.capture.live import LiveSource
+from lanes.capture.motion_jpeg import MotionJPEG
+from lanes.capture.paced import paced
+from lanes.capture.source import SourceInfo
+from lanes.errors import InputError, SourceLostError, UnsupportedCodecError
+from lanes.results import Frame
+
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
+
+TIMEOUT = 10.0
+"""Seconds for a server to answer, and for the next data to come."""
+
+# UDP, the default, loses packets on a busy network and shows it as smeared pictures.
+_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
+
+# Bare coded pictures without a clock: FFmpeg makes 25 a second up.
+_CLOCKLESS = {"h264", "hevc", "mjpeg", "mpjpeg", "m4v", "mpegvideo", "obu", "vvc"}
+
+# RTSP numbers its answers as HTTP does, and FFmpeg gives them the same errors.
+_STATUS = {
+    av.error.HTTPBadRequestError: 400,
+    av.error.HTTPUnauthorizedError: 401,
+    av.error.HTTPForbiddenError: 403,
+    av.error.HTTPNotFoundError: 404,
+    av.error.HTTPTooManyRequestsError: 429,
+    av.error.HTTPServerError: 500,
+}
+
+
+class NetworkStream(LiveSource):
+    """A network camera or server. Frames that are not taken in time are dropped; a recording served over HTTP comes at its own pace.
+
+    Times are the stream's own; where it has none, as Motion JPEG and bare H.264, they are those of arrival.
+
+    Args:
+        address: with one of `SCHEMES`. No more of it than scheme and host ever leaves this class.
+
+    Opening raises:
+        UnauthorizedError, NotFoundError: as the server says.
+        UnsupportedCodecError: FFmpeg here has no decoder or no protocol for it.
+        InputError: no answer, or no video there.
+    """
+
+    patience = 2 * TIMEOUT
+
+    def __init__(self, address: str) -> None:
+        super().__init__(public_address(address))
+        self._scheme = scheme_of(address) or ""
+        self._address = self._scheme + address[len(self._scheme) :]
+        self._container: Any = None
+        self._pictures: Decoder | MotionJPEG | None = None
+        self._close_is_end = self._no_ranges = self._recording = False
+
+    @property
+    def corrupt(self) -> int:
+        """Frames that could not be decoded so far, and were passed over."""
+        return self._pictures.corrupt if self._pictures else 0
+
+    def _open(self) -> SourceInfo:
+        info = SourceInfo(self.name, "stream", 0, 0, frame_rate=None, frames=None, live=True)
+        pictures = self._motion_jpeg() if self._scheme in ("http", "https") else None
+        if pictures is not None:
+            self._pictures = pictures
+            return replace(info, width=pictures.width, height=pictures.height)
+        failure = self._decode()
+        if failure is not None:
+            raise self._refusal(failure)  # outside of the `except`: FFmpeg's error holds the address
+        decoder = self._pictures
+        assert isinstance(decoder, Decoder)
+        self._recording = self._container.duration is not None
+        if self._recording and self._container.streams.audio:
+            self._announce(Notice(f"{self.name}: its sound is left out; download the file and give that to keep it"))
+        info = replace(info, colour=decoder.colour, **decoder.shape._asdict())
+        if self._clockless:
+            return info
+        return replace(info, frame_rate=decoder.frame_rate, time_base=decoder.time_base, start=decoder.first_time)
+
+    def _motion_jpeg(self) -> MotionJPEG | None:
+        """Looks at an HTTP server's answer: pictures in parts are read from it; anything else is left to FFmpeg."""
+        from lanes.capture.http import ask  # takes 50 ms to import
+
+        response = ask(self._address, TIMEOUT)
+        if response.headers.get_content_maintype() == "multipart":
+            return MotionJPEG(response, self.name)
+        # Without a length and without chunks, closing the connection is how a server says that this was all.
+        self._close_is_end = response.length is None and not response.chunked
+        self._no_ranges = response.length is not None and response.headers.get("Accept-Ranges", "none") == "none"
+        response.close()
+        return None
+
+    def _decode(self) -> av.FFmpegError | OSError | None:
+        """Lets FFmpeg open it. What it raised, if it did."""
+        try:
+            options = _OPTIONS.get(self._scheme, {})
+            self._container = av.open(self._address, timeout=TIMEOUT, options=options, metadata_errors="replace")
+            self._pictures = Decoder(self._container, self.name)
+        except (av.FFmpegError, OSError) as error:
+            return error
+        return None
+
+    def _refusal(self, error: av.FFmpegError | OSError) -> InputError:
+        from lanes.capture.http import refused, unreachable
+
+        for kind, status in _STATUS.items():
+            if isinstance(error, kind):
+                return refused(self.name, status, "@" in self._address)
+        if isinstance(error, av.error.ProtocolNotFoundError):
+            return UnsupportedCodecError(f"{self.name}: this FFmpeg does not speak {self._scheme}://; try another protocol of the camera")
+        if isinstance(error, av.error.DecoderNotFoundError | av.error.DemuxerNotFoundError):
+            return UnsupportedCodecError(f"{self.name}: this FFmpeg cannot decode its video; set the camera to H.264 or HEVC")
+        if isinstance(error, av.error.ExitError):
+            return unreachable(self.name, TimeoutError())
+        if self._no_ranges:
+            return InputError(
+                f"{self.name}: the server gives no ranges, so that a file whose index is at its end cannot be read from it; "
+                "download it and give the file"
+            )
+        if isinstance(error, av.InvalidDataError):
+            return InputError(f"{self.name}: sends no video that can be read; check the address")
+        return unreachable(self.name, error)
+
+    @property
+    def _clockless(self) -> bool:
+        return bool(_CLOCKLESS & set(self._container.format.name.split(",")))
+
+    def _frames(self) -> Iterator[Frame]:
+        if isinstance(self._pictures, MotionJPEG):
+            yield from self._pictures
+        elif self._recording:
+            yield from paced(self._decoded(), self._closing, lambda _: None)
+        else:
+            yield from self._decoded()
+
+    def _decoded(self) -> Iterator[Frame]:
+        assert isinstance(self._pictures, Decoder)
+        arrival = ArrivalClock() if self._clockless else None
+        try:
+            for frame in self._pictures:
+                if arrival is not None:
+                    frame.time = arrival.time()
+                info = replace(self.info, **self._pictures.shape._asdict()) if frame.cut else self.info
+                if info != self.info:
+                    self._set_info(info)
+                yield frame
+            return
+        except av.FFmpegError as error:
+            if self._close_is_end and not isinstance(error, av.error.ExitError | ConnectionError | TimeoutError):
+                return
+            cause = "no data came" if isinstance(error, av.error.ExitError) else error.strerror
+        raise SourceLostError(f"{self.name}: the connection was lost ({cause}); what came before is kept")
+
+    def _release(self) -> None:
+        for part in (self._pictures, self._container):
+            if part is not None and not isinstance(part, Decoder):
+                part.close()
