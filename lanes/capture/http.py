@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
+from contextlib import suppress
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import (
     HTTPBasicAuthHandler,
     HTTPDigestAuthHandler,
+    HTTPHandler,
     HTTPPasswordMgrWithDefaultRealm,
     HTTPSHandler,
     OpenerDirector,
@@ -22,7 +25,24 @@ from lanes.errors import InputError, NotFoundError, UnauthorizedError
 _AGENT = "Lanestream"
 
 
-def ask(address: str, timeout: float) -> http.client.HTTPResponse:
+class Sockets:
+    """The connections of one client, which another thread can end whatever they wait for."""
+
+    def __init__(self) -> None:
+        self._open: list[socket.socket] = []
+
+    def add(self, connection: socket.socket) -> None:
+        """From now on `shut` ends this one too."""
+        self._open.append(connection)
+
+    def shut(self) -> None:
+        """Whoever reads from one of them sees the end at once."""
+        for connection in self._open:
+            with suppress(OSError):  # it is closed, or was never connected
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def ask(address: str, timeout: float, sockets: Sockets) -> http.client.HTTPResponse:
     """The server's answer, its body not read yet. User name and password go as Basic or Digest, as the server asks.
 
     Certificates are not verified: cameras have none that anybody signed.
@@ -30,13 +50,14 @@ def ask(address: str, timeout: float) -> http.client.HTTPResponse:
     Args:
         address: `http://` or `https://`, with credentials where needed.
         timeout: seconds for the server to answer, and later for each part of the body.
+        sockets: takes the connection.
 
     Raises:
         InputError: no connection, or an answer other than success; `UnauthorizedError`, `NotFoundError` as they say.
     """
     name = public_address(address)
     try:
-        opener, plain = _opener(address)
+        opener, plain = _opener(address, sockets)
         return opener.open(Request(plain, headers={"User-Agent": _AGENT}), timeout=timeout)  # type: ignore[no-any-return]
     except HTTPError as error:
         refusal = refused(name, error.code, "@" in urlsplit(address).netloc)
@@ -72,7 +93,7 @@ def unreachable(name: str, reason: object) -> InputError:
     return InputError(f"{name}: does not answer as a server of video does; check the address")
 
 
-def _opener(address: str) -> tuple[OpenerDirector, str]:
+def _opener(address: str, sockets: Sockets) -> tuple[OpenerDirector, str]:
     """An opener that knows the address's credentials, and the address without them."""
     parts = urlsplit(address)
     user, _, host = parts.netloc.rpartition("@")
@@ -83,4 +104,24 @@ def _opener(address: str) -> tuple[OpenerDirector, str]:
         passwords.add_password(None, plain, unquote(name), unquote(password))
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return build_opener(HTTPBasicAuthHandler(passwords), HTTPDigestAuthHandler(passwords), HTTPSHandler(context=context)), plain
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            sockets.add(self.sock)
+
+    class PlainHandler(HTTPHandler):
+        def http_open(self, request: Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, request)
+
+    class SecureHandler(HTTPSHandler):
+        def https_open(self, request: Request) -> http.client.HTTPResponse:
+            return self.do_open(Secure, request, context=context)
+
+    handlers = PlainHandler, SecureHandler, HTTPBasicAuthHandler(passwords), HTTPDigestAuthHandler(passwords)
+    return build_opener(*handlers), plain

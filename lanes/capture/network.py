@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
@@ -13,12 +13,16 @@ from lanes.capture.address import public_address, scheme_of
 from lanes.capture.arrival import ArrivalClock
 from lanes.capture.decoder import Decoder
 from lanes.capture.events import Notice
+from lanes.capture.interrupt import interrupt_by
 from lanes.capture.live import LiveSource
 from lanes.capture.motion_jpeg import MotionJPEG
 from lanes.capture.paced import paced
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, SourceLostError, UnsupportedCodecError
 from lanes.results import Frame
+
+if TYPE_CHECKING:
+    from lanes.capture.http import Sockets
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
 
@@ -27,6 +31,9 @@ TIMEOUT = 10.0
 
 # UDP, the default, loses packets on a busy network and shows it as smeared pictures.
 _OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
+
+# What cameras, servers and recorders send. FFmpeg would also show text as a film of a terminal.
+_FORMATS = "aac,ac3,asf,av1,avi,flv,h264,hevc,hls,live_flv,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,mpegvideo,mpjpeg,obu,ogg,rtp,rtsp,sdp"
 
 # Bare coded pictures without a clock: FFmpeg makes 25 a second up.
 _CLOCKLESS = {"h264", "hevc", "mjpeg", "mpjpeg", "m4v", "mpegvideo", "obu", "vvc"}
@@ -64,6 +71,7 @@ class NetworkStream(LiveSource):
         self._address = self._scheme + address[len(self._scheme) :]
         self._container: Any = None
         self._pictures: Decoder | MotionJPEG | None = None
+        self._sockets: Sockets | None = None
         self._close_is_end = self._no_ranges = self._recording = False
 
     @property
@@ -72,6 +80,7 @@ class NetworkStream(LiveSource):
         return self._pictures.corrupt if self._pictures else 0
 
     def _open(self) -> SourceInfo:
+        interrupt_by(self._closing)
         info = SourceInfo(self.name, "stream", 0, 0, frame_rate=None, frames=None, live=True)
         pictures = self._motion_jpeg() if self._scheme in ("http", "https") else None
         if pictures is not None:
@@ -92,9 +101,10 @@ class NetworkStream(LiveSource):
 
     def _motion_jpeg(self) -> MotionJPEG | None:
         """Looks at an HTTP server's answer: pictures in parts are read from it; anything else is left to FFmpeg."""
-        from lanes.capture.http import ask  # takes 50 ms to import
+        from lanes.capture.http import Sockets, ask  # takes 50 ms to import
 
-        response = ask(self._address, TIMEOUT)
+        self._sockets = Sockets()
+        response = ask(self._address, TIMEOUT, self._sockets)
         if response.headers.get_content_maintype() == "multipart":
             return MotionJPEG(response, self.name)
         # Without a length and without chunks, closing the connection is how a server says that this was all.
@@ -106,8 +116,8 @@ class NetworkStream(LiveSource):
     def _decode(self) -> av.FFmpegError | OSError | None:
         """Lets FFmpeg open it. What it raised, if it did."""
         try:
-            options = _OPTIONS.get(self._scheme, {})
-            self._container = av.open(self._address, timeout=TIMEOUT, options=options, metadata_errors="replace")
+            options = {"format_whitelist": _FORMATS, **_OPTIONS.get(self._scheme, {})}
+            self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
             self._pictures = Decoder(self._container, self.name)
         except (av.FFmpegError, OSError) as error:
             return error
@@ -125,22 +135,32 @@ class NetworkStream(LiveSource):
             return UnsupportedCodecError(f"{self.name}: this FFmpeg cannot decode its video; set the camera to H.264 or HEVC")
         if isinstance(error, av.error.ExitError):
             return unreachable(self.name, TimeoutError())
+        if isinstance(error, av.InvalidDataError | av.error.ArgumentError):  # the latter for what is not among the formats
+            return InputError(f"{self.name}: sends no video that can be read; check the address")
         if self._no_ranges:
             return InputError(
                 f"{self.name}: the server gives no ranges, so that a file whose index is at its end cannot be read from it; "
                 "download it and give the file"
             )
-        if isinstance(error, av.InvalidDataError):
-            return InputError(f"{self.name}: sends no video that can be read; check the address")
         return unreachable(self.name, error)
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._sockets is not None:
+            self._sockets.shut()
+        super().close()
 
     @property
     def _clockless(self) -> bool:
         return bool(_CLOCKLESS & set(self._container.format.name.split(",")))
 
     def _frames(self) -> Iterator[Frame]:
+        interrupt_by(self._closing)
         if isinstance(self._pictures, MotionJPEG):
-            yield from self._pictures
+            for frame in self._pictures:
+                if frame.cut:
+                    self._set_info(replace(self.info, width=frame.size[0], height=frame.size[1]))
+                yield frame
         elif self._recording:
             yield from paced(self._decoded(), self._closing, lambda _: None)
         else:

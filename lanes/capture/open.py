@@ -51,6 +51,9 @@ class Sources:
                     _log.error("%s; passed over", error)
                     self.passed_over += 1
                 continue
+            except BaseException:  # Ctrl-C, and what is left of the opening must not go on unseen
+                source.close()
+                raise
             opened += 1
             yield source
         if failure is not None and not opened:

@@ -201,8 +201,8 @@ class Source(ABC):
         """Gives the device or file back. May be called more than once, and from another thread: who waits for a frame returns at once."""
         self._closing.set()
         self._settled.set()
-        # Whoever is stuck in a read or in opening gives it back when the call returns; a stuck opening is not waited for at all.
-        if self._in_use.acquire(timeout=0.5 if self._opened else 0.0):
+        # Whoever is stuck in opening or in a read gives it back when the call returns.
+        if self._in_use.acquire(timeout=0.5):
             try:
                 self._release_once()
             finally:
