@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-from contextlib import suppress
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import (
@@ -20,26 +18,10 @@ from urllib.request import (
 )
 
 from lanes.capture.address import public_address
+from lanes.capture.interrupt import Sockets
 from lanes.errors import InputError, NotFoundError, UnauthorizedError
 
 _AGENT = "Lanestream"
-
-
-class Sockets:
-    """The connections of one client, which another thread can end whatever they wait for."""
-
-    def __init__(self) -> None:
-        self._open: list[socket.socket] = []
-
-    def add(self, connection: socket.socket) -> None:
-        """From now on `shut` ends this one too."""
-        self._open.append(connection)
-
-    def shut(self) -> None:
-        """Whoever reads from one of them sees the end at once."""
-        for connection in self._open:
-            with suppress(OSError):  # it is closed, or was never connected
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def ask(address: str, timeout: float, sockets: Sockets) -> http.client.HTTPResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import av.error
@@ -13,16 +13,13 @@ from lanes.capture.address import public_address, scheme_of
 from lanes.capture.arrival import ArrivalClock
 from lanes.capture.decoder import Decoder
 from lanes.capture.events import Notice
-from lanes.capture.interrupt import interrupt_by
+from lanes.capture.interrupt import Sockets, interrupt_by
 from lanes.capture.live import LiveSource
 from lanes.capture.motion_jpeg import MotionJPEG
 from lanes.capture.paced import paced
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, SourceLostError, UnsupportedCodecError
 from lanes.results import Frame
-
-if TYPE_CHECKING:
-    from lanes.capture.http import Sockets
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
 
@@ -71,7 +68,7 @@ class NetworkStream(LiveSource):
         self._address = self._scheme + address[len(self._scheme) :]
         self._container: Any = None
         self._pictures: Decoder | MotionJPEG | None = None
-        self._sockets: Sockets | None = None
+        self._sockets = Sockets()
         self._close_is_end = self._no_ranges = self._recording = False
 
     @property
@@ -101,9 +98,8 @@ class NetworkStream(LiveSource):
 
     def _motion_jpeg(self) -> MotionJPEG | None:
         """Looks at an HTTP server's answer: pictures in parts are read from it; anything else is left to FFmpeg."""
-        from lanes.capture.http import Sockets, ask  # takes 50 ms to import
+        from lanes.capture.http import ask  # takes 50 ms to import
 
-        self._sockets = Sockets()
         response = ask(self._address, TIMEOUT, self._sockets)
         if response.headers.get_content_maintype() == "multipart":
             return MotionJPEG(response, self.name)
@@ -146,8 +142,7 @@ class NetworkStream(LiveSource):
 
     def close(self) -> None:
         self._closing.set()
-        if self._sockets is not None:
-            self._sockets.shut()
+        self._sockets.shut()
         super().close()
 
     @property

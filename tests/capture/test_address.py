@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes.capture import find_sources
@@ -59,6 +59,7 @@ def test_arguments_of_a_command_line(argument: str, shown: str) -> None:
     assert public_argument(argument) == shown
 
 
+@settings(deadline=None)  # it opens sockets
 @given(shape=st.sampled_from(SHAPES), scheme=st.sampled_from(["rtsp", "rtmp", "http", "https", "tcp", "foo"]), secret=SECRETS)
 def test_no_secret_comes_out(shape: str, scheme: str, secret: str) -> None:
     """Port 1 refuses every connection: the errors of the libraries, which hold the address, must not show it either."""

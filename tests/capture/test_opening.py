@@ -42,8 +42,9 @@ def silent_source(scheme: str) -> Iterator[str]:
         yield f"{scheme}://admin:hunter2@{host}/live" if scheme != "udp" else f"udp://{host}"
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.3])
 @pytest.mark.parametrize("scheme", ["rtsp", "http", "rtmp", "tcp", "udp"])
-def test_close_from_another_thread_ends_it(scheme: str) -> None:
+def test_close_from_another_thread_ends_it(scheme: str, delay: float) -> None:
     with silent_source(scheme) as address:
         (source,) = find_sources(address)
         failures: list[BaseException] = []
@@ -56,7 +57,7 @@ def test_close_from_another_thread_ends_it(scheme: str) -> None:
 
         thread = threading.Thread(target=opening, daemon=True)
         thread.start()
-        time.sleep(0.1)
+        time.sleep(delay)
         assert thread.is_alive()
         begun = time.monotonic()
         source.close()
