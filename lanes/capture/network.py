@@ -11,6 +11,7 @@ import av.error
 
 from lanes.capture.address import public_address, scheme_of
 from lanes.capture.arrival import ArrivalClock
+from lanes.capture.container import STREAM_FORMATS
 from lanes.capture.decoder import Decoder
 from lanes.capture.events import Notice
 from lanes.capture.interrupt import Sockets, interrupt_by
@@ -28,9 +29,6 @@ TIMEOUT = 10.0
 
 # UDP, the default, loses packets on a busy network and shows it as smeared pictures.
 _OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
-
-# What cameras, servers and recorders send. FFmpeg would also show text as a film of a terminal.
-_FORMATS = "aac,ac3,asf,av1,avi,flv,h264,hevc,hls,live_flv,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,mpegvideo,mpjpeg,obu,ogg,rtp,rtsp,sdp"
 
 # Bare coded pictures without a clock: FFmpeg makes 25 a second up.
 _CLOCKLESS = {"h264", "hevc", "mjpeg", "mpjpeg", "m4v", "mpegvideo", "obu", "vvc"}
@@ -112,7 +110,7 @@ class NetworkStream(LiveSource):
     def _decode(self) -> av.FFmpegError | OSError | None:
         """Lets FFmpeg open it. What it raised, if it did."""
         try:
-            options = {"format_whitelist": _FORMATS, **_OPTIONS.get(self._scheme, {})}
+            options = {"format_whitelist": STREAM_FORMATS, **_OPTIONS.get(self._scheme, {})}
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
             self._pictures = Decoder(self._container, self.name)
         except (av.FFmpegError, OSError) as error:
