@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -155,15 +156,22 @@ class NetworkStream(LiveSource):
                     self._set_info(replace(self.info, width=frame.size[0], height=frame.size[1]))
                 yield frame
         elif self._recording:
-            yield from paced(self._decoded(), self._closing, lambda _: None)
+            yield from paced(self._decoded(), self._closing, self.skip_to)
         else:
             yield from self._decoded()
+
+    def skip_to(self, time: Fraction) -> None:
+        if self._recording and isinstance(self._pictures, Decoder):
+            self._pictures.wanted_from = time
 
     def _decoded(self) -> Iterator[Frame]:
         assert isinstance(self._pictures, Decoder)
         arrival = ArrivalClock() if self._clockless else None
+        late = 0
         try:
             for frame in self._pictures:
+                self._pass_over(self._pictures.late - late)
+                late = self._pictures.late
                 if arrival is not None:
                     frame.time = arrival.time()
                 info = replace(self.info, **self._pictures.shape._asdict()) if frame.cut else self.info

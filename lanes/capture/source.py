@@ -254,6 +254,10 @@ class Source(ABC):
         self.info = info
         self._announce(FormatChanged(info))
 
+    def _is_late(self, successor: Fraction) -> bool:
+        """For `_frames`: whether a frame is not wanted any more, since its successor, of that time, is due as well."""
+        return self._wanted_from is not None and successor <= self._wanted_from
+
     def _pass_over(self, count: int) -> None:
         """For `_frames`: so many frames before the next one are passed over, because of `skip_to`."""
         if count:

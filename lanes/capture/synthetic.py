@@ -68,7 +68,7 @@ class SyntheticRoad(Source):
     def _frames(self) -> Iterator[Frame]:
         for index in range(self._count):
             time = index / self._rate
-            if self._wanted_from is not None and time + 1 / self._rate <= min(self._wanted_from, (self._count - 1) / self._rate):
+            if self._is_late((index + 1) / self._rate) and index + 1 < self._count:
                 self._pass_over(1)
                 continue
             yield Frame(self._renderer.render(float(time)).pixels, index, time, self.name, f"{index:06d}")

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lanes.capture import open_source
+from lanes.capture import find_sources, open_source
+from lanes.capture import images as images_module
 from lanes.capture import paced as paced_module
+from lanes.capture.decoder import Decoder
 from lanes.capture.paced import Pace, Paced, paced
 from lanes.capture.source import Source, SourceInfo
 from lanes.capture.video import VideoFile
 from lanes.results import Frame
+from tests.capture.test_conformance import write_images
 from tests.media import Clip, number_of
 
 
@@ -124,6 +127,33 @@ def test_dropped_frames_are_counted_once_whoever_dropped_them() -> None:
     assert counts.delivered == len(found)
     assert sum(before for _, before in found) == sum(counts.dropped.values()) == 30 - len(found)
     assert counts.dropped["late"] > 0
+
+
+@pytest.mark.parametrize("kind", ["video", "images"])
+def test_what_is_late_is_not_even_converted(tmp_path: Path, clock: FakeTime, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Decoding and conversion that take 100 ms a frame, of 25 frames a second (30 for images), played for 2 seconds."""
+    if kind == "video":
+        path = Clip(frames=50).write(tmp_path / "clip.mp4")
+        convert = Decoder._pixels
+        monkeypatch.setattr(Decoder, "_pixels", lambda *some: (clock.pass_ms(100), convert(*some))[1])
+    else:
+        path = write_images(tmp_path / "images", 60)
+        read = images_module.read_image
+        monkeypatch.setattr(images_module, "read_image", lambda *some: (clock.pass_ms(100), read(*some))[1])
+    (source,) = find_sources(str(path))
+    with source:
+        frames, ages = [], []
+        for frame in paced(source, threading.Event(), source.skip_to):
+            assert frame.arrived_ns is not None
+            frames.append(frame)
+            ages.append((clock.now_ns - frame.arrived_ns) / 1e6)
+        counts = source.counts
+    assert 18 <= len(frames) <= 23
+    assert max(ages) <= 140.001
+    assert [number_of(frame.pixels) for frame in frames] == [frame.index for frame in frames]
+    assert frames[-1].index == counts.captured - 1 == (49 if kind == "video" else 59)
+    assert counts.dropped == {"late": counts.captured - len(frames)}
+    assert not any(frame.cut for frame in frames)
 
 
 def test_every_frame_of_a_paced_file_is_delivered_or_counted(tmp_path: Path) -> None:
