@@ -52,16 +52,18 @@ class CodedFrames:
         container: opened by PyAV.
         stream: a video stream of it.
         rate: nominal frames per second; None where it is not known.
+        low_delay: give each frame as soon as it is decoded, at the price of throughput.
     """
 
-    def __init__(self, container: Any, stream: Any, rate: Fraction | None) -> None:
+    def __init__(self, container: Any, stream: Any, rate: Fraction | None, low_delay: bool = False) -> None:
         self.corrupt = 0
         self._container, self._stream = container, stream
         self._clock = Clock(stream.time_base, rate)
         self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
         self._lost = 0  # for so many frames still, some before them may be missing
         container.flags &= ~_MAKE_UP_PTS
-        stream.thread_type = "AUTO"
+        # Frame threads hold a frame back for each processor.
+        stream.thread_type = "SLICE" if low_delay else "AUTO"
         stream.codec_context.copy_opaque = True  # see `_packets`
 
     def __iter__(self) -> Iterator[CodedFrame]:

@@ -53,6 +53,7 @@ class Decoder:
         container: opened by PyAV.
         name: what the source is called in messages.
         source: `Frame.source` of its frames; by default the same.
+        low_delay: see `CodedFrames`.
 
     Attributes:
         stream: the PyAV stream that is decoded.
@@ -69,7 +70,7 @@ class Decoder:
         InputError: no video stream, no decoder for it, or not one picture in it can be decoded.
     """
 
-    def __init__(self, container: Any, name: str, source: str | None = None) -> None:
+    def __init__(self, container: Any, name: str, source: str | None = None, low_delay: bool = False) -> None:
         self._source = name if source is None else source
         self.stream = video_stream(container, name)
         self._reformatter = VideoReformatter()
@@ -89,7 +90,7 @@ class Decoder:
         self.colour = Colour(int(codec.colorspace), int(codec.color_range), int(codec.color_primaries), int(codec.color_trc))
         self._aspect = Fraction(self.stream.sample_aspect_ratio or 1), codec.sample_aspect_ratio
 
-        self._coded_frames = CodedFrames(container, self.stream, self.frame_rate)
+        self._coded_frames = CodedFrames(container, self.stream, self.frame_rate, low_delay)
         self._decoded = self._converted()
         first = next(self._decoded, None)
         if first is None:

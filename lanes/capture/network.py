@@ -87,7 +87,6 @@ class NetworkStream(LiveSource):
             raise self._refusal(failure)  # outside of the `except`: FFmpeg's error holds the address
         decoder = self._pictures
         assert isinstance(decoder, Decoder)
-        self._recording = self._container.duration is not None
         if self._recording and self._container.streams.audio:
             self._announce(Notice(f"{self.name}: its sound is left out; download the file and give that to keep it"))
         info = replace(info, colour=decoder.colour, **decoder.shape._asdict())
@@ -113,7 +112,8 @@ class NetworkStream(LiveSource):
         try:
             options = {"format_whitelist": STREAM_FORMATS, **_OPTIONS.get(self._scheme, {})}
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
-            self._pictures = Decoder(self._container, self.name)
+            self._recording = self._container.duration is not None
+            self._pictures = Decoder(self._container, self.name, low_delay=not self._recording)
         except (av.FFmpegError, OSError) as error:
             return error
         return None

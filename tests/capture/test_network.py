@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from lanes.capture import open_source
+from lanes.capture.coded import CodedFrames
 from lanes.capture.events import FormatChanged, Notice
 from lanes.errors import InputError, NotFoundError, SourceLostError, UnauthorizedError
 from tests.capture.servers import BOUNDARY, Handler, answering, jpeg, motion_jpeg
@@ -148,6 +150,30 @@ class TestMotionJPEG:
     def test_none_at_all(self) -> None:
         with answering(motion_jpeg([])) as host, pytest.raises(InputError, match="sends no picture"):
             open_source(f"http://{host}/stream")
+
+
+class TestLiveStreams:
+    def test_no_frame_is_held_back_by_the_decoder_s_threads(self, tmp_path: Path) -> None:
+        """As many frames have come out as packets went in. With threads by frames, one is missing for each further processor."""
+        options = {"g": "12", "crf": "20", "bf": "0", "tune": "zerolatency"}
+        path = Clip(frames=30, options=options).write(tmp_path / "clip.ts")
+        read = 0
+
+        class Counting:
+            def __init__(self, container: av.container.InputContainer) -> None:
+                self.streams, self.flags, self.opened = container.streams, container.flags, container
+
+            def demux(self, streams: object) -> Iterator[av.Packet]:
+                nonlocal read
+                for packet in self.opened.demux(streams):
+                    read += 1
+                    yield packet
+
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 8
+            frames = CodedFrames(Counting(container), stream, None, low_delay=True)
+            assert [read - index for index, _ in enumerate(frames)] == [1] * 30
 
 
 class TestRecordings:
