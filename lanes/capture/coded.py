@@ -59,6 +59,7 @@ class CodedFrames:
         self.corrupt = 0
         self._container, self._stream = container, stream
         self._clock = Clock(stream.time_base, rate)
+        self._failure: av.FFmpegError | None = None
         self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
         self._lost = 0  # for so many frames still, some before them may be missing
         container.flags &= ~_MAKE_UP_PTS
@@ -88,7 +89,7 @@ class CodedFrames:
         """Frames, and whether each is suspect."""
         sent = given = 0
         interlaced = damaged = False  # damaged: since the last key frame that came out
-        for packet in self._packets():
+        for packet in self._packets_to_the_end():
             sent += packet.size > 0 and not packet.is_discard
             before = self.corrupt
             try:
@@ -113,6 +114,19 @@ class CodedFrames:
         # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
         if self._stream.codec_context.name in ("h264", "hevc") and not interlaced:
             self.corrupt = max(self.corrupt, sent - given)
+        if self._failure is not None:
+            raise self._failure
+
+    def _packets_to_the_end(self) -> Iterator[Any]:
+        """The stream's packets. Where reading fails, an empty one follows, which brings out of the decoder what it still has."""
+        try:
+            yield from self._packets()
+        except av.FFmpegError as error:
+            self._failure = error
+            if self._stream.codec_context.is_open:
+                last = av.Packet()
+                last.stream = self._stream
+                yield last
 
     def _packets(self) -> Iterator[Any]:
         """The stream's packets; those that depend on lost ones have an `opaque` that is not None, which their frames inherit."""

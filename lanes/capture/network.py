@@ -68,6 +68,7 @@ class NetworkStream(LiveSource):
         self._container: Any = None
         self._pictures: Decoder | MotionJPEG | None = None
         self._sockets = Sockets()
+        self._is_file = self._clockless = False
         self._close_is_end = self._no_ranges = self._recording = False
 
     @property
@@ -90,7 +91,7 @@ class NetworkStream(LiveSource):
         if self._recording and self._container.streams.audio:
             self._announce(Notice(f"{self.name}: its sound is left out; download the file and give that to keep it"))
         info = replace(info, colour=decoder.colour, **decoder.shape._asdict())
-        if self._clockless:
+        if self._clockless and not self._recording:
             return info
         return replace(info, frame_rate=decoder.frame_rate, time_base=decoder.time_base, start=decoder.first_time)
 
@@ -102,8 +103,9 @@ class NetworkStream(LiveSource):
         if response.headers.get_content_maintype() == "multipart":
             return MotionJPEG(response, self.name)
         # Without a length and without chunks, closing the connection is how a server says that this was all.
-        self._close_is_end = response.length is None and not response.chunked
-        self._no_ranges = response.length is not None and response.headers.get("Accept-Ranges", "none") == "none"
+        self._is_file = response.length is not None
+        self._close_is_end = not self._is_file and not response.chunked
+        self._no_ranges = self._is_file and response.headers.get("Accept-Ranges", "none") == "none"
         response.close()
         return None
 
@@ -112,7 +114,8 @@ class NetworkStream(LiveSource):
         try:
             options = {"format_whitelist": STREAM_FORMATS, **_OPTIONS.get(self._scheme, {})}
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
-            self._recording = self._container.duration is not None
+            self._clockless = bool(_CLOCKLESS & set(self._container.format.name.split(",")))
+            self._recording = self._container.duration is not None or (self._is_file and self._clockless)
             self._pictures = Decoder(self._container, self.name, low_delay=not self._recording)
         except (av.FFmpegError, OSError) as error:
             return error
@@ -144,10 +147,6 @@ class NetworkStream(LiveSource):
         self._sockets.shut()
         super().close()
 
-    @property
-    def _clockless(self) -> bool:
-        return bool(_CLOCKLESS & set(self._container.format.name.split(",")))
-
     def _frames(self) -> Iterator[Frame]:
         interrupt_by(self._closing)
         if isinstance(self._pictures, MotionJPEG):
@@ -166,7 +165,7 @@ class NetworkStream(LiveSource):
 
     def _decoded(self) -> Iterator[Frame]:
         assert isinstance(self._pictures, Decoder)
-        arrival = ArrivalClock() if self._clockless else None
+        arrival = ArrivalClock() if self._clockless and not self._recording else None
         late = 0
         try:
             for frame in self._pictures:

@@ -175,8 +175,30 @@ class TestLiveStreams:
             frames = CodedFrames(Counting(container), stream, None, low_delay=True)
             assert [read - index for index, _ in enumerate(frames)] == [1] * 30
 
+    def test_the_last_frames_are_not_lost_with_the_connection(self, tmp_path: Path) -> None:
+        """The decoder holds two back to put them in order, and the server's end is not one that FFmpeg knows as such."""
+        data = Clip(frames=40, options={"g": "12", "crf": "10", "bf": "2"}).write(tmp_path / "clip.ts").read_bytes()
+
+        def answer(request: Handler) -> None:
+            request.send_response(200)
+            request.end_headers()
+            request.wfile.write(data)
+
+        with answering(answer) as host, open_source(f"http://{host}/live") as source:
+            *_, last = source
+            assert number_of(last.pixels) == 39
+            assert source.counts.captured == 40
+
 
 class TestRecordings:
+    def test_one_without_a_clock_has_the_nominal_rate(self, served: tuple[Path, str]) -> None:
+        """It is a file: its frames come as fast as the network is, which means nothing."""
+        Clip(frames=12).write(served[0] / "clip.h264")
+        with open_source(f"{served[1]}/clip.h264") as source:
+            times = [frame.time for frame in source]
+            assert source.counts.captured == 12
+        assert times[-1] - times[0] == Fraction(11, 25)
+
     def test_sound_that_is_left_out_is_said(self, served: tuple[Path, str]) -> None:
         Clip(frames=10, audio="aac", container={"movflags": "faststart"}).write(served[0] / "clip.mp4")
         with open_source(f"{served[1]}/clip.mp4") as source:
