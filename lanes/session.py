@@ -15,7 +15,8 @@ from pathlib import Path
 from engines.engine import Engine
 from lanes import load_segmenter
 from lanes.capture import find_sources
-from lanes.capture.live import LiveSource, Paced
+from lanes.capture.live import LiveSource
+from lanes.capture.paced import Paced
 from lanes.capture.select import Selected
 from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay

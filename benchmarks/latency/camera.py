@@ -15,7 +15,7 @@ from time import perf_counter_ns
 from benchmarks.latency.clock import Clock
 from benchmarks.latency.scenarios import Advance, Length, Run
 from lanes.arrays import BGRImage
-from lanes.capture.live import Paced
+from lanes.capture.paced import Paced
 from lanes.capture.source import Source, SourceInfo
 from lanes.draw.overlay import Overlay
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator

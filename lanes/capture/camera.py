@@ -1,30 +1,23 @@
-"""Camera: a USB camera (V4L2) or a Jetson's CSI camera (GStreamer), through OpenCV."""
+"""Camera: what all cameras that OpenCV reads have in common."""
 
 from __future__ import annotations
 
-import os
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from time import monotonic_ns
 
 import cv2
 
 from lanes.arrays import BGRImage
+from lanes.capture.arrival import ArrivalClock
+from lanes.capture.events import Notice
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, SourceLostError
 from lanes.results import Frame
 
-# What is asked of a camera; it takes the nearest that it can do. Without Motion JPEG, USB 2 has room for about 10 such frames a second.
-WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
-
-_CSI = (
-    "nvarguscamerasrc sensor-id={sensor} ! video/x-raw(memory:NVMM),width={width},height={height},format=NV12,framerate={rate}/1 ! "
-    "nvvidconv ! video/x-raw,format=BGRx ! appsink drop=true max-buffers=1 sync=false"
-)
+# What is asked of a camera; it takes the nearest that it can do. Uncompressed, USB 2 carries about 10 such frames a second.
+WIDTH, HEIGHT, FRAME_RATE, FOURCC = 1280, 720, 30, "MJPG"
 
 
 class Camera(LiveSource):
@@ -50,6 +43,7 @@ class Camera(LiveSource):
             raise InputError(f"{self.name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         height, width = pixels.shape[:2]
+        self._announce(Notice(f"{self.name}: {self._format(width, height, rate)} (asked for: {WIDTH}x{HEIGHT} {FOURCC} at {FRAME_RATE})"))
         return SourceInfo(
             name=self.name,
             kind="camera",
@@ -61,14 +55,20 @@ class Camera(LiveSource):
         )
 
     def _frames(self) -> Iterator[Frame]:
-        index, begun, last = 0, monotonic_ns(), -(10**5)
+        clock, index = ArrivalClock(), 0
         while not self._closing.is_set():
             pixels = self._grab_pixels()
             if pixels is None:
                 raise SourceLostError(f"{self.name}: the camera has stopped sending; check its cable. What came before is kept")
-            now = max(monotonic_ns() - begun, last + 10**5)  # frames that were waiting come at once; no two share a tick of the output
-            yield Frame(pixels, index, Fraction(now, 10**9), self.name, f"{index:06d}")
-            index, last = index + 1, now
+            yield Frame(pixels, index, clock.time(), self.name, f"{index:06d}")
+            index += 1
+
+    def _format(self, width: int, height: int, rate: float) -> str:
+        """What it sends, `640x480 YUYV at 15`: frames a second where it says so."""
+        assert self._capture is not None
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("latin-1")
+        words = [f"{width}x{height}", code if code.isprintable() else "", f"at {rate:g}" if 0 < rate < 1000 else ""]
+        return " ".join(word for word in words if word)
 
     def _grab_pixels(self) -> BGRImage | None:
         """The next picture; None when there is none."""
@@ -83,56 +83,3 @@ class Camera(LiveSource):
     def _release(self) -> None:
         if self._capture is not None:
             self._capture.release()
-
-
-class USBCamera(Camera):
-    """A USB camera by number (`0`) or device (`/dev/video0`)."""
-
-    def __init__(self, text: str) -> None:
-        linux = sys.platform.startswith("linux")
-        self._device = f"/dev/video{text}" if linux and text.isdecimal() else text
-        super().__init__(self._device if linux else f"camera {text}")
-
-    def _connect(self) -> cv2.VideoCapture:
-        device = self._device
-        if sys.platform.startswith("linux"):
-            if not Path(device).exists():
-                found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-                raise InputError(
-                    f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine")
-                )
-            if not os.access(device, os.R_OK | os.W_OK):
-                raise InputError(f"{device}: no permission to use the camera; add yourself to the group `video` and log in again")
-            capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-        else:
-            capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)  # type: ignore[call-overload]
-        if not capture.isOpened():
-            raise InputError(
-                f"{self.name}: the camera cannot be opened; another program may be using it, or it gives no pictures (try the next number)"
-            )
-        for setting, value in (
-            (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),
-            (cv2.CAP_PROP_FRAME_WIDTH, WIDTH),
-            (cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT),
-            (cv2.CAP_PROP_FPS, FRAME_RATE),
-        ):
-            capture.set(setting, value)
-        return capture
-
-
-class CSICamera(Camera):
-    """A Jetson's CSI camera by its sensor's number: `csi://0`."""
-
-    def _connect(self) -> cv2.VideoCapture:
-        sensor = self.name.removeprefix("csi://") or "0"
-        if not sensor.isdecimal():
-            raise InputError(f"{self.name}: not a sensor's number; give csi://0 or csi://1")
-        if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            raise InputError(
-                f"{self.name}: this OpenCV is built without GStreamer, which CSI cameras need; on a Jetson use the system's own"
-            )
-        pipeline = _CSI.format(sensor=sensor, width=WIDTH, height=HEIGHT, rate=FRAME_RATE)
-        capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
-        if not capture.isOpened():
-            raise InputError(f"{self.name}: the camera cannot be opened; check its ribbon cable, and that no other program uses it")
-        return capture

@@ -52,16 +52,19 @@ class CodedFrames:
         container: opened by PyAV.
         stream: a video stream of it.
         rate: nominal frames per second; None where it is not known.
+        low_delay: give each frame as soon as it is decoded, at the price of throughput.
     """
 
-    def __init__(self, container: Any, stream: Any, rate: Fraction | None) -> None:
+    def __init__(self, container: Any, stream: Any, rate: Fraction | None, low_delay: bool = False) -> None:
         self.corrupt = 0
         self._container, self._stream = container, stream
         self._clock = Clock(stream.time_base, rate)
+        self._failure: av.FFmpegError | None = None
         self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
         self._lost = 0  # for so many frames still, some before them may be missing
         container.flags &= ~_MAKE_UP_PTS
-        stream.thread_type = "AUTO"
+        # Frame threads hold a frame back for each processor.
+        stream.thread_type = "SLICE" if low_delay else "AUTO"
         stream.codec_context.copy_opaque = True  # see `_packets`
 
     def __iter__(self) -> Iterator[CodedFrame]:
@@ -86,7 +89,7 @@ class CodedFrames:
         """Frames, and whether each is suspect."""
         sent = given = 0
         interlaced = damaged = False  # damaged: since the last key frame that came out
-        for packet in self._packets():
+        for packet in self._packets_to_the_end():
             sent += packet.size > 0 and not packet.is_discard
             before = self.corrupt
             try:
@@ -111,6 +114,19 @@ class CodedFrames:
         # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
         if self._stream.codec_context.name in ("h264", "hevc") and not interlaced:
             self.corrupt = max(self.corrupt, sent - given)
+        if self._failure is not None:
+            raise self._failure
+
+    def _packets_to_the_end(self) -> Iterator[Any]:
+        """The stream's packets. Where reading fails, an empty one follows, which brings out of the decoder what it still has."""
+        try:
+            yield from self._packets()
+        except av.FFmpegError as error:
+            self._failure = error
+            if self._stream.codec_context.is_open:
+                last = av.Packet()
+                last.stream = self._stream
+                yield last
 
     def _packets(self) -> Iterator[Any]:
         """The stream's packets; those that depend on lost ones have an `opaque` that is not None, which their frames inherit."""

@@ -36,6 +36,14 @@ class Shape(NamedTuple):
     pixel_aspect: Fraction
 
 
+class _Whole(NamedTuple):
+    """A frame as it is coded, deinterlaced, its upright shape, and what is known of it."""
+
+    image: av.VideoFrame
+    shape: Shape
+    coded: CodedFrame
+
+
 class Decoder:
     """Decodes the video stream of an open container that players show, passing over what cannot be decoded.
 
@@ -45,6 +53,7 @@ class Decoder:
         container: opened by PyAV.
         name: what the source is called in messages.
         source: `Frame.source` of its frames; by default the same.
+        low_delay: see `CodedFrames`.
 
     Attributes:
         stream: the PyAV stream that is decoded.
@@ -53,12 +62,15 @@ class Decoder:
         time_base: seconds; every time is a multiple of it.
         first_time: seconds on the container's clock.
         colour: of the first frame; see `SourceInfo`.
+        wanted_from: of the frames up to that time only the newest is wanted, see `Source.skip_to`. The others are not converted, which
+            takes about as long as decoding does, but for one a second.
+        late: frames that were passed over for that.
 
     Raises:
         InputError: no video stream, no decoder for it, or not one picture in it can be decoded.
     """
 
-    def __init__(self, container: Any, name: str, source: str | None = None) -> None:
+    def __init__(self, container: Any, name: str, source: str | None = None, low_delay: bool = False) -> None:
         self._source = name if source is None else source
         self.stream = video_stream(container, name)
         self._reformatter = VideoReformatter()
@@ -68,6 +80,8 @@ class Decoder:
         self._orientation = UPRIGHT
         self._mislabelled = False
         self._index = 0
+        self.wanted_from: Fraction | None = None
+        self.late = 0
         self.shape: Shape
 
         codec = self.stream.codec_context
@@ -76,8 +90,8 @@ class Decoder:
         self.colour = Colour(int(codec.colorspace), int(codec.color_range), int(codec.color_primaries), int(codec.color_trc))
         self._aspect = Fraction(self.stream.sample_aspect_ratio or 1), codec.sample_aspect_ratio
 
-        self._coded_frames = CodedFrames(container, self.stream, self.frame_rate)
-        self._decoded = self._decode()
+        self._coded_frames = CodedFrames(container, self.stream, self.frame_rate, low_delay)
+        self._decoded = self._converted()
         first = next(self._decoded, None)
         if first is None:
             raise InputError(f"{name}: not one frame of it can be decoded; the file is damaged or incomplete, try to export it anew")
@@ -96,7 +110,28 @@ class Decoder:
             yield first
         yield from self._decoded
 
-    def _decode(self) -> Iterator[Frame]:
+    def _converted(self) -> Iterator[Frame]:
+        held: _Whole | None = None  # wanted only if it turns out to be the last
+        cut, given, before = False, Fraction(0), Fraction(0)
+        for whole in self._whole():
+            time = whole.coded.time
+            if held is not None:
+                self._index += 1
+                self.late += 1
+                cut |= held.coded.cut
+                held = None
+            successor = time + (1 / self.frame_rate if self.frame_rate else time - before)
+            before = time
+            if self.wanted_from is not None and successor <= self.wanted_from and time < given + 1:
+                held = whole
+                continue
+            yield self._finished(whole, cut)
+            cut, given = False, time
+        if held is not None:
+            yield self._finished(held, cut)
+
+    def _whole(self) -> Iterator[_Whole]:
+        """Frames as they are coded, deinterlaced."""
         for coded in self._coded_frames:
             image = coded.image
             aspect, kind = self.stream.codec_context.sample_aspect_ratio, image.format.name
@@ -114,12 +149,12 @@ class Decoder:
                 self._waiting.append((self._shape_of(image), coded))
                 yield from self._deinterlaced(image)
             else:
-                yield self._finished(image, self._shape_of(image), coded)
+                yield _Whole(image, self._shape_of(image), coded)
         yield from self._deinterlaced(None)
 
-    def _deinterlaced(self, image: av.VideoFrame | None) -> Iterator[Frame]:
+    def _deinterlaced(self, image: av.VideoFrame | None) -> Iterator[_Whole]:
         for whole in self._deinterlacer.push(image) if self._deinterlacer else ():
-            yield self._finished(whole, *self._waiting.popleft())
+            yield _Whole(whole, *self._waiting.popleft())
 
     def _shape_of(self, image: av.VideoFrame) -> Shape:
         # The container's word on the aspect, unless the codec has changed its own since.
@@ -128,9 +163,11 @@ class Decoder:
         aspect = said if now == coded else Fraction(now or 1)
         return Shape(image.height, image.width, 1 / aspect) if self._orientation.transposed else Shape(image.width, image.height, aspect)
 
-    def _finished(self, image: av.VideoFrame, shape: Shape, coded: CodedFrame) -> Frame:
+    def _finished(self, whole: _Whole, cut: bool) -> Frame:
+        """The frame, converted. `cut`: whether there was a cut in frames that were passed over before it."""
+        image, shape, coded = whole
         index, self._index = self._index, self._index + 1
-        cut = coded.cut or (index > 0 and shape != self.shape)
+        cut = cut or coded.cut or (index > 0 and shape != self.shape)
         self.shape = shape
         return Frame(
             self._orientation.apply(self._pixels(image)),

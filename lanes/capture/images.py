@@ -77,6 +77,9 @@ class ImageFiles(Source):
 
     def _read_all(self) -> Iterator[Frame]:
         for index, file in enumerate(self._files):
+            if self._is_late((index + 1) / FRAME_RATE) and index + 1 < len(self._files):
+                self._pass_over(1)
+                continue
             try:
                 pixels = read_image(file)
             except InputError as error:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
-from fractions import Fraction
-from time import monotonic, perf_counter_ns
+from time import perf_counter_ns
 
-from lanes.capture.source import DropReason, Source, SourceInfo
+from lanes.capture.source import DropReason, Source
 from lanes.errors import SourceLostError
 from lanes.results import Frame
 
@@ -33,7 +31,6 @@ class LiveSource(Source):
         self._ended = False
         self._expected = 0
         self._grabber = threading.Thread(target=self._grab, name="lanestream-grab", daemon=True)
-        self._started: tuple[float, Fraction] | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         while (frame := self.take_newest()) is not None:
@@ -85,13 +82,6 @@ class LiveSource(Source):
             self._change.notify_all()
         super().close()
 
-    def wait_until_due(self, time: Fraction) -> bool:
-        """For `_frames`: sleep until a recording that began with the first call would show its frame of that time; False when closed."""
-        if self._started is None:
-            self._started = monotonic(), time
-        begun, first = self._started
-        return not self._closing.wait(max(0.0, begun + float(time - first) - monotonic()))
-
     def _drop(self, reason: DropReason, count: int) -> None:
         """For whoever holds `_change`: that many captured frames will not be delivered."""
         if count:
@@ -125,40 +115,3 @@ class LiveSource(Source):
                 frame.cut = frame.cut or self._newest.cut  # the cut lies before this frame as well
             self._newest = frame
             self._change.notify_all()
-
-
-class Paced(LiveSource):
-    """A recording treated as if it were live: each frame comes when its time has come, and late ones are dropped and counted.
-
-    Args:
-        source: a source that is not live, not yet open; it is opened and closed with this one.
-    """
-
-    def __init__(self, source: Source) -> None:
-        super().__init__(source.name)
-        self._source = source
-
-    def _open(self) -> SourceInfo:
-        self._source.open()
-        return replace(self._source.info, live=True)
-
-    @property
-    def corrupt(self) -> int:
-        """Frames that could not be decoded so far, and were passed over."""
-        return self._source.corrupt
-
-    def _frames(self) -> Iterator[Frame]:
-        # Numbered anew: an unreadable image leaves a gap in the numbers, and was not dropped for being late.
-        for index, frame in enumerate(self._source):
-            if not self.wait_until_due(frame.time):
-                return
-            frame.index = index
-            yield frame
-
-    def close(self) -> None:
-        self._closing.set()
-        self._source.close()  # ends the opening or the read that this one is in
-        super().close()
-
-    def _release(self) -> None:
-        self._source.close()

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
+from lanes.capture.address import public_address, scheme_of
 from lanes.capture.images import ImageFiles
 from lanes.capture.kinds import kind_of, sort_files
-from lanes.capture.live import LiveSource, Paced
+from lanes.capture.live import LiveSource
+from lanes.capture.paced import Paced
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError
@@ -49,6 +51,9 @@ class Sources:
                     _log.error("%s; passed over", error)
                     self.passed_over += 1
                 continue
+            except BaseException:  # Ctrl-C, and what is left of the opening must not go on unseen
+                source.close()
+                raise
             opened += 1
             yield source
         if failure is not None and not opened:
@@ -68,8 +73,8 @@ def open_source(text: str, *, live: bool = False) -> Source:
 
 
 def find_sources(text: str, *, live: bool = False) -> Sources:
-    """Find out what `text` means: a video file; a folder or glob of images (one source) or of videos (one each); `0`, `/dev/video0`;
-    `csi://0`; `rtsp://`, `rtmp://`, `http://`, `https://`; `synthetic://`. Nothing is opened.
+    """Find out what `text` means: a video file; a folder or glob of images (one source) or of videos (one each); a camera's number or
+    device; `csi://0`; an address with one of `network.SCHEMES`; `synthetic://`. Nothing is opened.
 
     Args:
         text: as the user wrote it.
@@ -90,9 +95,13 @@ def _sources(text: str) -> list[Source]:
         raise InputError("--source is empty; give a video file, a folder, a camera or an address")
     if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
         return [_camera(text)]
-    if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
-        return [_addressed(match[1].lower(), text)]
+    if scheme := scheme_of(text):
+        return [_addressed(scheme, text)]
     path = Path(text).expanduser()
+    if not path.exists():
+        _check_no_address(text)
+    if path.is_char_device():  # by any of its names, as /dev/v4l/by-id/...
+        return [_camera(str(path))]
     if path.is_dir():
         return _of_files(sorted(path.iterdir(), key=_natural), path.resolve().name or "root", f"{path}: the folder")
     if has_magic(text) and not path.exists():
@@ -120,7 +129,7 @@ def _of_files(files: Sequence[Path], name: str, what: str) -> list[Source]:
 
 
 def _camera(text: str) -> Source:
-    from lanes.capture.camera import USBCamera
+    from lanes.capture.usb import USBCamera
 
     return USBCamera(text)
 
@@ -131,16 +140,26 @@ def _addressed(scheme: str, text: str) -> Source:
 
         return SyntheticRoad(text)
     if scheme == "csi":
-        from lanes.capture.camera import CSICamera
+        from lanes.capture.csi import CSICamera
 
         return CSICamera(text)
-    from lanes.capture.stream import NetworkStream, public_address
+    from lanes.capture.network import SCHEMES, NetworkStream
 
-    if scheme in ("http", "https", "rtmp", "rtsp"):
+    if scheme in SCHEMES:
         return NetworkStream(text)
-    raise InputError(
-        f"{public_address(text)}: {scheme}:// is not understood; give rtsp://, rtmp://, http(s)://, csi://, synthetic:// or a file"
-    )
+    understood = ", ".join(f"{known}://" for known in (*SCHEMES, "csi", "synthetic"))
+    raise InputError(f"{public_address(text)}: {scheme}:// is not understood; give one of {understood}, or a file")
+
+
+def _check_no_address(text: str) -> None:
+    """Refuses an address without its `//` or its scheme before it is taken for the name of a file and shown with its password."""
+    from lanes.capture.network import SCHEMES
+
+    scheme, colon, _ = text.partition(":")
+    if colon and scheme.lower() in SCHEMES:
+        raise InputError(f"{scheme.lower()}: an address begins with {scheme.lower()}://; put two slashes behind the colon")
+    if re.match(r"[^/\\\s]*:.*@", text):
+        raise InputError("--source looks like an address without its beginning; put rtsp:// or http:// before it")
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, int | str]], str]:

@@ -147,6 +147,7 @@ class Source(ABC):
         self._in_use = threading.Lock()  # held while something is opened, read or given back
         self._opener: threading.Thread | None = None
         self._opened = self._released = False
+        self._wanted_from: Fraction | None = None  # see `skip_to`
         self._open_failure: BaseException | None = None
         self._events: deque[Event] = deque(maxlen=_EVENTS)
         self._change = threading.Condition()  # guards the counts
@@ -200,18 +201,19 @@ class Source(ABC):
         """Gives the device or file back. May be called more than once, and from another thread: who waits for a frame returns at once."""
         self._closing.set()
         self._settled.set()
-        # Whoever is stuck in a read or in opening gives it back when the call returns; a stuck opening is not waited for at all.
-        if self._in_use.acquire(timeout=1.0 if self._opened else 0.0):
+        # Whoever is stuck in opening or in a read gives it back when the call returns.
+        if self._in_use.acquire(timeout=0.5):
             try:
                 self._release_once()
             finally:
                 self._in_use.release()
 
-    def skip_to(self, time: Fraction) -> None:  # noqa: B027 - a hint
+    def skip_to(self, time: Fraction) -> None:
         """A hint from a consumer that is behind: of the frames up to `time`, only the newest is wanted.
 
-        A source passes over the others where that is cheaper than decoding them. Their numbers stay unused.
+        A source passes over the others where that is cheaper than decoding them. Their numbers stay unused, and they count as `late`.
         """
+        self._wanted_from = time
 
     def events(self) -> Iterator[Event]:
         """What happened since the last call, oldest first; may be called from any thread."""
@@ -251,6 +253,17 @@ class Source(ABC):
         """For `_frames`: the facts have changed; call it before the first frame that has them, with `cut=True`."""
         self.info = info
         self._announce(FormatChanged(info))
+
+    def _is_late(self, successor: Fraction) -> bool:
+        """For `_frames`: whether a frame is not wanted any more, since its successor, of that time, is due as well."""
+        return self._wanted_from is not None and successor <= self._wanted_from
+
+    def _pass_over(self, count: int) -> None:
+        """For `_frames`: so many frames before the next one are passed over, because of `skip_to`."""
+        if count:
+            with self._change:
+                self._captured += count
+                self._dropped["late"] += count
 
     def _open_in_thread(self) -> None:
         with self._in_use:

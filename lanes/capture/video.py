@@ -53,14 +53,21 @@ class VideoFile(Source):
 
     def _frames(self) -> Iterator[Frame]:
         assert self._decoder is not None
+        late = 0
         try:
             for frame in self._decoder:
+                self._pass_over(self._decoder.late - late)
+                late = self._decoder.late
                 info = replace(self.info, **self._decoder.shape._asdict()) if frame.cut else self.info
                 if info != self.info:
                     self._set_info(info)
                 yield frame
         except av.FFmpegError as error:
             raise ProcessingError(f"{self._path}: cannot be read on ({error.strerror}); what came before is kept") from error
+
+    def skip_to(self, time: Fraction) -> None:
+        if self._decoder is not None:
+            self._decoder.wanted_from = time
 
     def _release(self) -> None:
         if self._container is not None:

@@ -11,6 +11,7 @@ from threading import Thread
 from rich.console import Console
 
 from engines.engine import Engine
+from lanes.capture.events import Notice
 from lanes.capture.source import Source
 from lanes.cli.console import ProgressBar, latency_table, summary_line
 from lanes.cli.signals import calling
@@ -34,6 +35,9 @@ class Progress(Listener):
         _log.info("%s", engine.reason)
 
     def source_opened(self, source: Source) -> None:
+        for event in source.events():
+            if isinstance(event, Notice):
+                _log.info("%s", event.message)
         self._bar = ProgressBar(self._console, source.info.name, source.info.frames, self._shown)
         self._bar.__enter__()
 

@@ -212,7 +212,7 @@ WRONG: dict[str, tuple[str | list[str], str]] = {
     "masks on stdout": ("--source {d}/drive.mp4 --output none --masks -", "cannot be written to"),
     "a picture's name for a folder of them": ("--source {d}/pictures --output {d}/o.png", "into a folder"),
     "a video's name for a folder of them": ("--source {d}/*.mp4 --output {d}/o.mp4", "into a folder"),
-    "a picture that is none": ("--source {d}/pictures/broken --output none", "not one of its 1 images"),
+    "a picture that is none": ("--source {d}/pictures/broken --output none", "cannot be read as an image"),
     "a negative limit": ("--source {d}/drive.mp4 --limit -3", "-3"),
     "a threshold above one": ("--source {d}/drive.mp4 --threshold 1.5", "1.5"),
     "a flag of no kind": ("--source {d}/drive.mp4 --frobnicate", "frobnicate"),

@@ -1,0 +1,52 @@
+"""Cameras: how they are named, and what is said where there is none. No test has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from lanes.capture import find_sources, open_source
+from lanes.capture.events import Notice
+from lanes.capture.usb import USBCamera
+from lanes.errors import InputError
+from tests.capture.test_conformance import OpenedCamera
+from tests.media import Clip
+
+
+@pytest.mark.skipif(not Path("/dev").is_dir() or Path("/dev/video99").exists(), reason="no such place, or a camera there")
+@pytest.mark.parametrize("source", ["99", "/dev/video99"])
+def test_missing(source: str) -> None:
+    with pytest.raises(InputError, match="/dev/video99: no such camera"):
+        open_source(source)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no device to link to")
+def test_any_name_of_a_device_is_a_camera(tmp_path: Path) -> None:
+    """udev links /dev/v4l/by-id/... and whatever its rules say to the device."""
+    link, other = tmp_path / "usb-Cam_HD-video-index0", tmp_path / "front"
+    link.symlink_to("/dev/zero")
+    other.symlink_to(link)
+    for path in (link, other):
+        (source,) = find_sources(str(path))
+        assert isinstance(source, USBCamera)
+        with pytest.raises(InputError, match=f"{path.name}: the camera cannot be opened"):
+            source.open()
+
+
+@pytest.mark.skipif(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer")
+def test_csi_without_gstreamer() -> None:
+    with pytest.raises(InputError, match="GStreamer"):
+        open_source("csi://0")
+
+
+def test_one_that_sends_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="camera: opens but sends no picture"):
+        OpenedCamera(str(tmp_path / "nothing.mp4")).open()
+
+
+def test_it_says_what_was_asked_for_and_what_came(tmp_path: Path) -> None:
+    with OpenedCamera(str(Clip(frames=3).write(tmp_path / "clip.mp4"))) as source:
+        (notice,) = (event.message for event in source.events() if isinstance(event, Notice))
+    assert notice == "camera: 96x64 h264 at 25 (asked for: 1280x720 MJPG at 30)"
