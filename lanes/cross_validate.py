@@ -96,11 +96,13 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
     if options.weights:
         raise InputError("--weights may have seen what is left out: leave it away, and every network begins anew")
     frames = list_frames(args.data)
-    everything = dict.fromkeys(frame.source for frame in frames)
-    sources = args.sources or list(dict.fromkeys(frame.source for frame in frames if frame.split == "val"))
+    everything = {frame.source: frame.for_validation for frame in frames}
+    sources = args.sources or list(dict.fromkeys(frame.source for frame in frames if frame.split == "val" and frame.for_validation))
     for source in sources:
         if source not in everything:
             raise InputError(f"{args.data} has no source {source!r}: it has {', '.join(everything)}")
+        if not everything[source]:
+            raise InputError(f"the labels of {source} are for training only: its data says that no score may be taken on them")
     if len(everything) < 2:
         raise InputError(f"{args.data} has one source alone: nothing is left to train on without it")
     _claim(args.out, {"data": str(args.data.resolve()), "options": list(passed_on)})

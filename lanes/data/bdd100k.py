@@ -21,7 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lanes.data.frames import Format, LabelledFrame, Mask, list_files, read_image
+from lanes.arrays import Mask
+from lanes.data.frames import Format, LabelledFrame, list_files, read_image
 from lanes.data.labels import LabelDefinition
 from lanes.errors import InputError
 

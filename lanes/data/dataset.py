@@ -18,9 +18,7 @@ from lanes.data.labels import supervise
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
 from lanes.segment.transform import FrameTransform
-
-SYNTHETIC = "synthetic"
-"""The name under which the renderer stands among the sources of a mix."""
+from lanes.train.mix import SYNTHETIC
 
 BONNETS = 0.15
 """Share of the training examples that are given the bonnet of another car."""

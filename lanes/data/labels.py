@@ -24,6 +24,11 @@ class LabelDefinition(Enum):
     ALL_CONTINUOUS = "every lane line; continuous through gaps and behind vehicles, unpainted edges too; drawn width is a guess"
 
     @property
+    def letter(self) -> str:
+        """Its short name, A to D."""
+        return "ABCD"[list(LabelDefinition).index(self)]
+
+    @property
     def continuous(self) -> bool:
         """Whether the label runs on through gaps, so that it is no proof of paint."""
         return self in (LabelDefinition.EGO_CONTINUOUS, LabelDefinition.ALL_CONTINUOUS)

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.data.frames import LabelledFrame, Mask, Polyline
+from lanes.arrays import Mask
+from lanes.data.frames import LabelledFrame, Polyline
 from lanes.data.labels import LabelDefinition
 
 PAINT_PER_ROW = 0.08

@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> Evaluation:
     if args.json is not None and args.page is not None and args.json.absolute() == args.page.absolute():
         raise InputError(f"{args.page}: named for both the figures and the page; give each a place of its own")
     frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
+    frames, unfit = [frame for frame in frames if frame.for_validation], {frame.source for frame in frames if not frame.for_validation}
+    for source in sorted(unfit):
+        print(f"lanes.evaluate: {source} is left out: its data says that its labels are for training only", file=sys.stderr)
     if not frames:
         raise InputError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
     if args.page is not None:

@@ -18,7 +18,7 @@ import math
 import pickle
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from engines.backends.denormals import denormals_as_zero
 from engines.model_file import ModelMetadata
 from lanes.cli.arguments import count, natural, positive
 from lanes.data.augment import Sample
-from lanes.data.dataset import MEMORY, SYNTHETIC, Batch, Samples, TrainingStream, WholeFrames, normalise
+from lanes.data.dataset import MEMORY, Batch, Samples, TrainingStream, WholeFrames, normalise
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
@@ -48,14 +48,8 @@ from lanes.models.pretrained import PretrainedUNet
 from lanes.models.unet import EncoderDecoder
 from lanes.models.widen import widen
 from lanes.segment.transform import FrameTransform
+from lanes.train.mix import SYNTHETIC, mix_shares
 from lanes.train.plots import Curves
-
-MIX = {"camvid": 0.18, "roboflow_ego": 0.18, "udacity_ego": 0.09, "ceymo_lines": 0.22, "curvelanes_mini": 0.05, SYNTHETIC: 0.28}
-"""Share of the training examples that each source gives: by how much variety it holds rather than by how many frames. Where some of
-them are missing, the others give more in the same proportions (`shares`)."""
-
-DEFAULT_SHARE = 0.2
-"""The same for a source that is not in `MIX`."""
 
 CHECKPOINT_EVERY = 200
 """Steps between checkpoints: what a kill costs at the most."""
@@ -283,7 +277,7 @@ def _loaders(
 
     samples, looked_at = read(seen), list[Sequence[Sample]](read(held_back).values())
     looked_at += [some[:: -(-len(some) // SEEN_FRAMES)] for some in samples.values()]
-    stream = TrainingStream(samples, shares(seen), transform, tuple(args.crop), seed)
+    stream = TrainingStream(samples, mix_shares(seen), transform, tuple(args.crop), seed)
     loader = DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
     return loader, [DataLoader(WholeFrames(some, transform), batch_size=4) for some in looked_at]
 
@@ -376,13 +370,6 @@ def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise InputError(" ".join(str(error).split())) from None
-
-
-def shares(sources: Collection[str]) -> dict[str, float]:
-    """Which share of the examples each source gives: the renderer its own, the others the rest, in the proportions of `MIX`."""
-    given = {source: MIX.get(source, DEFAULT_SHARE) for source in sources}
-    real = 1 - MIX[SYNTHETIC]
-    return {source: share * real / sum(given.values()) for source, share in given.items()} | {SYNTHETIC: MIX[SYNTHETIC]}
 
 
 def check_size(option: str, size: Sequence[int], network: EncoderDecoder) -> None:

@@ -83,6 +83,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if source == "ceymo_lines"
     }
     (root / "ceymo_lines" / "polylines.json").write_text(json.dumps(polylines))
+    statement = {"definition": "A", "licence": "my own", "drives": {"0001TP": "dusk"}}
+    (root / "sources.json").write_text(json.dumps(dict.fromkeys((source for source, *_ in FRAMES), statement)))
     with (root / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("source", "split", "sequence", "stem", "note"), *rows])
     return root
@@ -298,6 +300,7 @@ def test_a_broken_picture_is_named_and_nothing_is_written(model: str, tmp_path: 
     (root / "camvid" / "images").mkdir(parents=True)
     (root / "camvid" / "images" / "c0.jpg").write_bytes(b"not a picture")
     (root / "index.csv").write_text("source,split,sequence,stem\ncamvid,val,0001TP,c0\n")
+    (root / "sources.json").write_text('{"camvid": {"definition": "A", "licence": "my own"}}')
     status, _, err = run(
         capsys, "--data", root, "--model", model, "--engine", "onnx", "--json", tmp_path / "x.json", "--page", tmp_path / "p"
     )

@@ -21,7 +21,7 @@ from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loop import MIX, SYNTHETIC, LaneTraining, lane_loss, parse, shares, train  # noqa: E402
+from lanes.train.loop import LaneTraining, lane_loss, parse, train  # noqa: E402
 from lanes.train.plots import draw_curves  # noqa: E402
 
 
@@ -286,12 +286,6 @@ def test_numbers_that_mean_nothing_are_refused(tiny: list[str], options: list[st
     with pytest.raises(SystemExit, match="2"):
         parse([*tiny, *options])
     assert options[0] in capsys.readouterr().err
-
-
-def test_sources_share_what_the_renderer_leaves() -> None:
-    assert shares(["camvid", "ceymo_lines", "roboflow_ego", "udacity_ego", "curvelanes_mini"]) == pytest.approx(MIX)
-    own = shares(["my_roads"])
-    assert own == pytest.approx({"my_roads": 1 - MIX[SYNTHETIC], SYNTHETIC: MIX[SYNTHETIC]})
 
 
 def test_curves_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
