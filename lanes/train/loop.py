@@ -29,7 +29,6 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from engines.backends.denormals import denormals_as_zero
@@ -48,6 +47,7 @@ from lanes.models.pretrained import PretrainedUNet
 from lanes.models.unet import EncoderDecoder
 from lanes.models.widen import widen
 from lanes.segment.transform import FrameTransform
+from lanes.train.loss import lane_loss
 from lanes.train.mix import SYNTHETIC, mix_shares
 from lanes.train.plots import Curves
 
@@ -71,20 +71,6 @@ THRESHOLD = 0.35
 """Probability above which a pixel is lane. A network is less sure of paint on roads of another camera: chosen on those, without a
 source and on its frames, for the best relaxed F1 with a false area of 0.15 % or less (docs/training-log.md). On cameras that it knows
 it hardly matters."""
-
-
-def lane_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice (Milletari et al. 2016) over what the labels know.
-
-    Cross-entropy keeps the probability calibrated; Dice keeps a hundredth of paint from drowning in road. All arguments are
-    (N, 1, H, W) float; target and weight are 0 to 1. Returns a scalar, 0 for a perfect and certain prediction.
-    """
-    known = weight.sum().clamp(min=1)
-    entropy = (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum() / known
-    probability = torch.sigmoid(logits) * weight
-    truth = target * weight
-    dice = 1 - (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
-    return 4 * entropy + dice
 
 
 class LaneTraining(lightning.LightningModule):

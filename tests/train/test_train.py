@@ -21,38 +21,8 @@ from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loop import LaneTraining, lane_loss, parse, train  # noqa: E402
+from lanes.train.loop import LaneTraining, parse, train  # noqa: E402
 from lanes.train.plots import draw_curves  # noqa: E402
-
-
-def maps(*rows: list[float]) -> torch.Tensor:
-    """A (1, 1, H, W) map."""
-    return torch.tensor(rows)[None, None]
-
-
-def test_a_perfect_and_certain_prediction_costs_nothing() -> None:
-    target = maps([0.0, 1.0, 1.0], [0.0, 0.0, 1.0])
-    assert lane_loss((target - 0.5) * 80, target, torch.ones_like(target)).item() == pytest.approx(0, abs=1e-6)
-
-
-def test_what_the_label_does_not_know_costs_nothing_and_moves_nothing() -> None:
-    target, weight = maps([0.0, 1.0]), maps([1.0, 0.0])
-    logits = maps([-40.0, -40.0]).requires_grad_()
-    lane_loss(logits, target, weight).backward()
-    assert logits.grad is not None
-    assert logits.grad[0, 0, 0, 1].item() == 0
-
-
-def test_an_undecided_prediction_costs_what_theory_says() -> None:
-    """At probability 1/2 everywhere: 4 ln 2 of cross-entropy, and Dice 1 - (2 * 1/2 + 1) / (1 + 1 + 1) with one of two pixels true."""
-    loss = lane_loss(maps([0.0, 0.0]), maps([0.0, 1.0]), torch.ones(1, 1, 1, 2))
-    assert loss.item() == pytest.approx(4 * torch.log(torch.tensor(2.0)).item() + 1 - 2 / 3, rel=1e-6)
-
-
-def test_a_worse_prediction_costs_more() -> None:
-    target, weight = maps([0.0, 1.0, 0.0]), torch.ones(1, 1, 1, 3)
-    costs = [lane_loss((target - 0.5) * certainty, target, weight).item() for certainty in (8, 2, 0, -2, -8)]
-    assert costs == sorted(costs)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
