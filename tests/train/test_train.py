@@ -17,6 +17,7 @@ pytest.importorskip("lightning", reason="lightning is not installed: pip install
 from engines.export import load_checkpoint  # noqa: E402
 from lanes.errors import InputError  # noqa: E402
 from lanes.models import Network  # noqa: E402
+from lanes.models.build import build_network  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
@@ -86,7 +87,7 @@ def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypat
     train(parse([*base, "--steps", "4"]))
     checkpoint = train(parse([*base, "--steps", "6", "--resume"]))
     saved = torch.load(checkpoint, weights_only=True)
-    network = UNet(**saved["network"])
+    network = build_network(saved["network"])
     network.load_state_dict(saved["state_dict"])
     assert saved["metadata"]["transform"]["width"] == 128
     logs = [tmp_path / f"log/version_{run}/metrics.csv" for run in (0, 1)]
@@ -107,7 +108,7 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
     base = ["--data", str(shared / "lanedata"), "--crop", "64", "64", "--batch", "2", "--workers", "0"]
     base += ["--val-stride", "200", "--steps", "2", "--val-every", "2", "--learning-rate", "1e-12"]
     trained = torch.load(train(parse([*base, "--out", str(tmp_path / "run"), "--weights", str(tmp_path / "narrow.pt")])), weights_only=True)
-    wide = UNet(**trained["network"])
+    wide = build_network(trained["network"])
     wide.load_state_dict(trained["state_dict"])
     assert wide.config["widths"] == [8, 8, 16]
     assert torch.allclose(wide.stem[0].weight[:4], narrow.stem[0].weight, atol=0.2)
