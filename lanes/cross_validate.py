@@ -29,7 +29,8 @@ from lanes.errors import InputError, exit_status
 from lanes.evaluate.measure import SCORES, Row, mean_row, measure, score_row
 from lanes.evaluate.pixels import PixelCounts
 from lanes.files import write_atomically
-from lanes.train import loop as train
+from lanes.train.command import parse
+from lanes.train.run import train
 
 SPLITS = ("val", "train")
 
@@ -56,7 +57,7 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
     # What is passed on comes first, so that it cannot stand for what is scored. Lightning starts the program once for each further GPU,
     # and what follows the training is to be done once.
     asked = ["--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume", "--devices", "1"]
-    checkpoint = train.train(train.parse([*passed_on, *asked]))
+    checkpoint = train(parse([*passed_on, *asked]))
     model = export_onnx(*load_checkpoint(checkpoint), folder / "model.onnx")
     found: dict[str, Scores] = {}
     with load_segmenter(str(model.path)) as segmenter:
@@ -92,7 +93,7 @@ def _cells(row: Row) -> list[str]:
 
 def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
     """Carries out a request. Raises InputError or ProcessingError."""
-    options = train.parse(["--data", str(args.data), "--out", str(args.out), *passed_on])  # ends the program if it makes no sense
+    options = parse(["--data", str(args.data), "--out", str(args.out), *passed_on])  # ends the program if it makes no sense
     if options.weights:
         raise InputError("--weights may have seen what is left out: leave it away, and every network begins anew")
     frames = list_frames(args.data)

@@ -222,16 +222,22 @@ Frame = TypeVar("Frame", bound=LabelledFrame)
 
 
 def split_by_drive(frames: Sequence[Frame]) -> list[Frame]:
-    """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive.
+    """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive."""
+    held = draw_drives(frames, VAL_SHARE)
+    return [replace(frame, split="val" if frame.sequence in held else "train") for frame in frames]
 
-    Which drives are held back is drawn by their names alone, so that it does not change from run to run.
+
+def draw_drives(frames: Sequence[LabelledFrame], share: float) -> set[str]:
+    """Names of drives that hold about `share` of the frames, one at least; none where there is one drive alone.
+
+    Which drives they are is drawn by their names, so that it does not change from run to run.
     """
     sizes = Counter(frame.sequence for frame in frames)
-    held = set()
+    drawn: set[str] = set()
     if len(sizes) > 1:
-        room = max(VAL_SHARE * len(frames), min(sizes.values()))
+        left = max(share * len(frames), min(sizes.values()))
         for drive in sorted(sizes, key=lambda name: zlib.crc32(name.encode())):
-            if sizes[drive] <= room:
-                held.add(drive)
-                room -= sizes[drive]
-    return [replace(frame, split="val" if frame.sequence in held else "train") for frame in frames]
+            if sizes[drive] <= left:
+                drawn.add(drive)
+                left -= sizes[drive]
+    return drawn

@@ -22,8 +22,10 @@ from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loop import LaneTraining, parse, train  # noqa: E402
+from lanes.train.command import parse  # noqa: E402
+from lanes.train.module import LaneTraining  # noqa: E402
 from lanes.train.plots import draw_curves  # noqa: E402
+from lanes.train.run import train  # noqa: E402
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -79,11 +81,11 @@ def test_a_network_that_cannot_grow_to_the_widths_is_refused(widths: tuple[int, 
 
 
 def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
     few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
     base = ["--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
-    monkeypatch.setattr("lanes.train.loop.list_frames", lambda root, split: every_hundredth(root, split))
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.run.list_frames", lambda root, split: every_hundredth(root, split))
     train(parse([*base, "--steps", "4"]))
     checkpoint = train(parse([*base, "--steps", "6", "--resume"]))
     saved = torch.load(checkpoint, weights_only=True)
@@ -99,8 +101,8 @@ def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypat
 
 def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a narrower network here, with a rate so low that nothing moves: what comes out calculates what went in."""
-    monkeypatch.setattr("lanes.train.loop.list_frames", lambda root, split: every_hundredth(root, split))
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [8, 8, 16], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.list_frames", lambda root, split: every_hundredth(root, split))
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [8, 8, 16], "stem_stride": 2}, (128, 64))})
     narrow = UNet((4, 4, 8), stem_stride=2)
     metadata = {"name": "tiny", "transform": FrameTransform(128, 64).to_dict(), "threshold": 0.5, "classes": ["lane"]}
     metadata |= {"label_definition": "", "training_data": [], "licences": []}
@@ -119,7 +121,7 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
 @pytest.fixture
 def tiny(rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Options of a run that takes seconds: two small sources, and a network of hundreds of weights."""
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
     few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-every", "2", "--steps", "4"]
     return ["--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few]
 
@@ -131,7 +133,7 @@ def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def test_a_finished_run_that_is_resumed_keeps_its_average(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is the average over the steps; the last step's own weights are in the checkpoint too, and are others."""
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
     tiny[tiny.index("--steps") + 1] = "5"
     checkpoint = train(parse([*tiny, "--learning-rate", "0.1"]))
     kept = weights_of(checkpoint)
@@ -157,7 +159,7 @@ def test_a_run_is_not_resumed_as_another_one(tiny: list[str], tmp_path: Path, op
 
 def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a long run the average begins late; before that Lightning shows the network as it was made."""
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 4)
     tiny[tiny.index("--steps") + 1] = "100"
     tiny[tiny.index("--val-every") + 1] = "4"
     looks: dict[int, torch.Tensor] = {}
@@ -188,7 +190,7 @@ def test_an_interrupted_run_says_so(rendered_sources: Path, tmp_path: Path) -> N
 
 
 def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
     train(parse(tiny))
     before = (tmp_path / "run/unet.pt").read_bytes()
     with pytest.raises(InputError, match="holds a run already: --resume"):
@@ -214,19 +216,28 @@ def test_what_the_first_weights_were_trained_on_stays_known(tiny: list[str], tmp
     assert metadata.licences == ["north's own", "south's own"]
 
 
+def test_a_checkpoint_says_how_it_was_trained_and_where_its_threshold_comes_from(tiny: list[str]) -> None:
+    saved = torch.load(train(parse(tiny)), weights_only=True)
+    recipe, metadata = saved["recipe"], saved["metadata"]
+    assert build_network(recipe["network"]).config == saved["network"]
+    assert (recipe["steps"], recipe["loss"], recipe["optimiser"]) == (parse(tiny).steps, "entropy_dice", "AdamW")
+    assert metadata["threshold_drives"] in (["north/valing"], ["south/valing"])
+    assert 0 <= metadata["threshold"] <= 1
+
+
 def test_data_of_one_drive_trains_without_a_score(tiny: list[str], rendered_sources: Path, tmp_path: Path) -> None:
     for source in ("north", "south"):
         shutil.rmtree(rendered_sources / source / "val")
-    train(parse(tiny))
-    assert (tmp_path / "run/unet.pt").exists()
+    metadata = torch.load(train(parse(tiny)), weights_only=True)["metadata"]
     assert not (tmp_path / "run/best.ckpt").exists()
+    assert (metadata["threshold"], metadata["threshold_drives"]) == (0.5, [])
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
     tiny: list[str], rendered_sources: Path, monkeypatch: pytest.MonkeyPatch, workers: str
 ) -> None:
-    monkeypatch.setattr("lanes.train.loop.MEMORY", 0)
+    monkeypatch.setattr("lanes.train.loaders.MEMORY", 0)
     for picture in rendered_sources.glob("*/train/images/*"):
         picture.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"^[^\n]*ing_\d\.png cannot be decoded as an image$"):
