@@ -26,8 +26,9 @@ from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
-from lanes.evaluate.measure import SCORES, Row, mean_row, measure, score_row
 from lanes.evaluate.pixels import PixelCounts
+from lanes.evaluate.run import measure
+from lanes.evaluate.scores import SCORES, Row, mean_row, score_row
 from lanes.files import write_atomically
 from lanes.train.command import parse
 from lanes.train.run import train
@@ -36,7 +37,7 @@ SPLITS = ("val", "train")
 
 
 class Scores(TypedDict):
-    """What was scored of a split: rows of `lanes.evaluate.measure.SCORES`.
+    """What was scored of a split: rows of `lanes.evaluate.scores.SCORES`.
 
     Attributes:
         all: of the pixels of its drives together.

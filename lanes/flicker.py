@@ -30,12 +30,13 @@ from rich.progress import track
 from rich.table import Table
 
 from lanes import load_segmenter
+from lanes.arrays import Mask
 from lanes.capture.open import find_sources
 from lanes.capture.source import Source
 from lanes.cli.console import plain_console
 from lanes.cli.logs import MessageHandler
 from lanes.errors import InputError, ProcessingError, exit_status
-from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
+from lanes.evaluate.pixels import PixelCounts, count_pixels, dilate, tolerance
 from lanes.geometry.lanes import find_lanes
 from lanes.segment.segmenter import Segmenter
 
@@ -114,9 +115,9 @@ def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker
         found.frames += 1
         found.steady += count_pixels(mask, earlier)
         found.lasting += int(np.count_nonzero(lasting))
-        found.gone += int(np.count_nonzero(lasting & ~grown(painted, radius)))
+        found.gone += int(np.count_nonzero(lasting & ~dilate(painted, radius)))
         found.painted += int(np.count_nonzero(painted))
-        found.flashed += int(np.count_nonzero(painted & ~grown((earlier > 0) | (later > 0), radius)))
+        found.flashed += int(np.count_nonzero(painted & ~dilate((earlier > 0) | (later > 0), radius)))
         feet_before, feet_now, feet_after = feet
         for side in feet_before.keys() & feet_after.keys():
             near = JUMP * mask.shape[1]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
 from lanes.data.frames import LabelledFrame
-from lanes.evaluate.measure import SCORES, Evaluation, lane_rows, probability_rows, score_rows, sweep_rows
-from lanes.evaluate.pixels import TOLERANCE_PX, PixelCounts, count_pixels, grown, tolerance
+from lanes.evaluate.pixels import TOLERANCE_PX, PixelCounts, count_pixels, dilate, tolerance
 from lanes.evaluate.probability import BINS, LEVELS, precision_recall, reliability
+from lanes.evaluate.run import Evaluation
+from lanes.evaluate.scores import SCORES, lane_rows, probability_rows, score_rows, sweep_rows
 from lanes.html.page import picture, plot, table, write_page
 from lanes.segment.segmenter import Segmenter
 
@@ -196,7 +197,7 @@ def draw_reliability(found: Evaluation) -> Figure:
     diagram.plot([0, 1], [0, 1], color="0.5", linestyle="--", linewidth=1, label="calibrated")
     for index, (source, counts) in enumerate(found.sources.items()):
         bins = reliability(counts.levels)
-        diagram.plot(bins.said, bins.lane, marker="o", markersize=3.5, color=f"C{index}", label=source)
+        diagram.plot(bins.probability, bins.lane, marker="o", markersize=3.5, color=f"C{index}", label=source)
         edges = np.linspace(0, 1, BINS + 1)
         amount.stairs(bins.pixels / max(1, bins.pixels.sum()), edges, color=f"C{index}", linewidth=1.4)
     diagram.set(xlabel="mean probability of the bin", ylabel="share that is lane", xlim=(0, 1), ylim=(0, 1))
@@ -251,8 +252,8 @@ def draw_errors(pixels: BGRImage, mask: BGRImage, truth: BGRImage, ignore: BGRIm
     # In grey, or the colours of the picture would compete with those of the verdict.
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) * np.where(known, 1.0, 0.35)
     drawn = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    near = grown(true, radius)
-    for where, colour in ((true & ~grown(said, radius), MISSED), (said & near, RIGHT), (said & ~near, FALSE)):
+    near = dilate(true, radius)
+    for where, colour in ((true & ~dilate(said, radius), MISSED), (said & near, RIGHT), (said & ~near, FALSE)):
         drawn[where] = colour
     return drawn
 

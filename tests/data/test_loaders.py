@@ -271,7 +271,7 @@ def test_tusimple_leaves_out_the_rows_without_a_line(tmp_path: Path) -> None:
     write_tusimple(tmp_path)
     (tmp_path / "label_data_0313.json").write_text(tusimple_line(lanes=[[-2, -2, 30, 30, 30, -2], [-2] * 6]) + "\n")
     frame = list_frames(tmp_path, "train")[0]
-    assert [line.tolist() for line in frame.polylines() or []] == [[[30, 40], [30, 50], [30, 60]], []]
+    assert [line.tolist() for line in frame.polylines() or []] == [[[30, 40], [30, 50], [30, 60]]]
     mask = frame.read()[1]
     assert np.flatnonzero(mask.any(axis=1)).min() >= 39
     assert np.flatnonzero(mask.any(axis=1)).max() <= 61
