@@ -52,7 +52,7 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
     ]
 
     # A second time nothing is trained: the scores are there.
-    monkeypatch.setattr("lanes.cross_validate.train", None)
+    monkeypatch.setattr("lanes.train.cross_validation.train", None)
     assert main([*command, "--val-every", "2", "--sources", "south"]) == 0
     assert "north" not in capsys.readouterr().out
     assert main([*command, "--val-every", "3"]) == 2
