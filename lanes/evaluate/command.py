@@ -28,6 +28,7 @@ from lanes.errors import InputError, exit_status
 from lanes.evaluate.run import Evaluation, measure
 from lanes.evaluate.scores import SCORES, as_json, lane_rows, probability_rows, score_rows
 from lanes.files import check_file, write_atomically
+from lanes.html.page import check_pages
 from lanes.segment.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ def print_scores(found: Evaluation) -> None:
 
 def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:
     """The function that writes the page, found before the work begins, for it needs what plots need."""
+    check_pages()
     try:
         from lanes.evaluate.page import evaluation_page
     except ModuleNotFoundError as missing:
