@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lanes.cli.arguments import Parser, output_path
+from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
 from lanes.evaluate.scores import SCORES, Row, mean_row
@@ -81,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--sources", type=str, nargs="+", metavar="SOURCE", help="sources to leave out; without it all that have val frames"
     )
     args, passed_on = parser.parse_known_args(arguments)
-    return exit_status("lanes.cross_validate", lambda: run(args, passed_on))
+    with messages("lanes.cross_validate"):
+        return exit_status("lanes.cross_validate", lambda: run(args, passed_on))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from lanes.capture.open import find_sources
 from lanes.capture.source import Source
 from lanes.cli.arguments import Parser
 from lanes.cli.console import plain_console
-from lanes.cli.logs import MessageHandler
+from lanes.cli.logs import messages
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.evaluate.flicker import Flicker, measure_flicker, segmented
 from lanes.segment.segmenter import Segmenter
@@ -41,7 +41,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
     progress = plain_console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.flicker")])
     table = Table("video", "frames", "consistency", "false negatives", "false positives", "ego lane jumped", box=None)
     passed_over = 0
     failures: list[InputError | ProcessingError] = []
@@ -87,7 +86,8 @@ def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    return exit_status("lanes.flicker", lambda: run(args))
+    with messages("lanes.flicker"):
+        return exit_status("lanes.flicker", lambda: run(args))
 
 
 if __name__ == "__main__":

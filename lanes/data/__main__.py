@@ -7,7 +7,6 @@ wrong, and pictures that are all but the same in two splits.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from lanes.cli.arguments import Parser, output_path
 from lanes.cli.console import plain_console
-from lanes.cli.logs import MessageHandler
+from lanes.cli.logs import messages
 from lanes.data.explore.findings import findings, shared_drives
 from lanes.data.explore.survey import survey
 from lanes.data.open import list_frames, recognise
@@ -55,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("root", type=Path, metavar="DIR", help="data set, in any format of docs/training.md")
     command.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder for index.html")
     args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.data")], force=True)
-    return exit_status("lanes.data", lambda: print(explore(args.root, args.out, plain_console(stderr=True))))
+    with messages("lanes.data"):
+        return exit_status("lanes.data", lambda: print(explore(args.root, args.out, plain_console(stderr=True))))
 
 
 if __name__ == "__main__":

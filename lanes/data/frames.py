@@ -121,12 +121,12 @@ class LabelledFrame(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way in which people store labelled frames.
+    """A layout in which people store labelled frames.
 
     Attributes:
         name: what it is called.
-        layout: what such a folder holds, in words, to tell a person whose folder was not recognised.
-        recognises: whether a folder holds it, told from a few names in it.
+        layout: what such a folder holds, in words, for a person whose folder was not recognised.
+        recognises: whether a folder holds it, by a few names in it.
         list_frames: all frames of such a folder, in a fixed order. Raises InputError where lists or names are wrong; the pictures
             and masks themselves are not opened.
     """

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.cli.arguments import Parser, output_path
-from lanes.cli.logs import MessageHandler
+from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
 from lanes.evaluate.run import Evaluation, measure
@@ -130,8 +130,8 @@ def _heading(score: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.evaluate")], force=True)
-    return exit_status("lanes.evaluate", lambda: print_scores(run(args)))
+    with messages("lanes.evaluate"):
+        return exit_status("lanes.evaluate", lambda: print_scores(run(args)))
 
 
 def print_scores(found: Evaluation) -> None:

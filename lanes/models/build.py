@@ -19,6 +19,6 @@ def build_network(network: Mapping[str, Any]) -> LaneNetwork:
 
 
 def with_arch(network: Mapping[str, Any]) -> dict[str, Any]:
-    """The same `config` with its architecture: files from before it was stored are told apart by what they have besides."""
+    """The same `config` with its architecture: in files from before it was stored, it follows from what else they have."""
     guessed = "pretrained_unet" if "encoder" in network else "unet"
     return {"arch": guessed, **network}

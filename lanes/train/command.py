@@ -13,6 +13,7 @@ from pathlib import Path
 from lightning.pytorch.utilities import rank_zero_only
 
 from lanes.cli.arguments import Parser, count, natural, output_path, positive
+from lanes.cli.logs import messages
 from lanes.errors import exit_status
 from lanes.models import NETWORKS
 from lanes.train.run import train
@@ -58,4 +59,5 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    return exit_status("lanes.train", lambda: rank_zero_only(print)(train(args)))
+    with messages("lanes.train"):
+        return exit_status("lanes.train", lambda: rank_zero_only(print)(train(args)))

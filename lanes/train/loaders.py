@@ -38,7 +38,7 @@ VALIDATION_MEMORY = 1 << 30
 
 
 class Cache:
-    """Keeps the samples that were read, as long as there is room; those that find none are read each time.
+    """Keeps the samples that were read, up to a number of bytes; the others are read each time.
 
     It is filled by the process that reads. A worker that is started afresh, as by spawn or forkserver, gets an empty one: what is
     pickled to it are paths, no pictures.

@@ -1,4 +1,4 @@
-"""How a network is trained: what a checkpoint keeps, so that a run can be told and done again."""
+"""How a network is trained: what a checkpoint keeps, so that a run can be described and repeated."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Figures = list[tuple["Markup", str]]
 """Pictures, as markup, and their captions."""
 
 MONTAGE, EXAMPLES = 24, 12
-"""Frames in the montage, and doubtful labels of each kind and pairs that are shown; the others are named."""
+"""Frames in the montage, and suspect labels of each kind and pairs that are shown; the others are named."""
 
 PICTURE_WIDTH = 480
 """Of the pictures in the page, pixels."""
