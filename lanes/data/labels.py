@@ -1,4 +1,4 @@
-"""What a label speaks of, and what it leaves open.
+"""What a label marks, and what it leaves open.
 
 A lane label means one of four things, and a loss or a metric that takes one for another is wrong about real roads.
 `supervise` turns a label of any definition into the one question this project asks, "is this pixel lane paint?", with a
@@ -13,6 +13,8 @@ from enum import Enum
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from lanes.arrays import BGRImage, Mask
 
 
 class LabelDefinition(Enum):
@@ -38,9 +40,7 @@ GUESSED_WIDTH_WEIGHT = 0.3
 """How much a pixel of a line of guessed width counts: it is there, but nobody measured where it ends."""
 
 
-def supervise(
-    pixels: NDArray[np.uint8], mask: NDArray[np.uint8], ignore: NDArray[np.uint8] | None, definition: LabelDefinition
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def supervise(pixels: BGRImage, mask: Mask, ignore: Mask | None, definition: LabelDefinition) -> tuple[Mask, NDArray[np.uint8]]:
     """What a label says of lane paint.
 
     Args:
@@ -69,7 +69,7 @@ def supervise(
     return target, weight
 
 
-def brighter_than_surroundings(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def brighter_than_surroundings(pixels: BGRImage, mask: Mask) -> NDArray[np.bool_]:
     """Which pixels of `mask` stand out from the unmasked road beside them, as paint does and the gap between two dashes does not.
 
     Args:
