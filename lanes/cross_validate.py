@@ -16,10 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lanes.cli.arguments import Parser, output_path
+from lanes.cli.console import plain_console
 from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
         if not path.exists():
             write_atomically(path, json.dumps(validate_without(source, args, passed_on), indent=1) + "\n")
         found[source] = read_scores(path)
-    Console(width=140).print(score_table(found))
+    plain_console(width=140).print(score_table(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

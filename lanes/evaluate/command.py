@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from lanes import load_segmenter
 from lanes.cli.arguments import Parser, output_path
+from lanes.cli.console import plain_console
 from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> Evaluation:
     if args.page is not None:
         write_page = _page_writer()
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
-        found = measure(segmenter, frames)
+        found = measure(segmenter, frames, console=plain_console(stderr=True))
         facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}
         if args.json is not None:
             write_atomically(args.json, json.dumps(facts | as_json(found), indent=1, allow_nan=False) + "\n")
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_scores(found: Evaluation) -> None:
     """Prints the scores."""
-    console = Console(width=100)
+    console = plain_console(width=100)
     console.print(score_table(found))
     console.print()
     console.print(probability_table(found))

@@ -89,13 +89,16 @@ class Evaluation:
         return {source: [frame for *_, frame in sorted(found, key=lambda each: each[:2])[:number]] for source, found in by_source.items()}
 
 
-def measure(segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: int | None = None) -> Evaluation:
+def measure(
+    segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: int | None = None, console: Console | None = None
+) -> Evaluation:
     """Runs a model over the frames and counts.
 
     Args:
         segmenter: the model.
         frames: in any order; they are taken drive by drive.
         threshold: 0 to 255, above which a pixel is lane; None for the model's own.
+        console: where progress is shown; None for nowhere.
 
     Raises:
         InputError: a frame or its label is missing or broken.
@@ -104,7 +107,7 @@ def measure(segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: in
     groups: dict[tuple[str, str], Counts] = defaultdict(Counts)
     singly = []
     drive = None
-    for frame in track(by_drive(frames), "frames", console=Console(stderr=True), transient=True):
+    for frame in track(by_drive(frames), "frames", console=console, transient=True, disable=console is None):
         if drive != (frame.source, frame.sequence):
             drive = (frame.source, frame.sequence)
             segmenter.reset()
