@@ -32,8 +32,8 @@ from lanes.cli.arguments import count
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
+from lanes.models.base import LaneNetwork
 from lanes.models.build import build_network
-from lanes.models.unet import EncoderDecoder
 
 OPSET = 17
 IR_VERSION = 8
@@ -225,7 +225,7 @@ def _check(
             )
 
 
-def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
+def load_checkpoint(path: Path) -> tuple[LaneNetwork, ModelMetadata]:
     """The network and metadata of a checkpoint. Raises InputError when it is none."""
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

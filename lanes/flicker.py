@@ -1,29 +1,17 @@
-"""How steadily a model sees a video, for which nobody drew labels: `python -m lanes.flicker clip.mp4`.
+"""How steadily a model sees videos for which nobody drew labels: `python -m lanes.flicker clip.mp4`.
 
-A passenger sees a stroke that goes out for one frame long before a score of single frames notices. So each frame's mask is held
-against those of its two neighbours, carried over to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours
-have and the frame has not went out; paint that the frame has and neither neighbour has flashed up. Agreement of a mask with the one
-before it, carried over in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that thin
-lines need (`lanes.evaluate`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours have it
-in one place and the frame has it in another one, or nowhere.
-
-Flow is an estimate, and fails where a car uncovers the road: true masks do not score quite 1 and 0. Compare models on one video.
+Prints, for each video, how well a mask agrees with the one before it, carried over along the optical flow (consistency, 0 to 1); which
+share of the paint that both neighbours of a frame have is missing in it (false negatives); which share of its paint neither neighbour has
+(false positives); and how often a boundary of the ego lane jumps. Compare models on one video.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import math
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -32,155 +20,28 @@ from rich.table import Table
 from lanes import load_segmenter
 from lanes.capture.open import find_sources
 from lanes.capture.source import Source
+from lanes.cli.arguments import Parser
 from lanes.cli.console import plain_console
-from lanes.cli.logs import MessageHandler
+from lanes.cli.logs import messages
 from lanes.errors import InputError, ProcessingError, exit_status
-from lanes.evaluate.pixels import Mask, PixelCounts, count_pixels, grown, tolerance
-from lanes.geometry.lanes import find_lanes
+from lanes.evaluate.flicker import Flicker, measure_flicker, segmented
 from lanes.segment.segmenter import Segmenter
-
-JUMP = 0.01
-"""Two places of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""
-
-WORKING_WIDTH = 640
-"""Frames are compared at this width: flow costs a quarter of what it does at 1280, and models see no more."""
-
-LEAST_SIDE = 64
-"""Frames are stretched to this width and height at least: OpenCV's flow reads beyond the edges of flatter ones."""
-
-
-@dataclass(slots=True)
-class Flicker:
-    """What was counted over a video.
-
-    Attributes:
-        frames: how many frames had two neighbours.
-        steady: a mask against the one before it, carried over.
-        lasting: pixels that are paint in both neighbours. gone: those of them with no paint near in the frame between.
-        painted: pixels that are paint in the frame between. flashed: those of them with no paint near in either neighbour.
-        steady_boundaries: boundaries of the ego lane that both neighbours have in one place. jumped: those that the frame between has not.
-    """
-
-    frames: int
-    steady: PixelCounts
-    lasting: int = 0
-    gone: int = 0
-    painted: int = 0
-    flashed: int = 0
-    steady_boundaries: int = 0
-    jumped: int = 0
-
-    @property
-    def consistency(self) -> float:
-        """Relaxed F1 of a mask against the one before it, 0 to 1."""
-        return self.steady.relaxed_f1
-
-    @property
-    def went_out(self) -> float:
-        """Share of the paint in both neighbours that is missing between them."""
-        return self.gone / self.lasting if self.lasting else 0.0
-
-    @property
-    def flashed_up(self) -> float:
-        """Share of the paint in a frame that neither neighbour has."""
-        return self.flashed / self.painted if self.painted else 0.0
-
-    @property
-    def boundaries_jumped(self) -> float:
-        """Share of the ego lane's boundaries, steady from before to after, that are elsewhere or missing in a frame."""
-        return self.jumped / self.steady_boundaries if self.steady_boundaries else 0.0
-
-
-def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker:
-    """Counts what blinks in a video.
-
-    Args:
-        frames: grey picture and mask of each frame in order, (H, W) uint8 both, mask non-zero = lane paint; all of one shape.
-    """
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    found = Flicker(0, PixelCounts())
-    last: deque[tuple[NDArray[np.uint8], Mask]] = deque(maxlen=3)
-    feet: deque[dict[int, float]] = deque(maxlen=3)
-    for frame in frames:
-        last.append(frame)
-        feet.append(_ego_feet(frame[1]))
-        if len(last) < 3:
-            continue
-        (before, mask_before), (now, mask), (after, mask_after) = last
-        earlier = _carried(mask_before, flow.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
-        later = _carried(mask_after, flow.calc(now, after, np.zeros((*now.shape, 2), np.float32)))
-        radius = tolerance(mask.shape[1])
-        lasting, painted = (earlier > 0) & (later > 0), mask > 0
-        found.frames += 1
-        found.steady += count_pixels(mask, earlier)
-        found.lasting += int(np.count_nonzero(lasting))
-        found.gone += int(np.count_nonzero(lasting & ~grown(painted, radius)))
-        found.painted += int(np.count_nonzero(painted))
-        found.flashed += int(np.count_nonzero(painted & ~grown((earlier > 0) | (later > 0), radius)))
-        feet_before, feet_now, feet_after = feet
-        for side in feet_before.keys() & feet_after.keys():
-            near = JUMP * mask.shape[1]
-            if abs(feet_before[side] - feet_after[side]) < near:
-                found.steady_boundaries += 1
-                found.jumped += abs(feet_now.get(side, math.inf) - feet_before[side]) > 2 * near
-    return found
-
-
-def _ego_feet(mask: Mask) -> dict[int, float]:
-    """Column at which each boundary of the ego lane (-1 left, 1 right), prolonged, crosses the row at four fifths of the height."""
-    row = 0.8 * mask.shape[0]
-    feet = {}
-    for lane in find_lanes(mask):
-        if abs(lane.position) == 1:
-            # Points run upward: the two around the row, or nearest to it.
-            index = int(np.clip(np.searchsorted(-lane.points[:, 1], -row), 1, len(lane.points) - 1))
-            (x, y), (x_above, y_above) = lane.points[index - 1 : index + 1].tolist()
-            feet[lane.position] = x + (row - y) * (x_above - x) / min(y_above - y, -1e-3)
-    return feet
-
-
-def _carried(mask: Mask, flow: NDArray[Any]) -> Mask:
-    """Another frame's mask as it would lie in this one; flow (H, W, 2) float32 leads from this frame's pixels to the other's."""
-    rows, columns = np.indices(mask.shape, np.float32)
-    warped = cv2.remap(mask, flow[..., 0] + columns, flow[..., 1] + rows, cv2.INTER_LINEAR)
-    return np.where(warped > 127, 255, 0).astype(np.uint8)
-
-
-def segmented(source: Source, segmenter: Segmenter) -> Iterator[tuple[NDArray[np.uint8], Mask]]:
-    """Each frame in grey and its mask, at `WORKING_WIDTH` or the frame's own width where that is less.
-
-    Raises:
-        ProcessingError: the source is lost. InputError: its frames have more than one size.
-    """
-    size: tuple[int, int] | None = None
-    for frame in source:
-        if size not in (None, frame.size):
-            raise InputError(f"{source.info.name}: its frames have several sizes; give a video")
-        size = frame.size
-        width = max(LEAST_SIDE, min(WORKING_WIDTH, size[0]))
-        small = (width, max(LEAST_SIDE, round(size[1] * width / size[0])))
-        probability = cv2.resize(segmenter(frame.pixels), small, interpolation=cv2.INTER_AREA)
-        grey = cv2.resize(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
-        yield grey.astype(np.uint8, copy=False), np.where(probability > segmenter.threshold, 255, 0).astype(np.uint8)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lanes.flicker", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="a file, a folder of files, or a pattern")
-    parser.add_argument("--model", default="unet", help="a bundled model's name, or an ONNX file (default: unet)")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision", default="auto")
+    parser = Parser("python -m lanes.flicker", __doc__)
+    parser.add_argument("videos", type=str, nargs="+", metavar="VIDEO", help="file, folder of files, or pattern")
+    parser.add_argument("--model", type=str, default="unet", help="name of a bundled model, or an ONNX file")
+    parser.add_argument("--engine", type=str, default="auto", help="engine that runs the model")
+    parser.add_argument("--precision", type=str, default="auto", help="precision that the engine calculates in")
     return parser.parse_args(arguments)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
     progress = plain_console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, handlers=[MessageHandler("lanes.flicker")])
-    table = Table("video", "frames", "consistency", "went out", "flashed up", "ego lane jumped", box=None)
+    table = Table("video", "frames", "consistency", "false negatives", "false positives", "ego lane jumped", box=None)
     passed_over = 0
     failures: list[InputError | ProcessingError] = []
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
@@ -201,12 +62,12 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger(__name__).error("%s", failure)
     if failures and not table.row_count:
         raise failures[-1]
-    plain_console(width=100).print(table)
+    plain_console(width=120).print(table)
     return int(passed_over + len(failures) > 0)
 
 
 def _cells(found: Flicker) -> list[str]:
-    shares = found.went_out, found.flashed_up, found.boundaries_jumped
+    shares = found.false_negative_rate, found.false_positive_rate, found.boundaries_jumped
     return [str(found.frames), f"{found.consistency:.4f}", *(f"{share:.2%}" for share in shares)]
 
 
@@ -225,7 +86,8 @@ def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    return exit_status("lanes.flicker", lambda: run(args))
+    with messages("lanes.flicker"):
+        return exit_status("lanes.flicker", lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from benchmarks.common.isolated import run_in_process
 from lanes import load_segmenter
 from lanes.data.frames import LabelledFrame, read_image
 from lanes.errors import InputError
-from lanes.evaluate.measure import as_table, evaluate
+from lanes.evaluate.run import evaluate
+from lanes.evaluate.scores import as_table
 from lanes.telemetry.percentiles import summarise
 
 INTERVAL = "a frame's pixels in memory to lane probability at the frame's size in memory, one frame after the other"

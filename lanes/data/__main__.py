@@ -7,23 +7,28 @@ wrong, and pictures that are all but the same in two splits.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from lanes.cli.arguments import Parser, output_path
 from lanes.cli.console import plain_console
+from lanes.cli.logs import messages
+from lanes.data.explore.findings import findings, shared_drives
+from lanes.data.explore.survey import survey
 from lanes.data.open import list_frames, recognise
 from lanes.errors import InputError, exit_status
 from lanes.files import write_atomically
+from lanes.html.page import check_pages
 
 
 def explore(root: Path, out: Path, console: Console) -> Path:
-    """Writes the page and returns where it is. What looks wrong is said on the console. Raises InputError as `list_frames` does."""
+    """Writes the page and returns where it is. What looks wrong is printed on the console. Raises InputError as `list_frames` does."""
+    check_pages()
     try:
-        from lanes.data.explore import explore_page, findings, shared_drives, survey
+        from lanes.data.explore.page import explore_page
     except ModuleNotFoundError as missing:
         raise InputError(f"{missing.name} is not installed: pip install 'lanestream[plots]'") from None
     formats = ", ".join(dict.fromkeys(kind.name for _, kind in recognise(root)))
@@ -43,13 +48,14 @@ def explore(root: Path, out: Path, console: Console) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m lanes.data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar="explore")
-    command = commands.add_parser("explore", help="a page that shows what is in a data set")
-    command.add_argument("root", type=Path, metavar="DIR", help="the data set")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for index.html")
+    parser = Parser("python -m lanes.data", __doc__)
+    commands = parser.add_subparsers(required=True, metavar="explore", parser_class=Parser)
+    command = commands.add_parser("explore", prog="python -m lanes.data explore", help="write a page that shows what is in a data set")
+    command.add_argument("root", type=Path, metavar="DIR", help="data set, in any format of docs/training.md")
+    command.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder for index.html")
     args = parser.parse_args(arguments)
-    return exit_status("lanes.data", lambda: print(explore(args.root, args.out, plain_console(stderr=True))))
+    with messages("lanes.data"):
+        return exit_status("lanes.data", lambda: print(explore(args.root, args.out, plain_console(stderr=True))))
 
 
 if __name__ == "__main__":

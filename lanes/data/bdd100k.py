@@ -20,8 +20,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from lanes.data.frames import Format, LabelledFrame, Mask, list_files, read_image
+from lanes.arrays import Mask
+from lanes.data.frames import Format, LabelledFrame, list_files, read_image
 from lanes.data.labels import LabelDefinition
 from lanes.errors import InputError
 
@@ -64,7 +66,7 @@ class BDD100KFrame(LabelledFrame):
         across = (byte & ACROSS != 0) & (category != ROAD_CURB)
         return np.where((byte & BACKGROUND == 0) & (across | (category == CROSSWALK)), 255, 0).astype(np.uint8)
 
-    def _bytes(self) -> Mask:
+    def _bytes(self) -> NDArray[np.uint8]:
         path = self.root / MASKS / f"{self.stem}.png"
         byte = read_image(path, cv2.IMREAD_UNCHANGED)
         if byte.ndim != 2:

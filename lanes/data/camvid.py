@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lanes.data.frames import Format, LabelledFrame, Mask, list_files, read_colours
+from lanes.arrays import Mask
+from lanes.data.frames import Format, LabelledFrame, list_files, read_colours
 from lanes.data.labels import LabelDefinition
 
 SOURCE = "camvid"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lanes.data.frames import Format, LabelledFrame, Mask, list_files, read_colours
+from lanes.arrays import Mask
+from lanes.data.frames import Format, LabelledFrame, list_files, read_colours
 from lanes.data.labels import LabelDefinition
 
 SOURCE, WIDE_SOURCE = "comma10k", "comma10k_wide"

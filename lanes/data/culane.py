@@ -17,7 +17,8 @@ from pathlib import Path
 
 import cv2
 
-from lanes.data.frames import Format, Mask, Polyline, as_polyline, inside, read_image
+from lanes.arrays import Mask
+from lanes.data.frames import Format, Polyline, as_polyline, inside, read_image
 from lanes.data.polylines import PolylineFrame
 from lanes.errors import InputError
 

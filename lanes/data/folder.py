@@ -6,24 +6,24 @@ ignore/<drive>/<name>.png         the same, non-zero = not known; optional
 dataset.json                      {"definition": "ALL_PAINT", "licence": "my own"}
 
 `train`, `val` and `test` may stand above images/ and masks/ or below them. Where they do not, whole drives are held back as `val`.
-What a mask means no program can see, so dataset.json has to say it: the name of a `LabelDefinition`. It may also give a `name`, which
+What a mask means no program can see, so dataset.json has to say it, as `lanes.data.statement` has it. It may also give a `name`, which
 the folder's is otherwise taken for.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, Mask, list_files, read_mask, split_by_drive
+from lanes.arrays import Mask
+from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, list_files, read_json, read_mask, split_by_drive
 from lanes.data.labels import LabelDefinition
+from lanes.data.statement import EXAMPLE, Statement, parse_statement
 from lanes.errors import InputError
 
 STATEMENT = "dataset.json"
-EXAMPLE = '{"definition": "ALL_PAINT", "licence": "my own"}'
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 MASK_SUFFIXES = (".png", ".bmp")
 
@@ -35,23 +35,33 @@ class FolderFrame(LabelledFrame):
     Attributes:
         base: folder that holds images/ and masks/, relative to the root.
         image, mask: the files, relative to images/ and masks/.
-        meaning: what the masks mark.
-        terms: their licence.
+        statement: what dataset.json says.
     """
 
     base: str
     image: str
     mask: str
-    meaning: LabelDefinition = field(repr=False)
-    terms: str = field(repr=False)
+    statement: Statement = field(repr=False, compare=False)
 
     @property
     def definition(self) -> LabelDefinition:
-        return self.meaning
+        return self.statement.definition
 
     @property
     def licence(self) -> str:
-        return self.terms
+        return self.statement.licence
+
+    @property
+    def share(self) -> float | None:
+        return self.statement.share
+
+    @property
+    def for_validation(self) -> bool:
+        return self.statement.for_validation
+
+    @property
+    def condition(self) -> str:
+        return self.statement.conditions.get(self.sequence, "")
 
     @property
     def picture(self) -> Path:
@@ -60,8 +70,11 @@ class FolderFrame(LabelledFrame):
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
         base = self.root / self.base
         ignores = [(base / "ignore" / self.mask).with_suffix(suffix) for suffix in MASK_SUFFIXES]
+        mask = read_mask(base / "masks" / self.mask)
         ignore = next((read_mask(path) for path in ignores if path.exists()), None)
-        return read_mask(base / "masks" / self.mask), ignore
+        if ignore is None and self.statement.incomplete:
+            ignore = ~mask
+        return mask, ignore
 
 
 def _bases(root: Path) -> Iterator[str]:
@@ -72,7 +85,7 @@ def _bases(root: Path) -> Iterator[str]:
 
 
 def _list_frames(root: Path) -> Sequence[FolderFrame]:
-    name, meaning, terms = _read_statement(root)
+    name, statement = _read_statement(root)
     frames = []
     for base in _bases(root):
         images, masks = root / base / "images", root / base / "masks"
@@ -81,7 +94,9 @@ def _list_frames(root: Path) -> Sequence[FolderFrame]:
         _check_pairs(images, pictures, masks, mask_of)
         for stem, picture in pictures.items():
             split, drive = _place(PurePosixPath(base) / stem, name)
-            frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(picture), str(mask_of[stem]), meaning, terms))
+            if statement.one_split:
+                drive = name
+            frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(picture), str(mask_of[stem]), statement))
     made = [frame for frame in frames if frame.split]
     return made + split_by_drive([frame for frame in frames if not frame.split])
 
@@ -117,19 +132,15 @@ def _check_pairs(
             raise InputError(f"{folder} has no {wanted} for {min(missing)}{others}; each picture needs its mask, of the same name")
 
 
-def _read_statement(root: Path) -> tuple[str, LabelDefinition, str]:
+def _read_statement(root: Path) -> tuple[str, Statement]:
+    """The name of the source, and what dataset.json says of it."""
     path = root / STATEMENT
-    kinds = "; ".join(f"{kind.name}: {kind.value}" for kind in LabelDefinition)
     if not path.is_file():
+        kinds = "; ".join(f"{kind.name}: {kind.value}" for kind in LabelDefinition)
         raise InputError(f"what do the masks in {root} mark? Say so in {path}, for example {EXAMPLE} ({kinds})")
-    try:
-        statement = json.loads(path.read_text(encoding="utf-8"))
-        definition, licence = str(statement["definition"]), str(statement["licence"])
-    except (OSError, ValueError, TypeError, KeyError):
-        raise InputError(f"{path} is no JSON object with a definition and a licence, for example {EXAMPLE}") from None
-    if definition not in LabelDefinition.__members__:
-        raise InputError(f"{path}: the definition {definition!r} is not known; known are {kinds}")
-    return str(statement.get("name", root.resolve().name)), LabelDefinition[definition], licence
+    values = read_json(path)
+    statement = parse_statement(values, str(path))
+    return str(values.get("name", root.resolve().name)), statement
 
 
 FORMAT = Format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from abc import ABC, abstractmethod
@@ -15,10 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
 from lanes.data.labels import LabelDefinition
 from lanes.errors import InputError
-
-Mask = NDArray[np.uint8]
 
 Polyline = NDArray[np.float64]
 """(N, 2) x and y in pixels of the picture, from either end; points may lie outside the picture."""
@@ -63,6 +63,16 @@ class LabelledFrame(ABC):
         """File of the picture."""
 
     @property
+    def share(self) -> float | None:
+        """Share of the training examples that are not rendered, 0 to 1, that the source is to give; None = by its number of frames."""
+        return None
+
+    @property
+    def for_validation(self) -> bool:
+        """Whether a score on the label says anything. Labels that are good enough to train on may not be."""
+        return True
+
+    @property
     def condition(self) -> str:
         """Light and weather, as `night` or `rain`; empty where nobody noted it."""
         return ""
@@ -80,7 +90,7 @@ class LabelledFrame(ABC):
         """(H, W) uint8, non-zero where the mask decides one way and a lane mask might decide the other, as for arrows and zebras."""
         return None
 
-    def read_as_labelled(self) -> tuple[NDArray[np.uint8], Mask, Mask | None]:
+    def read_as_labelled(self) -> tuple[BGRImage, Mask, Mask | None]:
         """Pixels (H, W, 3) BGR, mask (H, W) and ignore (H, W) or None, as the label gives them; all uint8 and of the picture's size.
 
         Raises:
@@ -92,7 +102,7 @@ class LabelledFrame(ABC):
         self._check_size("ignore", ignore, pixels)
         return pixels, mask, ignore
 
-    def read(self) -> tuple[NDArray[np.uint8], Mask, Mask | None]:
+    def read(self) -> tuple[BGRImage, Mask, Mask | None]:
         """The same, with the classes that a lane mask might decide either way added to what is ignored."""
         pixels, mask, ignore = self.read_as_labelled()
         uncertain = self.uncertain()
@@ -101,7 +111,7 @@ class LabelledFrame(ABC):
             ignore = uncertain if ignore is None else ignore | uncertain
         return pixels, mask, ignore
 
-    def _check_size(self, name: str, label: Mask | None, pixels: NDArray[np.uint8]) -> None:
+    def _check_size(self, name: str, label: Mask | None, pixels: BGRImage) -> None:
         if label is not None and label.shape != pixels.shape[:2]:
             raise InputError(
                 f"{self.source}/{self.stem}: the {name} is {label.shape[1]}x{label.shape[0]} but the picture "
@@ -111,12 +121,12 @@ class LabelledFrame(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way in which people store labelled frames.
+    """A layout in which people store labelled frames.
 
     Attributes:
         name: what it is called.
-        layout: what such a folder holds, in words, to tell a person whose folder was not recognised.
-        recognises: whether a folder holds it, told from a few names in it.
+        layout: what such a folder holds, in words, for a person whose folder was not recognised.
+        recognises: whether a folder holds it, by a few names in it.
         list_frames: all frames of such a folder, in a fixed order. Raises InputError where lists or names are wrong; the pictures
             and masks themselves are not opened.
     """
@@ -125,6 +135,16 @@ class Format:
     layout: str
     recognises: Callable[[Path], bool]
     list_frames: Callable[[Path], Sequence[LabelledFrame]]
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises InputError when it cannot be read as JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read as JSON: {error}") from None
 
 
 def read_image(path: Path, flags: int) -> NDArray[np.uint8]:
@@ -202,16 +222,22 @@ Frame = TypeVar("Frame", bound=LabelledFrame)
 
 
 def split_by_drive(frames: Sequence[Frame]) -> list[Frame]:
-    """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive.
+    """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive."""
+    held = draw_drives(frames, VAL_SHARE)
+    return [replace(frame, split="val" if frame.sequence in held else "train") for frame in frames]
 
-    Which drives are held back is drawn by their names alone, so that it does not change from run to run.
+
+def draw_drives(frames: Sequence[LabelledFrame], share: float) -> set[str]:
+    """Names of drives that hold about `share` of the frames, one at least; none where there is one drive alone.
+
+    Which drives they are is drawn by their names, so that it does not change from run to run.
     """
     sizes = Counter(frame.sequence for frame in frames)
-    held = set()
+    drawn: set[str] = set()
     if len(sizes) > 1:
-        room = max(VAL_SHARE * len(frames), min(sizes.values()))
+        left = max(share * len(frames), min(sizes.values()))
         for drive in sorted(sizes, key=lambda name: zlib.crc32(name.encode())):
-            if sizes[drive] <= room:
-                held.add(drive)
-                room -= sizes[drive]
-    return [replace(frame, split="val" if frame.sequence in held else "train") for frame in frames]
+            if sizes[drive] <= left:
+                drawn.add(drive)
+                left -= sizes[drive]
+    return drawn

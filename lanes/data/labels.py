@@ -1,4 +1,4 @@
-"""What a label speaks of, and what it leaves open.
+"""What a label marks, and what it leaves open.
 
 A lane label means one of four things, and a loss or a metric that takes one for another is wrong about real roads.
 `supervise` turns a label of any definition into the one question this project asks, "is this pixel lane paint?", with a
@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.arrays import BGRImage, Mask
+
 
 class LabelDefinition(Enum):
     """Which paint a label marks, and how."""
@@ -22,6 +24,11 @@ class LabelDefinition(Enum):
     EGO_PAINT = "the ego lane's two boundaries; each dash by itself"
     EGO_CONTINUOUS = "the ego lane's two boundaries; continuous through the gaps between dashes"
     ALL_CONTINUOUS = "every lane line; continuous through gaps and behind vehicles, unpainted edges too; drawn width is a guess"
+
+    @property
+    def letter(self) -> str:
+        """Its short name, A to D."""
+        return "ABCD"[list(LabelDefinition).index(self)]
 
     @property
     def continuous(self) -> bool:
@@ -33,9 +40,7 @@ GUESSED_WIDTH_WEIGHT = 0.3
 """How much a pixel of a line of guessed width counts: it is there, but nobody measured where it ends."""
 
 
-def supervise(
-    pixels: NDArray[np.uint8], mask: NDArray[np.uint8], ignore: NDArray[np.uint8] | None, definition: LabelDefinition
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def supervise(pixels: BGRImage, mask: Mask, ignore: Mask | None, definition: LabelDefinition) -> tuple[Mask, NDArray[np.uint8]]:
     """What a label says of lane paint.
 
     Args:
@@ -64,7 +69,7 @@ def supervise(
     return target, weight
 
 
-def brighter_than_surroundings(pixels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def brighter_than_surroundings(pixels: BGRImage, mask: Mask) -> NDArray[np.bool_]:
     """Which pixels of `mask` stand out from the unmasked road beside them, as paint does and the gap between two dashes does not.
 
     Args:

@@ -1,18 +1,22 @@
 """Reads the `lanedata` layout: labelled frames of several sources under one index.
 
 index.csv                 source, split, sequence, stem, width, height, ...
+sources.json              {source: what its labels mean}, as `lanes.data.statement` has it
 <source>/images/<stem>.jpg
 <source>/masks/<stem>.png     non-zero = lane marking
 <source>/ignore/<stem>.png    non-zero = not known; optional
 <source>/ids/<stem>.png       class of each pixel; optional
 <source>/polylines.json       {stem: {"lines": [[[x, y], ...], ...]}}; optional
+
+A source of which sources.json says nothing is passed over with a warning.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-from dataclasses import dataclass
+import logging
+import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,38 +24,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lanes.data.frames import Format, LabelledFrame, Mask, Polyline, as_polyline, inside, read_image
+from lanes.arrays import Mask
+from lanes.data.frames import Format, LabelledFrame, Polyline, as_polyline, inside, read_image, read_json
 from lanes.data.labels import LabelDefinition
+from lanes.data.statement import EXAMPLE, Statement, parse_statement
 from lanes.errors import InputError
 
-DEFINITIONS = {
-    "camvid": LabelDefinition.ALL_PAINT,
-    "roboflow_ego": LabelDefinition.EGO_PAINT,
-    "udacity_ego": LabelDefinition.EGO_CONTINUOUS,
-    "ceymo_lines": LabelDefinition.ALL_PAINT,
-    "curvelanes_mini": LabelDefinition.ALL_CONTINUOUS,
-}
+STATEMENTS = "sources.json"
 
-LICENCES = {
-    "camvid": "CamVid: research use",
-    "roboflow_ego": "Roboflow lane-detection-segmentation: CC BY 4.0 as its uploader states",
-    "udacity_ego": "Udacity Advanced Lane Finding: MIT",
-    "ceymo_lines": "CeyMo frames, labelled as Roboflow road-mark: CC BY 4.0 as its uploader states",
-    "curvelanes_mini": "CurveLanes: research use",
-}
-"""What the makers of each source allow."""
+LIGHT_AND_WEATHER = {"day", "dawn", "dusk", "night", "tunnel", "rain", "snow", "fog", "overcast", "glare"}
+"""Words that make a note of the index a condition, alone or joined by `or`, `and` or commas; other notes say nothing of it."""
 
-UNCERTAIN_IDS = {"camvid": (11, 30), "ceymo_lines": (2,)}
-"""Classes that the mask decides one way and a lane mask might decide the other: non-driving markings and void, arrows."""
-
-CONDITIONS = ("day", "dusk", "dusk or tunnel", "night", "rain")
-"""What the index may note of a frame's light and weather; other notes say nothing of them."""
-
-DRIVE_CONDITIONS = {"0006R0": "day", "0016E5": "day", "0001TP": "dusk"}
-"""The same for drives of which the index notes nothing: CamVid's, from its paper (Brostow et al. 2009)."""
-
-POLYLINE_WIDTHS = {"curvelanes_mini": 1280}
-"""Width of the pictures whose pixels a source's polylines count, where the pictures in the folder are scaled."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +43,30 @@ class LanedataFrame(LabelledFrame):
     """One row of the index.
 
     Attributes:
+        statement: what the source says of itself.
         width: of the picture, pixels; 0 where the index does not say.
         note: what the index notes of the frame.
     """
 
+    statement: Statement = field(repr=False, compare=False)
     width: int = 0
     note: str = ""
 
     @property
     def definition(self) -> LabelDefinition:
-        return DEFINITIONS[self.source]
+        return self.statement.definition
 
     @property
     def licence(self) -> str:
-        return LICENCES[self.source]
+        return self.statement.licence
+
+    @property
+    def share(self) -> float | None:
+        return self.statement.share
+
+    @property
+    def for_validation(self) -> bool:
+        return self.statement.for_validation
 
     @property
     def picture(self) -> Path:
@@ -80,14 +74,17 @@ class LanedataFrame(LabelledFrame):
 
     @property
     def condition(self) -> str:
-        return self.note if self.note in CONDITIONS else DRIVE_CONDITIONS.get(self.sequence, "")
+        words = set(re.split(r"[,\s]+", self.note)) - {"or", "and", ""}
+        noted = bool(words) and words <= LIGHT_AND_WEATHER
+        return self.note if noted else self.statement.conditions.get(self.sequence, "")
 
     def polylines(self) -> list[Polyline] | None:
         path = self.root / self.source / "polylines.json"
         label = _read_polylines(path).get(self.stem) if path.exists() else None
         if label is None:
             return None
-        scale = self.width / POLYLINE_WIDTHS[self.source] if self.width and self.source in POLYLINE_WIDTHS else 1.0
+        drawn_on = self.statement.polygon_width
+        scale = self.width / drawn_on if self.width and drawn_on else 1.0
         try:
             return [as_polyline(line, f"{path}: {self.stem}") * scale for line in label["lines"]]
         except (KeyError, TypeError):
@@ -96,13 +93,15 @@ class LanedataFrame(LabelledFrame):
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
         mask = read_image(self._file("masks", "png"), cv2.IMREAD_GRAYSCALE)
         ignore = self._file("ignore", "png")
-        return mask, read_image(ignore, cv2.IMREAD_GRAYSCALE) if ignore.exists() else None
+        if ignore.exists():
+            return mask, read_image(ignore, cv2.IMREAD_GRAYSCALE)
+        return mask, np.where(mask > 0, 0, 255).astype(np.uint8) if self.statement.incomplete else None
 
     def uncertain(self) -> Mask | None:
-        if self.source not in UNCERTAIN_IDS:
+        if not self.statement.ids_to_ignore:
             return None
         ids = read_image(self._file("ids", "png"), cv2.IMREAD_GRAYSCALE)
-        return np.isin(ids, UNCERTAIN_IDS[self.source]).astype(np.uint8) * 255
+        return np.isin(ids, self.statement.ids_to_ignore).astype(np.uint8) * 255
 
     def _file(self, folder: str, suffix: str) -> Path:
         return self.root / self.source / folder / f"{self.stem}.{suffix}"
@@ -110,6 +109,14 @@ class LanedataFrame(LabelledFrame):
 
 def _list_frames(root: Path) -> list[LanedataFrame]:
     index = root / "index.csv"
+    statements = read_json(root / STATEMENTS) if (root / STATEMENTS).exists() else None
+    if not isinstance(statements, dict):
+        raise InputError(
+            f"{root} has no {STATEMENTS} that says what its labels mean: write one, an object for each source, for example "
+            f'{{"my_roads": {EXAMPLE}}} (the keys stand in docs/training.md)'
+        )
+    known: dict[str, Statement] = {}
+    passed_over: dict[str, str] = {}
     frames = []
     with index.open(newline="", encoding="utf-8", errors="replace") as file:
         rows = csv.DictReader(file)
@@ -117,26 +124,41 @@ def _list_frames(root: Path) -> list[LanedataFrame]:
         if missing:
             raise InputError(f"{index} has no column {min(missing)}; its first line must name source, split, sequence and stem")
         for row in rows:
-            if row["source"] not in DEFINITIONS:
-                raise InputError(
-                    f"{index}: the label definition of source {row['source']!r} is not known; known are {', '.join(DEFINITIONS)}"
-                )
-            stem = inside(root, row["stem"] or "", f"{index}:{rows.line_num}")
-            width, note = row.get("width") or "", (row.get("note") or "").strip()
-            place = (row["source"], row["split"], row["sequence"], str(stem))
-            frames.append(LanedataFrame(root, *place, int(width) if width.isdecimal() else 0, note))
+            source = row["source"] or ""
+            if source not in known | passed_over:
+                try:
+                    inside(root, source, f"{index}:{rows.line_num}")
+                    known[source] = parse_statement(statements.get(source), f"{root / STATEMENTS}: {source}")
+                except InputError as error:
+                    passed_over[source] = str(error)
+            if source in known:
+                frames.append(_frame(root, row, known[source], f"{index}:{rows.line_num}"))
+    if passed_over and not frames:
+        raise InputError(next(iter(passed_over.values())))
+    for source, why in passed_over.items():
+        logger.warning("source %s is passed over: %s", source, why)
     return frames
+
+
+def _frame(root: Path, row: dict[str, str], statement: Statement, where: str) -> LanedataFrame:
+    stem = inside(root, row["stem"] or "", where)
+    width, note = row.get("width") or "", (row.get("note") or "").strip()
+    drive = row["source"] if statement.one_split else row["sequence"]
+    pixels = int(width) if width.isdecimal() else 0
+    return LanedataFrame(root, row["source"], row["split"], drive, str(stem), statement, pixels, note)
 
 
 @lru_cache(maxsize=8)
 def _read_polylines(path: Path) -> dict[str, Any]:
-    try:
-        lines = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}") from None
+    lines = read_json(path)
     if not isinstance(lines, dict):
         raise InputError(f"{path} is no JSON object of frames")
     return lines
 
 
-FORMAT = Format("lanedata", "index.csv and, for each source, images/ and masks/", lambda root: (root / "index.csv").is_file(), _list_frames)
+FORMAT = Format(
+    "lanedata",
+    "index.csv, sources.json and, for each source, images/ and masks/",
+    lambda root: (root / "index.csv").is_file(),
+    _list_frames,
+)

@@ -20,6 +20,8 @@ RESERVED = ("all", "mean", "synthetic")
 def list_frames(root: Path, split: str | None = None, sources: Collection[str] | None = None) -> list[LabelledFrame]:
     """The frames of a split (None = all) and of the named sources (None = all), in a fixed order.
 
+    `val` and `test` have no frames on which no score may be taken (`LabelledFrame.for_validation`).
+
     Args:
         root: a data set in any of `FORMATS`, or a folder of such data sets.
         split: `train`, `val` or `test`.
@@ -32,7 +34,8 @@ def list_frames(root: Path, split: str | None = None, sources: Collection[str] |
     for name in RESERVED:
         if any(frame.source == name for frame in frames):
             raise InputError(f"{root} has a source called {name!r}: that name is taken; give it another, as the name in dataset.json")
-    return [frame for frame in frames if split in (None, frame.split) and (sources is None or frame.source in sources)]
+    frames = [frame for frame in frames if split in (None, frame.split) and (sources is None or frame.source in sources)]
+    return frames if split not in ("val", "test") else [frame for frame in frames if frame.for_validation]
 
 
 def recognise(root: Path) -> list[tuple[Path, Format]]:

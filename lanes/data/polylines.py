@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.data.frames import LabelledFrame, Mask, Polyline
+from lanes.arrays import Mask
+from lanes.data.frames import LabelledFrame, Polyline
 from lanes.data.labels import LabelDefinition
 
 PAINT_PER_ROW = 0.08
@@ -40,7 +42,23 @@ class PolylineFrame(LabelledFrame):
         lines = self.polylines()
         if lines is None:
             return self.drawn(), None
+        lines = visible_lines(lines, width, height)
         return draw_lines(lines, width, height), beyond_outermost(lines, width, height)
+
+
+def visible_lines(lines: Sequence[Polyline], width: int, height: int) -> list[Polyline]:
+    """The lines that are lanes of a picture: two different points at least, and some part inside the picture.
+
+    Labels hold others: TuSimple's pad their lists with lanes of nothing but -2, splines end up beside the picture, and a click without
+    a second one leaves a point. They are in no picture, so no model can find them.
+    """
+    return [line for line in lines if _crosses(line, width, height)]
+
+
+def _crosses(line: Polyline, width: int, height: int) -> bool:
+    points = np.clip(np.rint(line), -1e6, 1e6).astype(int).tolist()
+    segments = [(start, end) for start, end in pairwise(points) if start != end]
+    return any(cv2.clipLine((0, 0, width, height), start, end)[0] for start, end in segments)
 
 
 def draw_lines(lines: Sequence[Polyline], width: int, height: int) -> Mask:

@@ -59,7 +59,8 @@ class TuSimpleFrame(PolylineFrame):
             if len(lane) != len(rows):
                 raise InputError(f"{self.where}: lane {number} has {len(lane)} values for {len(rows)} h_samples")
         # A comparison that NaN passes too: as_polyline tells of it.
-        return [as_polyline([(x, y) for x, y in zip(lane, rows, strict=True) if not x < 0], self.where) for lane in lanes]
+        lines = [as_polyline([(x, y) for x, y in zip(lane, rows, strict=True) if not x < 0], self.where) for lane in lanes]
+        return [line for line in lines if len(line)]  # a lane of nothing but -2 pads the list
 
 
 def _label_files(root: Path) -> list[Path]:

@@ -11,39 +11,42 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from lanes import load_segmenter
+from lanes.cli.arguments import Parser, output_path
+from lanes.cli.console import plain_console
+from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
-from lanes.evaluate.measure import SCORES, Evaluation, as_json, as_table, evaluate, lane_rows, measure, probability_rows, score_rows
+from lanes.evaluate.run import Evaluation, measure
+from lanes.evaluate.scores import SCORES, as_json, lane_rows, probability_rows, score_rows
 from lanes.files import check_file, write_atomically
+from lanes.html.page import check_pages
 from lanes.segment.segmenter import Segmenter
 
-__all__ = ["as_table", "evaluate", "main"]
+logger = logging.getLogger(__name__)
 
 PAGE_NAME = "evaluation.html"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lanes.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled frames in any format that lanes.data reads")
-    parser.add_argument("--split", default="val", help="default: val")
-    parser.add_argument("--source", help="one source only")
-    parser.add_argument("--model", default="unet", help="a bundled model's name, or an ONNX file (default: unet)")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
-    parser.add_argument("--page", type=Path, metavar="PATH", help=f"write a page here: a .html file, or a folder for {PAGE_NAME}")
+    parser = Parser("python -m lanes.evaluate", __doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled frames, in any format of docs/training.md")
+    parser.add_argument("--split", type=str, default="val", help="split to score: train, val or test")
+    parser.add_argument("--source", type=str, help="source to score; without it all of them")
+    parser.add_argument("--model", type=str, default="unet", help="name of a bundled model, or an ONNX file")
+    parser.add_argument("--engine", type=str, default="auto", help="engine that runs the model")
+    parser.add_argument("--precision", type=str, default="auto", help="precision that the engine calculates in")
+    parser.add_argument("--json", type=output_path, metavar="FILE", help="file to write every figure to")
+    parser.add_argument("--page", type=output_path, metavar="PATH", help=f"page to write: an .html file, or a folder for {PAGE_NAME}")
     return parser.parse_args(arguments)
 
 
@@ -57,12 +60,17 @@ def run(args: argparse.Namespace) -> Evaluation:
     if args.json is not None and args.page is not None and args.json.absolute() == args.page.absolute():
         raise InputError(f"{args.page}: named for both the figures and the page; give each a place of its own")
     frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
+    for source in sorted({frame.source for frame in frames if not frame.for_validation}):
+        logger.warning("%s is left out: its data says that its labels are for training only", source)
+    frames = [frame for frame in frames if frame.for_validation]
     if not frames:
         raise InputError(f"{args.data} has no frames of split {args.split!r}" + (f" and source {args.source!r}" if args.source else ""))
+    if find_spec("scipy") is None:
+        raise InputError("scores need SciPy: pip install 'lanestream[evaluate]'")
     if args.page is not None:
         write_page = _page_writer()
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
-        found = measure(segmenter, frames)
+        found = measure(segmenter, frames, console=plain_console(stderr=True))
         facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}
         if args.json is not None:
             write_atomically(args.json, json.dumps(facts | as_json(found), indent=1, allow_nan=False) + "\n")
@@ -122,12 +130,13 @@ def _heading(score: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     args = parse(arguments)
-    return exit_status("lanes.evaluate", lambda: tell(run(args)))
+    with messages("lanes.evaluate"):
+        return exit_status("lanes.evaluate", lambda: print_scores(run(args)))
 
 
-def tell(found: Evaluation) -> None:
+def print_scores(found: Evaluation) -> None:
     """Prints the scores."""
-    console = Console(width=100)
+    console = plain_console(width=100)
     console.print(score_table(found))
     console.print()
     console.print(probability_table(found))
@@ -138,12 +147,9 @@ def tell(found: Evaluation) -> None:
 
 def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:
     """The function that writes the page, found before the work begins, for it needs what plots need."""
+    check_pages()
     try:
         from lanes.evaluate.page import evaluation_page
     except ModuleNotFoundError as missing:
-        raise InputError(f'--page needs {missing.name}: pip install -e ".[plots]"') from None
+        raise InputError(f"--page needs {missing.name}: pip install 'lanestream[evaluate]'") from None
     return evaluation_page
-
-
-if __name__ == "__main__":
-    sys.exit(main())

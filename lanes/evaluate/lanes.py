@@ -4,7 +4,8 @@ Both definitions count pixels of frames of one size; lines of frames of another 
 everywhere.
 
 TuSimple, 1280x720 (https://github.com/TuSimple/tusimple-benchmark, evaluate/lane.py): a lane is x at fixed rows. A row is right where
-prediction and truth differ by less than 20 px across the lane, or neither has the lane; a lane is found when 85 % of its rows are right.
+prediction and ground truth differ by less than 20 px across the lane, or neither has the lane; a lane is found when 85 % of its rows are
+right.
 
 CULane, 1640x590 (https://github.com/XingangPan/SCNN, tools/lane_evaluation; Pan et al. 2018): lanes are drawn 30 px wide along a cubic
 spline, matched one to one so that the sum of their IoU is greatest, and found where the IoU is above 0.5.
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Polyline = NDArray[np.floating]
+Lane = NDArray[np.floating]
 """(N, 2) x and y in pixels of the frame, pixel centres at whole numbers, in order along the lane."""
 
 Floats = NDArray[np.float64]
@@ -40,7 +41,7 @@ SPLINE_STEPS = 50
 """Points of the spline between two points of the lane."""
 
 
-def scaled(lanes: Sequence[Polyline], size: tuple[int, int], wanted: tuple[int, int]) -> list[Polyline]:
+def scaled(lanes: Sequence[Lane], size: tuple[int, int], wanted: tuple[int, int]) -> list[Lane]:
     """The lanes of a frame of `size` (width, height) in pixels of a frame of the `wanted` size."""
     factor = np.array(wanted) / np.array(size)
     return [(np.asarray(lane) + 0.5) * factor - 0.5 for lane in lanes]
@@ -56,7 +57,7 @@ class TuSimpleScore:
     Attributes:
         frames: how many frames were counted.
         right: sum of each frame's share of right rows.
-        false, missed: sums of each frame's share of predicted lanes that match none, and of true lanes that none matches.
+        false, missed: sums of each frame's share of false positives among its predictions, and of false negatives among its ground truth.
     """
 
     frames: int = 0
@@ -69,57 +70,58 @@ class TuSimpleScore:
 
     @property
     def accuracy(self) -> float:
-        """Share of the true lanes' rows that are right."""
+        """Share of the ground truth's rows that are right."""
         return _ratio(self.right, self.frames)
 
     @property
     def fp(self) -> float:
-        """Share of predicted lanes that match none."""
+        """False positives: share of predicted lanes that match none."""
         return _ratio(self.false, self.frames)
 
     @property
     def fn(self) -> float:
-        """Share of true lanes that none matches."""
+        """False negatives: share of lanes of the ground truth that none matches."""
         return _ratio(self.missed, self.frames)
 
 
 def score_tusimple(
-    predicted: Sequence[Polyline],
-    truth: Sequence[Polyline],
+    predicted: Sequence[Lane],
+    ground_truth: Sequence[Lane],
     size: tuple[int, int] = TUSIMPLE_SIZE,
     rows: Sequence[int] = TUSIMPLE_ROWS,
 ) -> TuSimpleScore:
     """TuSimple's scores of one frame.
 
-    The benchmark's own ways are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is right; of
+    The benchmark's own rules are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is right; of
     five lanes or more, one missed is forgiven and the worst left out, though the rest is divided by 4, as what is missed is, so that six
-    lanes can give more than 1; `false` counts true lanes found rather than the predictions that found them, so that it can fall below 0;
-    and three predictions too many make the whole frame wrong, with nothing false and all missed. One is not: a true lane is one line from
-    its first point to its last, where the benchmark would count rows that a label leaves out in between as without lane.
+    lanes can give more than 1; `false` counts lanes of the ground truth that were found rather than the predictions that found them, so
+    that it can fall below 0; and three predictions too many make the whole frame wrong, with nothing false and all missed. One is not: a
+    lane of the ground truth is one line from its first point to its last, where the benchmark would count rows that a label leaves out
+    in between as without lane.
 
     Args:
-        predicted, truth: the lanes.
+        predicted, ground_truth: the lanes.
         size: (width, height) of the frame.
         rows: where lanes are compared, in rows of a frame 720 high.
     """
-    said, true = (
+    prediction, truth = (
         np.array([at_rows(lane, rows) for lane in scaled(lanes, size, TUSIMPLE_SIZE)]).reshape(len(lanes), len(rows))
-        for lanes in (predicted, truth)
+        for lanes in (predicted, ground_truth)
     )
-    if len(said) > len(true) + 2:
+    if len(prediction) > len(truth) + 2:
         return TuSimpleScore(1, 0.0, 0.0, 1.0)
-    counted = max(min(4, len(true)), 1)
-    shares = np.array([_share_right(said, lane, rows) for lane in true])
+    counted = max(min(4, len(truth)), 1)
+    shares = np.array([_share_right(prediction, lane, rows) for lane in truth])
     missed = int(np.count_nonzero(shares < TUSIMPLE_FOUND))
-    found = len(true) - missed
+    found = len(truth) - missed
     right = float(shares.sum())
-    if len(true) > 4:
+    if len(truth) > 4:
         missed = max(0, missed - 1)
         right -= float(shares.min())
-    return TuSimpleScore(1, right / counted, _ratio(len(said) - found, len(said)), missed / counted)
+    return TuSimpleScore(1, right / counted, _ratio(len(prediction) - found, len(prediction)), missed / counted)
 
 
-def at_rows(lane: Polyline, rows: Sequence[int]) -> Floats:
+def at_rows(lane: Lane, rows: Sequence[int]) -> Floats:
     """x of a lane at each row, (len(rows),): on the straight line between its points; `ABSENT` where it does not pass."""
     crossings = np.full(len(rows), ABSENT)
     wanted = np.asarray(rows, np.float64)
@@ -133,14 +135,14 @@ def at_rows(lane: Polyline, rows: Sequence[int]) -> Floats:
     return np.where(crossings >= 0, crossings, ABSENT)
 
 
-def _share_right(said: Floats, lane: Floats, rows: Sequence[int]) -> float:
-    """The greatest share of rows in which one of the predictions (N, R) is right about a true lane (R,)."""
-    if not said.size:
+def _share_right(prediction: Floats, lane: Floats, rows: Sequence[int]) -> float:
+    """The greatest share of rows in which one of the predictions (N, R) is right about a lane of the ground truth (R,)."""
+    if not prediction.size:
         return 0.0
     x, y = lane[lane >= 0], np.asarray(rows, np.float64)[lane >= 0]
     slope = float(np.polyfit(y, x, 1)[0]) if len(x) > 1 else 0.0
     allowed = TUSIMPLE_PX * np.hypot(1.0, slope)  # 20 px across the lane, along the row
-    return float((np.abs(said - lane) < allowed).mean(axis=1).max())
+    return float((np.abs(prediction - lane) < allowed).mean(axis=1).max())
 
 
 # --- CULane ----------------------------------------------------------------------------------------------------------
@@ -152,7 +154,9 @@ class CULaneScore:
 
     Attributes:
         frames: how many frames were counted.
-        tp, fp, fn: predicted lanes that match a true one, that match none, and true lanes that none matches.
+        tp: true positives, predicted lanes that match one of the ground truth.
+        fp: false positives, predicted lanes that match none.
+        fn: false negatives, lanes of the ground truth that none matches.
     """
 
     frames: int = 0
@@ -170,7 +174,7 @@ class CULaneScore:
 
     @property
     def recall(self) -> float:
-        """Share of true lanes that are matched."""
+        """Share of the ground truth's lanes that are matched."""
         return _ratio(self.tp, self.tp + self.fn)
 
     @property
@@ -179,70 +183,34 @@ class CULaneScore:
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
 
-def score_culane(predicted: Sequence[Polyline], truth: Sequence[Polyline], size: tuple[int, int] = CULANE_SIZE) -> CULaneScore:
+def score_culane(predicted: Sequence[Lane], ground_truth: Sequence[Lane], size: tuple[int, int] = CULANE_SIZE) -> CULaneScore:
     """CULane's counts of one frame of `size` (width, height)."""
-    said, true = ([_drawn(lane) for lane in scaled(lanes, size, CULANE_SIZE)] for lanes in (predicted, truth))
-    overlap = np.array([[_iou(one, other) for other in true] for one in said]).reshape(len(said), len(true))
-    tp = sum(bool(overlap[i, j] > CULANE_IOU) for i, j in best_matching(overlap))
-    return CULaneScore(1, tp, len(said) - tp, len(true) - tp)
+    from scipy.optimize import linear_sum_assignment
+
+    prediction, truth = ([_drawn(lane) for lane in scaled(lanes, size, CULANE_SIZE)] for lanes in (predicted, ground_truth))
+    overlap = np.array([[_iou(one, other) for other in truth] for one in prediction]).reshape(len(prediction), len(truth))
+    tp = int(np.count_nonzero(overlap[linear_sum_assignment(overlap, maximize=True)] > CULANE_IOU))
+    return CULaneScore(1, tp, len(prediction) - tp, len(truth) - tp)
 
 
-def spline(lane: Polyline) -> Floats:
+def spline(lane: Lane) -> Floats:
     """Points along the natural cubic spline through (N, 2) points, its parameter the length of the chords, 50 to a chord.
 
     Two points give the straight line between them, fewer themselves; a point that repeats the one before it is dropped.
     """
+    from scipy.interpolate import CubicSpline
+
     moved = np.any(np.diff(lane, axis=0, prepend=np.nan) != 0, axis=1)
     points = np.asarray(lane, np.float64)[moved]
     if len(points) < 3:
         return points
-    chord = np.linalg.norm(np.diff(points, axis=0), axis=1)[:, None]
-    slope = np.diff(points, axis=0) / chord
-    # Second derivatives: continuous at the inner points, none at the ends.
-    equations = np.diag(2 * (chord[:-1] + chord[1:])[:, 0]) + np.diag(chord[1:-1, 0], 1) + np.diag(chord[1:-1, 0], -1)
-    bend = np.zeros_like(points)
-    bend[1:-1] = np.linalg.solve(equations, 6 * np.diff(slope, axis=0))
-    along = chord[..., None] * (np.arange(SPLINE_STEPS) / SPLINE_STEPS)[:, None]  # (chords, steps, 1)
-    first = (slope - chord * (2 * bend[:-1] + bend[1:]) / 6)[:, None]
-    second, third = (bend[:-1] / 2)[:, None], (np.diff(bend, axis=0) / (6 * chord))[:, None]
-    curve = points[:-1, None] + along * (first + along * (second + along * third))
-    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+    along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1)))
+    steps = np.interp(np.arange((len(points) - 1) * SPLINE_STEPS + 1) / SPLINE_STEPS, np.arange(len(points)), along)
+    curve: Floats = CubicSpline(along, points, bc_type="natural")(steps)
+    return curve
 
 
-def best_matching(gain: Floats) -> list[tuple[int, int]]:
-    """Pairs (row, column), each row and column in one at most, whose gains sum to the most.
-
-    The Hungarian algorithm with shortest augmenting paths (https://en.wikipedia.org/wiki/Hungarian_algorithm), O(rows^2 columns).
-
-    Args:
-        gain: (M, N) float, at least 0. min(M, N) pairs come back.
-    """
-    if gain.shape[0] > gain.shape[1]:
-        return [(row, column) for column, row in best_matching(gain.T)]
-    rows, columns = gain.shape
-    row_price, column_price = np.zeros(rows), np.zeros(columns + 1)
-    row_of = np.full(columns + 1, -1)  # the last column is where a row's search for a place begins
-    for row in range(rows):
-        row_of[columns], column = row, columns
-        least, came_from, visited = np.full(columns, np.inf), np.full(columns, columns), np.zeros(columns + 1, bool)
-        while row_of[column] >= 0:
-            visited[column] = True
-            cost = -gain[row_of[column]] - row_price[row_of[column]] - column_price[:columns]
-            nearer = ~visited[:columns] & (cost < least)
-            least[nearer], came_from[nearer] = cost[nearer], column
-            next_column = int(np.argmin(np.where(visited[:columns], np.inf, least)))
-            step = least[next_column]
-            row_price[row_of[visited]] += step
-            column_price[visited] -= step
-            least[~visited[:columns]] -= step
-            column = next_column
-        while column != columns:
-            row_of[column] = row_of[came_from[column]]
-            column = int(came_from[column])
-    return sorted((int(row), column) for column, row in enumerate(row_of[:columns]) if row >= 0)
-
-
-def _drawn(lane: Polyline) -> NDArray[np.bool_]:
+def _drawn(lane: Lane) -> NDArray[np.bool_]:
     """A lane drawn as wide as CULane draws it, (590, 1640) bool; one of fewer than two points is nowhere."""
     canvas = np.zeros(CULANE_SIZE[::-1], np.uint8)
     if len(lane) > 1:

@@ -1,4 +1,4 @@
-"""How well a mask fits the truth: strict overlap, and overlap within a tolerance that a hand-drawn line deserves."""
+"""How well a mask fits the ground truth: strict overlap, and overlap within a tolerance that a hand-drawn line deserves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.uint8]
+from lanes.arrays import Mask
 
 TOLERANCE_PX = 5
-"""How far a pixel may lie from the truth and still be right, in pixels of a frame 1280 wide; narrower frames in proportion."""
+"""How far a pixel may lie from the ground truth and still be right, in pixels of a frame 1280 wide; narrower frames in proportion."""
 
 
 @dataclass(slots=True)
@@ -20,20 +20,20 @@ class PixelCounts:
 
     Attributes:
         frames: how many frames were counted.
-        both, either: pixels that prediction and truth share, and that either has.
-        predicted, true: pixels of each.
-        predicted_near, true_near: those of each that lie within the tolerance of the other.
-        far: predicted pixels further than three tolerances from any true one: paint seen where there is none.
+        intersection, union: pixels that prediction and ground truth share, and that either has.
+        predicted, ground_truth: pixels of each.
+        predicted_near, ground_truth_near: those of each that lie within the tolerance of the other.
+        far: predicted pixels further than three tolerances from any of the ground truth: paint seen where there is none.
         known: pixels of which the labels speak.
     """
 
     frames: int = 0
-    both: int = 0
-    either: int = 0
+    intersection: int = 0
+    union: int = 0
     predicted: int = 0
-    true: int = 0
+    ground_truth: int = 0
     predicted_near: int = 0
-    true_near: int = 0
+    ground_truth_near: int = 0
     far: int = 0
     known: int = 0
 
@@ -43,32 +43,32 @@ class PixelCounts:
     @property
     def iou(self) -> float:
         """Intersection over union."""
-        return _ratio(self.both, self.either)
+        return _ratio(self.intersection, self.union)
 
     @property
     def precision(self) -> float:
-        """Share of predicted pixels that are true, to the pixel."""
-        return _ratio(self.both, self.predicted)
+        """Share of predicted pixels that are in the ground truth, to the pixel."""
+        return _ratio(self.intersection, self.predicted)
 
     @property
     def recall(self) -> float:
-        """Share of true pixels that are predicted, to the pixel."""
-        return _ratio(self.both, self.true)
+        """Share of the ground truth that is predicted, to the pixel."""
+        return _ratio(self.intersection, self.ground_truth)
 
     @property
     def dice(self) -> float:
         """Dice coefficient: the F1 of `precision` and `recall`."""
-        return _ratio(2 * self.both, self.predicted + self.true)
+        return _ratio(2 * self.intersection, self.predicted + self.ground_truth)
 
     @property
     def relaxed_precision(self) -> float:
-        """Share of predicted pixels within the tolerance of a true one."""
+        """Share of predicted pixels within the tolerance of the ground truth."""
         return _ratio(self.predicted_near, self.predicted)
 
     @property
     def relaxed_recall(self) -> float:
-        """Share of true pixels within the tolerance of a predicted one."""
-        return _ratio(self.true_near, self.true)
+        """Share of the ground truth within the tolerance of a predicted pixel."""
+        return _ratio(self.ground_truth_near, self.ground_truth)
 
     @property
     def relaxed_f1(self) -> float:
@@ -82,23 +82,32 @@ class PixelCounts:
         return _ratio(self.far, self.known)
 
 
-def count_pixels(predicted: Mask, truth: Mask, ignore: Mask | None = None) -> PixelCounts:
+def count_pixels(predicted: Mask, ground_truth: Mask, ignore: Mask | None = None) -> PixelCounts:
     """Compares two masks of one frame.
 
     Args:
-        predicted, truth: (H, W) uint8, non-zero = lane paint.
+        predicted, ground_truth: (H, W) uint8, non-zero = lane paint.
         ignore: (H, W) uint8, non-zero = counts neither for nor against, or None.
 
     Raises:
         ValueError: the shapes differ.
     """
-    if predicted.shape != truth.shape or (ignore is not None and ignore.shape != truth.shape):
-        raise ValueError(f"masks of one frame must have one shape, not {predicted.shape} and {truth.shape}")
-    known = np.ones(truth.shape, bool) if ignore is None else ignore == 0
-    said, true = (predicted > 0) & known, (truth > 0) & known
-    radius = tolerance(truth.shape[1])
-    near_true, near_said, around_true = grown(true, radius), grown(said, radius), grown(true, 3 * radius)
-    counts = (said & true, said | true, said, true, said & near_true, true & near_said, said & ~around_true, known)
+    if predicted.shape != ground_truth.shape or (ignore is not None and ignore.shape != ground_truth.shape):
+        raise ValueError(f"masks of one frame must have one shape, not {predicted.shape} and {ground_truth.shape}")
+    known = np.ones(ground_truth.shape, bool) if ignore is None else ignore == 0
+    prediction, truth = (predicted > 0) & known, (ground_truth > 0) & known
+    radius = tolerance(ground_truth.shape[1])
+    near_truth, near_prediction, around_truth = dilate(truth, radius), dilate(prediction, radius), dilate(truth, 3 * radius)
+    counts = (
+        prediction & truth,
+        prediction | truth,
+        prediction,
+        truth,
+        prediction & near_truth,
+        truth & near_prediction,
+        prediction & ~around_truth,
+        known,
+    )
     return PixelCounts(1, *(int(np.count_nonzero(pixels)) for pixels in counts))
 
 
@@ -108,11 +117,12 @@ def tolerance(width: int) -> int:
 
 
 def disc(radius: int) -> Mask:
-    """What lies within `radius` of a pixel, as a kernel for dilation: (2 radius + 1) a side, uint8."""
+    """OpenCV's ellipse as a kernel for dilation: (2 radius + 1) a side, uint8. At its widest rows it reaches a little beyond `radius`,
+    by 0.4 px at a radius of 5."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.uint8, copy=False)
 
 
-def grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+def dilate(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Which pixels lie within `radius` of one of the mask; (H, W) bool, as the mask."""
     return cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0
 

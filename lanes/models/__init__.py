@@ -1,4 +1,4 @@
-"""The networks. torch lives here and in training, never on the way of a running video."""
+"""The networks. torch lives here and in training; no running video needs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Network:
     """The shape of a bundled model.
 
     Attributes:
-        config: what `lanes.models.build.build_network` makes it of.
+        config: the architecture and its arguments, as `lanes.models.registry.create_model` takes them.
         size: width and height of its input, pixels.
     """
 
@@ -23,8 +23,10 @@ class Network:
     size: tuple[int, int]
 
 
+_ENCODER: dict[str, Any] = {"arch": "pretrained_unet", "encoder": "efficientnet-lite0", "blocks": 13}
+
 NETWORKS = {
-    "unet": Network({"encoder": "efficientnet-lite0", "blocks": 13, "widths": [16, 32, 64, 96]}, (576, 320)),
-    "unet-large": Network({"encoder": "efficientnet-lite0", "blocks": 13, "widths": [32, 64, 128, 192]}, (896, 512)),
+    "unet": Network(_ENCODER | {"widths": [16, 32, 64, 96]}, (576, 320)),
+    "unet-large": Network(_ENCODER | {"widths": [32, 64, 128, 192]}, (896, 512)),
 }
 """The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from lanes.models.efficientnet_lite import NAME, EfficientNetLite
+from lanes.models.base import Pretraining
+from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE, NAME, EfficientNetLite
 from lanes.models.unet import EncoderDecoder
 
 
 class PretrainedUNet(EncoderDecoder):
-    """EfficientNet-Lite on the way down, the U-Net's decoder on the way up, with skip connections at each resolution.
+    """EfficientNet-Lite as the encoder, the U-Net's decoder, and skip connections at each resolution.
 
     The finest map is half the picture's size, and the head predicts four sub-pixels, as behind the plain network's strided stem.
 
@@ -25,6 +26,9 @@ class PretrainedUNet(EncoderDecoder):
         ValueError: there is no such encoder, or the widths do not fit it.
     """
 
+    arch = "pretrained_unet"
+    pretraining = Pretraining(IMAGENET, IMAGENET_LICENCE)
+
     def __init__(self, *, encoder: str, blocks: int, widths: Sequence[int], outputs: int = 1) -> None:
         config = {"encoder": encoder, "blocks": blocks, "widths": list(widths), "outputs": outputs}
         super().__init__(config, stride=2)
@@ -35,6 +39,12 @@ class PretrainedUNet(EncoderDecoder):
         if len(widths) != levels or min(widths) < 1:
             raise ValueError(f"widths must name {levels} levels of one channel or more, not {tuple(widths)}")
         self._make_decoder(self.encoder.channels, widths, convolutions=2, outputs=outputs)
+
+    def load_pretrained(self) -> None:
+        self.encoder.load_imagenet()
+
+    def pretrained_parameters(self) -> Iterable[nn.Parameter]:
+        return self.encoder.parameters()
 
     def encode(self, pictures: Tensor) -> list[Tensor]:
         maps: list[Tensor] = self.encoder(pictures)

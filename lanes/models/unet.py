@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lanes.models.base import LaneNetwork
+
 
 class ConvBlock(nn.Sequential):
     """`convolutions` times: 3x3 convolution, batch norm, ReLU. (N, inputs, H, W) -> (N, outputs, H, W)."""
@@ -35,8 +37,8 @@ class ConvBlock(nn.Sequential):
         super().__init__(*layers)
 
 
-class EncoderDecoder(nn.Module):
-    """What every U-Net here shares: the way up again from the encoder's maps, the head, and the size that fits.
+class EncoderDecoder(LaneNetwork):
+    """What every U-Net here shares: the decoder over the encoder's maps, the head, and the size that fits.
 
     A subclass makes its encoder, then calls `_make_decoder`, and has `encode`.
 
@@ -49,9 +51,16 @@ class EncoderDecoder(nn.Module):
     """
 
     def __init__(self, config: dict[str, Any], stride: int) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.stride = stride
+
+    def take_weights(self, trained: LaneNetwork) -> None:
+        """The same weights, or, where `trained` is narrower, its weights spread over more channels (`lanes.models.widen`)."""
+        from lanes.models.widen import widen  # makes networks of this class, so it cannot be imported before the class is there
+
+        if not isinstance(trained, EncoderDecoder):
+            raise ValueError(f"a {trained.arch} is no U-Net")
+        self.load_state_dict(widen(trained, self.config["widths"]).state_dict())
 
     def _make_decoder(self, channels: Sequence[int], widths: Sequence[int], convolutions: int, outputs: int) -> None:
         """Adds the decoder and the head, and gives every convolution its first weights.
@@ -62,7 +71,7 @@ class EncoderDecoder(nn.Module):
             convolutions: 3x3 convolutions in a block of the decoder.
             outputs: maps predicted, one for lane paint.
         """
-        self.divisor: int = self.stride * 2 ** len(widths)
+        self.divisor = self.stride * 2 ** len(widths)
         blocks = []
         deep = channels[-1]
         for skip, width in zip(channels[-2::-1], widths[::-1], strict=True):
@@ -108,6 +117,8 @@ class UNet(EncoderDecoder):
         stem_stride: 1 for the paper's full-resolution first level, 2 for the strided stem.
         outputs: maps predicted, one for lane paint.
     """
+
+    arch = "unet"
 
     def __init__(
         self,

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lanes.models.build import build_network
 from lanes.models.pretrained import PretrainedUNet
+from lanes.models.registry import create_model
 from lanes.models.unet import EncoderDecoder
 
 Pair = tuple[int, int]
@@ -39,7 +39,8 @@ def widen(network: EncoderDecoder, widths: Sequence[int], noise: float = NOISE) 
     old = network.config["widths"]
     if len(widths) != len(old) or any(new % was or new < was for new, was in zip(widths, old, strict=False)):
         raise ValueError(f"widths {tuple(old)} cannot grow to {tuple(widths)}: each must be a whole multiple")
-    wide = build_network(network.config | {"widths": list(widths)})
+    wide = create_model(**network.config | {"widths": list(widths)})
+    assert isinstance(wide, EncoderDecoder)
     if list(widths) == list(old):
         wide.load_state_dict(network.state_dict())
         return wide

@@ -1,8 +1,8 @@
-"""`python -m lanes.train`: see `lanes.train.loop`."""
+"""`python -m lanes.train`: see `lanes.train.command`."""
 
 import sys
 
-from lanes.train.loop import main
+from lanes.train.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

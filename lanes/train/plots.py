@@ -1,4 +1,4 @@
-"""The picture of a training run: loss and IoU, on drives held back beside frames that were trained on."""
+"""The picture of a training run: loss and IoU, on validation drives beside frames that were trained on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 
 class Curves(Callback):
-    """Draws `curves.svg` beside the log after every look at the validation drives."""
+    """Draws `curves.svg` beside the log after every validation."""
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002 - Lightning gives it
         if trainer.is_global_zero and isinstance(trainer.logger, CSVLogger):
@@ -26,7 +26,7 @@ class Curves(Callback):
 
 
 def draw_curves(logs: Sequence[Path], out: Path) -> None:
-    """Draws a run: the loss, and IoU of each source, held back (solid) and trained on (dashed).
+    """Draws a run: the loss, and IoU of each source, of validation drives (solid) and of frames trained on (dashed).
 
     Args:
         logs: Lightning's `metrics.csv`, one for each time that the run was resumed, in order; a later one takes over from its first step.
@@ -50,7 +50,7 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
     for name, colour, label in (
         ("train_loss", "0.75", "augmented examples"),
         ("seen_loss", "tab:orange", "frames trained on"),
-        ("val_loss", "tab:blue", "drives held back"),
+        ("val_loss", "tab:blue", "validation drives"),
     ):
         if name in series:
             loss.plot(*series[name], color=colour, label=label)
@@ -60,7 +60,7 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
         iou.plot(*series[f"val_iou/{source}"], color=f"C{index}", label=source)
         iou.plot(*series[f"seen_iou/{source}"], color=f"C{index}", linestyle="--")
     dashed = ", trained on (dashed)" if any(name.startswith("seen_iou/") for name in points) else ""
-    iou.set(title=f"IoU: held back (solid){dashed}", xlabel="step", ylim=(0, 1))
+    iou.set(title=f"IoU: validation (solid){dashed}", xlabel="step", ylim=(0, 1))
     for axes in (loss, iou):
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,10 @@ from calibration.int8.ranges import CALIBRATORS, Histogram
 from calibration.int8.report import Report
 from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
+from lanes.data.labels import LabelDefinition
 from lanes.data.lanedata import LanedataFrame
 from lanes.data.open import list_frames
+from lanes.data.statement import Statement
 from lanes.errors import InputError, ProcessingError
 from lanes.segment.transform import FrameTransform
 from tests.media import Clip
@@ -63,6 +66,8 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(root / source / "images" / f"{index:03d}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 98])
             cv2.imwrite(str(root / source / "masks" / f"{index:03d}.png"), mask)
             rows.append([source, "train", f"drive{index * drives // 40}", f"{index:03d}"])
+    statements = {source: {"definition": "ALL_PAINT", "licence": "my own"} for source in ("ceymo_lines", "udacity_ego")}
+    (root / "sources.json").write_text(json.dumps(statements))
     with (root / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["source", "split", "sequence", "stem"], *rows])
     return root
@@ -289,7 +294,10 @@ def test_choice_never_takes_a_frame_twice(vectors: NDArray[np.float32], count: i
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5)), min_size=8, max_size=120))
 def test_no_drive_is_on_both_sides(places: list[tuple[str, int]]) -> None:
-    frames = [LanedataFrame(Path(), source, "train", f"{source}{drive}", str(n)) for n, (source, drive) in enumerate(sorted(places))]
+    statement = Statement(LabelDefinition.ALL_PAINT, "my own")
+    frames = [
+        LanedataFrame(Path(), source, "train", f"{source}{drive}", str(n), statement) for n, (source, drive) in enumerate(sorted(places))
+    ]
     kept, held = hold_out(frames)
     assert sorted(frame.stem for frame in [*kept, *held]) == sorted(frame.stem for frame in frames)
     for source in {frame.source for frame in frames}:
@@ -314,7 +322,7 @@ def test_labelled_material_is_held_out_by_drive(material: Material) -> None:
 def test_real_labelled_frames_are_held_out_by_drive(shared: Path) -> None:
     kept, held = hold_out(list_frames(shared / "lanedata", "train"))
     shared_drives = {frame.sequence for frame in kept} & {frame.sequence for frame in held}
-    assert shared_drives == {"harder_challenge_video", "cl_other"}  # each all that its source has
+    assert shared_drives == {"harder_challenge_video", "cl_other", "rtk_brazil"}  # each all that its source has
     assert {frame.source for frame in held} == {frame.source for frame in kept}
     assert 0.2 < len(held) / (len(held) + len(kept)) < 0.34
 

@@ -71,6 +71,7 @@ def write_frame(root: Path, *, mask_size: tuple[int, int] = (64, 36), picture: b
     good = cv2.imencode(".jpg", np.zeros((36, 64, 3), np.uint8))[1].tobytes()
     (root / "roboflow_ego/images/a.jpg").write_bytes(good if picture is None else picture)
     cv2.imwrite(str(root / "roboflow_ego/masks/a.png"), np.zeros(mask_size[::-1], np.uint8))
+    (root / "sources.json").write_text('{"roboflow_ego": {"definition": "B", "licence": "my own"}}')
     with (root / "index.csv").open("w", newline="") as handle:
         rows = csv.writer(handle)
         rows.writerow(["source", "split", "sequence", "stem"])

@@ -20,6 +20,7 @@ from lanes.data.labels import LabelDefinition
 from lanes.data.lanedata import LanedataFrame
 from lanes.data.open import list_frames
 from lanes.data.polylines import beyond_outermost, draw_lines
+from lanes.data.statement import Statement
 from lanes.errors import InputError
 
 WIDTH, HEIGHT = 128, 72
@@ -50,7 +51,14 @@ def coloured(**columns: int) -> NDArray[np.uint8]:
 # --- a small data set of each format: two frames or more, the label a line at column 63 or so ------------------------------------
 
 
+def write_statements(root: Path, **sources: dict[str, object]) -> None:
+    """The sources.json of a lanedata folder, with the licence of each left to the default."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "sources.json").write_text(json.dumps({name: {"licence": "my own"} | statement for name, statement in sources.items()}))
+
+
 def write_lanedata(root: Path) -> None:
+    write_statements(root, udacity_ego={"definition": "C"})
     for split in ("train", "val"):
         save(root / f"udacity_ego/images/{split}.jpg")
         save(root / f"udacity_ego/masks/{split}.png", stripe())
@@ -236,7 +244,8 @@ def test_no_list_leads_out_of_its_data_set(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=60), st.randoms())
 def test_a_drive_is_held_back_whole_or_not_at_all(drives: list[int], random: object) -> None:
-    frames = [LanedataFrame(Path(), "camvid", "", f"drive {drive}", str(number)) for number, drive in enumerate(drives)]
+    statement = Statement(LabelDefinition.ALL_PAINT, "my own")
+    frames = [LanedataFrame(Path(), "camvid", "", f"drive {drive}", str(number), statement) for number, drive in enumerate(drives)]
     split = split_by_drive(frames)
     sides = [{frame.sequence for frame in split if frame.split == side} for side in ("train", "val")]
     assert sides[0].isdisjoint(sides[1])
@@ -262,7 +271,7 @@ def test_tusimple_leaves_out_the_rows_without_a_line(tmp_path: Path) -> None:
     write_tusimple(tmp_path)
     (tmp_path / "label_data_0313.json").write_text(tusimple_line(lanes=[[-2, -2, 30, 30, 30, -2], [-2] * 6]) + "\n")
     frame = list_frames(tmp_path, "train")[0]
-    assert [line.tolist() for line in frame.polylines() or []] == [[[30, 40], [30, 50], [30, 60]], []]
+    assert [line.tolist() for line in frame.polylines() or []] == [[[30, 40], [30, 50], [30, 60]]]
     mask = frame.read()[1]
     assert np.flatnonzero(mask.any(axis=1)).min() >= 39
     assert np.flatnonzero(mask.any(axis=1)).max() <= 61
@@ -361,6 +370,7 @@ def test_beyond_two_lines_of_a_side_nothing_is_known() -> None:
 
 
 def test_lines_of_lanedata_are_in_pixels_of_the_picture_as_it_lies_there(tmp_path: Path) -> None:
+    write_statements(tmp_path, curvelanes_mini={"definition": "D", "polygon_width": 1280})
     save(tmp_path / "curvelanes_mini/images/a.jpg")
     save(tmp_path / "curvelanes_mini/masks/a.png", stripe())
     (tmp_path / "index.csv").write_text(f"source,split,sequence,stem,width,note\ncurvelanes_mini,train,d,a,{WIDTH},night\n")
@@ -456,8 +466,9 @@ def test_a_folder_must_say_what_its_masks_mark(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"what do the masks in .* mark\? Say so in .*dataset\.json.*ALL_PAINT.*EGO_CONTINUOUS"):
         list_frames(tmp_path)
     for text, message in (
-        ("{", "is no JSON object"),
-        ('{"definition": "ALL_PAINT"}', "is no JSON object with a definition and a licence"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "give an object with a definition and a licence"),
+        ('{"definition": "ALL_PAINT"}', "give an object with a definition and a licence"),
         ('{"definition": "LANES", "licence": "mine"}', "the definition 'LANES' is not known"),
         ('{"definition": ["ALL_PAINT"], "licence": "mine"}', "is not known"),
     ):

@@ -18,7 +18,7 @@ from lanes.models import Network  # noqa: E402
 def test_each_source_is_scored_by_a_network_that_never_saw_it(
     rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
     command = [
         "--data",
         str(rendered_sources),
@@ -52,7 +52,7 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
     ]
 
     # A second time nothing is trained: the scores are there.
-    monkeypatch.setattr("lanes.train.loop.train", None)
+    monkeypatch.setattr("lanes.train.cross_validation.train", None)
     assert main([*command, "--val-every", "2", "--sources", "south"]) == 0
     assert "north" not in capsys.readouterr().out
     assert main([*command, "--val-every", "3"]) == 2

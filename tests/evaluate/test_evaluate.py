@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.model_file import METADATA_KEY, ModelMetadata
 from lanes import load_segmenter
 from lanes.data.open import list_frames
-from lanes.evaluate.command import as_table, evaluate, main
+from lanes.evaluate.command import main
 from lanes.evaluate.lanes import score_culane, score_tusimple
 from lanes.evaluate.pixels import count_pixels
+from lanes.evaluate.run import evaluate, measure
+from lanes.evaluate.scores import as_table
 from lanes.geometry.lanes import find_lanes
 from lanes.segment.transform import FrameTransform
 
@@ -70,19 +73,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`FRAMES` in the lanedata layout. A stripe of each camvid frame is not known; ceymo_lines has its lanes as lines too."""
     root = tmp_path_factory.mktemp("data") / "lanedata"
     rows = []
-    for source, drive, stem, note, true, said in FRAMES:
-        write_picture(root / source / "images" / f"{stem}.jpg", lines(said, value=220))
-        labels = {"masks": lines(true)} | ({"ignore": lines((160,))} if source == "camvid" else {})
+    for source, drive, stem, note, truth, predicted in FRAMES:
+        write_picture(root / source / "images" / f"{stem}.jpg", lines(predicted, value=220))
+        labels = {"masks": lines(truth)} | ({"ignore": lines((160,))} if source == "camvid" else {})
         for folder, label in labels.items():
             (root / source / folder).mkdir(exist_ok=True)
             cv2.imwrite(str(root / source / folder / f"{stem}.png"), label)
         rows.append((source, "val", drive, stem, note))
     polylines = {
-        stem: {"lines": [[[x, HEIGHT - 1], [x, HEIGHT // 2]] for x in true]}
-        for source, _, stem, _, true, _ in FRAMES
+        stem: {"lines": [[[x, HEIGHT - 1], [x, HEIGHT // 2]] for x in truth]}
+        for source, _, stem, _, truth, _ in FRAMES
         if source == "ceymo_lines"
     }
     (root / "ceymo_lines" / "polylines.json").write_text(json.dumps(polylines))
+    statement = {"definition": "A", "licence": "my own", "drives": {"0001TP": "dusk"}}
+    (root / "sources.json").write_text(json.dumps(dict.fromkeys((source for source, *_ in FRAMES), statement)))
     with (root / "index.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("source", "split", "sequence", "stem", "note"), *rows])
     return root
@@ -201,15 +206,15 @@ def test_the_page_is_complete_and_shows_the_frames_that_are_wrong(report: tuple[
 
 
 def test_errors_are_drawn_in_three_colours() -> None:
-    from lanes.evaluate.page import FALSE, MISSED, RIGHT, draw_errors
+    from lanes.evaluate.page import FALSE_NEGATIVE, FALSE_POSITIVE, RIGHT, draw_errors
 
     pixels = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     ignore = lines((290,))
     drawn = draw_errors(pixels, lines((60, 120, 290)), lines((61, 200)), ignore)
     row = [tuple(pixel.tolist()) for pixel in drawn[HEIGHT - 1]]
-    assert (row[60], row[120], row[200]) == (RIGHT, FALSE, MISSED)
-    assert (row[58], row[63]) == (RIGHT, (100, 100, 100)), "a pixel beside the truth is neither false nor missed"
-    assert row[290] == (35, 35, 35), "what is not known is darkened, and nothing is said of it"
+    assert (row[60], row[120], row[200]) == (RIGHT, FALSE_POSITIVE, FALSE_NEGATIVE)
+    assert (row[58], row[63]) == (RIGHT, (100, 100, 100)), "a pixel beside the ground truth is neither false positive nor false negative"
+    assert row[290] == (35, 35, 35), "what is not known is darkened and has no colour"
     assert row[10] == (100, 100, 100)
 
 
@@ -298,8 +303,67 @@ def test_a_broken_picture_is_named_and_nothing_is_written(model: str, tmp_path: 
     (root / "camvid" / "images").mkdir(parents=True)
     (root / "camvid" / "images" / "c0.jpg").write_bytes(b"not a picture")
     (root / "index.csv").write_text("source,split,sequence,stem\ncamvid,val,0001TP,c0\n")
+    (root / "sources.json").write_text('{"camvid": {"definition": "A", "licence": "my own"}}')
     status, _, err = run(
         capsys, "--data", root, "--model", model, "--engine", "onnx", "--json", tmp_path / "x.json", "--page", tmp_path / "p"
     )
     assert (status, "c0.jpg cannot be decoded" in err) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["lanedata"]
+
+
+class Recorder:
+    """A model that sees nothing, and notes what it was asked."""
+
+    threshold = 127
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def reset(self) -> None:
+        self.asked.append("reset")
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        self.asked.append(str(int(pixels[0, 0, 1])))
+        return np.zeros(pixels.shape[:2], np.uint8)
+
+
+def test_frames_are_taken_drive_by_drive_and_the_model_is_reset_before_each(tmp_path: Path) -> None:
+    """The green of a frame is its place: the index has them in another order, and names count by their numbers."""
+    order = [("b", "f2", 60), ("a", "f10", 40), ("b", "f1", 50), ("a", "f9", 30)]
+    (tmp_path / "north/masks").mkdir(parents=True)
+    for _, stem, place in order:
+        write_picture(tmp_path / f"north/images/{stem}.jpg", np.full((40, 60), place, np.uint8))
+        cv2.imwrite(str(tmp_path / f"north/masks/{stem}.png"), np.zeros((40, 60), np.uint8))
+    rows = "".join(f"north,val,{drive},{stem}\n" for drive, stem, _ in order)
+    (tmp_path / "index.csv").write_text("source,split,sequence,stem\n" + rows)
+    (tmp_path / "sources.json").write_text('{"north": {"definition": "A", "licence": "my own"}}')
+    recorder = Recorder()
+    measure(recorder, list_frames(tmp_path))  # type: ignore[arg-type]
+    assert [one if one == "reset" else round(int(one), -1) for one in recorder.asked] == ["reset", 30, 40, "reset", 50, 60]
+
+
+@pytest.mark.parametrize("nothing", [[-2] * 5, [-2, -2, 100, -2, -2], [400, 410, 420, 430, 440]])
+def test_a_labelled_lane_that_is_in_no_picture_costs_nothing(tmp_path: Path, model: str, nothing: list[int]) -> None:
+    """A lane of nothing but -2, of one point, or beside the picture."""
+    rows = [100, 120, 140, 160, 179]
+    counted = []
+    for name, lanes in (("with", [[60] * 5, nothing]), ("without", [[60] * 5])):
+        write_picture(tmp_path / f"{name}/clips/a/b/20.jpg", lines((60,), value=220))
+        label = {"raw_file": "clips/a/b/20.jpg", "lanes": lanes, "h_samples": rows}
+        (tmp_path / name / "test_label.json").write_text(json.dumps(label) + "\n")
+        with load_segmenter(model, "onnx") as segmenter:
+            counted.append(measure(segmenter, list_frames(tmp_path / name)).sources["tusimple"])
+    assert counted[0].culane == counted[1].culane
+    assert counted[0].tusimple == counted[1].tusimple
+    assert counted[1].culane.recall == 1
+
+
+def test_labels_for_training_only_are_left_out_of_any_score(
+    data: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    statements = json.loads((data / "sources.json").read_text())
+    statements["camvid"]["judge_on"] = False
+    (tmp_path / "data/sources.json").write_text(json.dumps(statements))
+    assert run(capsys, "--data", tmp_path / "data", "--model", model, "--engine", "onnx", "--json", tmp_path / "scores.json")[0] == 0
+    assert set(json.loads((tmp_path / "scores.json").read_text())["scores"]) == {"ceymo_lines", "roboflow_ego", "mean"}

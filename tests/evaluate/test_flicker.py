@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lanes.flicker import main, measure_flicker
+from lanes.evaluate.flicker import measure_flicker
+from lanes.flicker import main
 from lanes.renderer import RoadRenderer, Scene
 from tests.media import Clip
 
@@ -20,50 +21,50 @@ WIDTH, HEIGHT, FRAMES = 480, 288, 9
 
 @pytest.fixture(scope="module")
 def drive() -> list[Pair]:
-    """A rendered drive past no other car, at 25 frames a second, with the true mask of every frame."""
+    """A rendered drive past no other car, at 25 frames a second, with the ground truth of every frame."""
     renderer = RoadRenderer(replace(Scene.demo(), vehicles=()), WIDTH, HEIGHT)
     renderings = [renderer.render(1 + index / 25) for index in range(FRAMES)]
     return [(cv2.cvtColor(one.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8), one.paint) for one in renderings]
 
 
-def test_true_masks_of_a_drive_do_not_blink(drive: list[Pair]) -> None:
+def test_the_ground_truth_of_a_drive_does_not_blink(drive: list[Pair]) -> None:
     found = measure_flicker(drive)
     assert found.frames == FRAMES - 2
     assert found.consistency > 0.9
-    assert found.went_out < 0.02
-    assert found.flashed_up < 0.02
+    assert found.false_negative_rate < 0.02
+    assert found.false_positive_rate < 0.02
     assert found.steady_boundaries == 2 * (FRAMES - 2)
     assert found.jumped == 0
 
 
-def test_a_frame_without_its_paint_has_gone_out(drive: list[Pair]) -> None:
+def test_paint_missing_in_one_frame_is_a_false_negative(drive: list[Pair]) -> None:
     grey, mask = drive[4]
     found = measure_flicker([*drive[:4], (grey, np.zeros_like(mask)), *drive[5:]])
     steady = measure_flicker(drive)
-    # Of seven frames that were looked at, one had lost all that was in both its neighbours, and one neighbour each of two others was empty.
-    assert found.went_out == pytest.approx(1 / 5, abs=0.05)
+    # Of seven frames one had lost all that was in both its neighbours, and one neighbour each of two others was empty.
+    assert found.false_negative_rate == pytest.approx(1 / 5, abs=0.05)
     assert found.consistency < steady.consistency - 0.1
-    # Both boundaries are missing in that frame; in those beside it a neighbour has none, so that nothing is said of them.
+    # Both boundaries are missing in that frame; in those beside it a neighbour has none, so that they count nowhere.
     assert (found.jumped, found.steady_boundaries) == (2, 2 * (FRAMES - 4))
 
 
-def test_paint_of_one_frame_alone_has_flashed_up(drive: list[Pair]) -> None:
+def test_paint_of_one_frame_alone_is_a_false_positive(drive: list[Pair]) -> None:
     grey, mask = drive[4]
     painted = mask.copy()
     painted[:40, :100] = 255  # as much again in the sky, where there is none
     found = measure_flicker([*drive[:4], (grey, painted), *drive[5:]])
-    assert found.flashed == pytest.approx(40 * 100, rel=0.05)
-    assert found.went_out == measure_flicker(drive).went_out
+    assert found.false_positives == pytest.approx(40 * 100, rel=0.05)
+    assert found.false_negative_rate == measure_flicker(drive).false_negative_rate
 
 
 def test_a_still_picture_is_perfectly_steady(drive: list[Pair]) -> None:
     found = measure_flicker([drive[0]] * 4)
-    assert (found.consistency, found.went_out, found.flashed_up) == (1.0, 0.0, 0.0)
+    assert (found.consistency, found.false_negative_rate, found.false_positive_rate) == (1.0, 0.0, 0.0)
 
 
 def test_no_paint_at_all_is_no_flicker(drive: list[Pair]) -> None:
     found = measure_flicker([(grey, np.zeros_like(mask)) for grey, mask in drive[:4]])
-    assert (found.frames, found.consistency, found.went_out, found.flashed_up) == (2, 0.0, 0.0, 0.0)
+    assert (found.frames, found.consistency, found.false_negative_rate, found.false_positive_rate) == (2, 0.0, 0.0, 0.0)
 
 
 @pytest.fixture

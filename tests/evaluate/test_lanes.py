@@ -8,7 +8,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes.evaluate.lanes import (
@@ -18,7 +18,6 @@ from lanes.evaluate.lanes import (
     CULaneScore,
     TuSimpleScore,
     at_rows,
-    best_matching,
     scaled,
     score_culane,
     score_tusimple,
@@ -41,12 +40,12 @@ def moved(lane: Lane, right: float) -> Lane:
 # --- TuSimple --------------------------------------------------------------------------------------------------------
 
 
-def tusimple_by_the_book(said: list[list[float]], true: list[list[float]], rows: list[int]) -> tuple[float, float, float]:
+def tusimple_by_the_book(predicted: list[list[float]], truth: list[list[float]], rows: list[int]) -> tuple[float, float, float]:
     """Accuracy, FP and FN of one frame whose lanes are x at each row, negative where they are not."""
-    if len(said) > len(true) + 2:
+    if len(predicted) > len(truth) + 2:
         return 0.0, 0.0, 1.0
     shares, found = [], 0
-    for lane in true:
+    for lane in truth:
         x, y = [x for x in lane if x >= 0], [y for x, y in zip(lane, rows, strict=True) if x >= 0]
         slope = 0.0
         if len(x) > 1:
@@ -54,7 +53,7 @@ def tusimple_by_the_book(said: list[list[float]], true: list[list[float]], rows:
             slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((b - mean_y) ** 2 for b in y)
         allowed = 20 / math.cos(math.atan(slope))
         best = 0.0
-        for other in said:
+        for other in predicted:
             right = 0
             for a, b in zip(other, lane, strict=True):
                 a, b = (a if a >= 0 else -100), (b if b >= 0 else -100)
@@ -62,13 +61,13 @@ def tusimple_by_the_book(said: list[list[float]], true: list[list[float]], rows:
             best = max(best, right / len(lane))
         shares.append(best)
         found += best >= 0.85
-    missed = len(true) - found
+    missed = len(truth) - found
     accuracy = sum(shares)
-    if len(true) > 4:
+    if len(truth) > 4:
         missed -= missed > 0
         accuracy -= min(shares)
-    counted = max(min(4, len(true)), 1)
-    return accuracy / counted, (len(said) - found) / len(said) if said else 0.0, missed / counted
+    counted = max(min(4, len(truth)), 1)
+    return accuracy / counted, (len(predicted) - found) / len(predicted) if predicted else 0.0, missed / counted
 
 
 def test_a_lane_within_20_pixels_is_right_and_one_beyond_is_not() -> None:
@@ -85,8 +84,8 @@ def test_a_slanted_lane_may_be_further_off_along_the_row() -> None:
 
 def test_a_lane_is_found_when_85_percent_of_its_rows_are_right() -> None:
     """Of 56 rows 48 are 85.7 % and 47 are 83.9 %. Rows that neither has are right too."""
-    whole, true = upright(600), len(TUSIMPLE_ROWS)
-    assert true == 56
+    whole, truth = upright(600), len(TUSIMPLE_ROWS)
+    assert truth == 56
     enough, too_few = (upright(600, high=TUSIMPLE_ROWS[missing]) for missing in (8, 9))
     assert score_tusimple([enough], [whole]) == TuSimpleScore(1, 48 / 56, 0.0, 0.0)
     assert score_tusimple([too_few], [whole]) == TuSimpleScore(1, 47 / 56, 1.0, 1.0)
@@ -146,11 +145,11 @@ def tusimple_lanes(rng: np.random.Generator) -> list[list[float]]:
 def test_tusimple_agrees_with_the_definition_written_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = list(TUSIMPLE_ROWS)
-    said, true = tusimple_lanes(rng), tusimple_lanes(rng)
-    said += [[x + rng.integers(0, 30) if x >= 0 else x for x in lane] for lane in true[:3]]
-    lines = [[np.array([(x, y) for x, y in zip(lane, rows, strict=True) if x >= 0]) for lane in lanes] for lanes in (said, true)]
+    predicted, truth = tusimple_lanes(rng), tusimple_lanes(rng)
+    predicted += [[x + rng.integers(0, 30) if x >= 0 else x for x in lane] for lane in truth[:3]]
+    lines = [[np.array([(x, y) for x, y in zip(lane, rows, strict=True) if x >= 0]) for lane in lanes] for lanes in (predicted, truth)]
     score = score_tusimple(*lines)
-    assert (score.accuracy, score.fp, score.fn) == pytest.approx(tusimple_by_the_book(said, true, rows))
+    assert (score.accuracy, score.fp, score.fn) == pytest.approx(tusimple_by_the_book(predicted, truth, rows))
 
 
 # --- CULane ----------------------------------------------------------------------------------------------------------
@@ -165,14 +164,15 @@ def drawn_by_the_book(lane: Lane) -> np.ndarray:
     return canvas > 0
 
 
-def culane_by_the_book(said: list[Lane], true: list[Lane]) -> tuple[int, int, int]:
+def culane_by_the_book(predicted: list[Lane], truth: list[Lane]) -> tuple[int, int, int]:
     """TP, FP, FN: of all ways to match, the one whose IoU sum to the most."""
-    one, other = ([drawn_by_the_book(lane) for lane in lanes] for lanes in (said, true))
+    one, other = ([drawn_by_the_book(lane) for lane in lanes] for lanes in (predicted, truth))
     overlap = [[(a & b).sum() / (a | b).sum() for b in other] for a in one]
     _, tp = max(
-        (sum(overlap[i][j] for i, j in pairs), sum(overlap[i][j] > 0.5 for i, j in pairs)) for pairs in matchings(len(said), len(true))
+        (sum(overlap[i][j] for i, j in pairs), sum(overlap[i][j] > 0.5 for i, j in pairs))
+        for pairs in matchings(len(predicted), len(truth))
     )
-    return tp, len(said) - tp, len(true) - tp
+    return tp, len(predicted) - tp, len(truth) - tp
 
 
 def matchings(rows: int, columns: int) -> list[list[tuple[int, int]]]:
@@ -230,23 +230,12 @@ def test_the_spline_is_the_natural_one() -> None:
     assert curve[25].tolist() == pytest.approx([0.5, slope * t + third * t**3])
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2**32 - 1))
-@example(5, 5, 9)
-def test_the_matching_is_the_best_of_all(rows: int, columns: int, seed: int) -> None:
-    gain = np.random.default_rng(seed).random((rows, columns))
-    pairs = best_matching(gain)
-    assert len(pairs) == min(rows, columns)
-    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
-    assert sum(gain[pair] for pair in pairs) == pytest.approx(max(sum(gain[pair] for pair in way) for way in matchings(rows, columns)))
-
-
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.integers(1, 4))
-def test_culane_agrees_with_the_definition_written_out(seed: int, said: int, true: int) -> None:
+def test_culane_agrees_with_the_definition_written_out(seed: int, predicted: int, truth: int) -> None:
     rng = np.random.default_rng(seed)
-    lanes = [np.stack([300 * k + 200 + np.cumsum(rng.normal(0, 25, 6)), np.linspace(589, 250, 6)], axis=1) for k in range(true)]
-    predicted = [lanes[rng.integers(true)] + rng.normal(0, 8, 2) for _ in range(said)]
+    lanes = [np.stack([300 * k + 200 + np.cumsum(rng.normal(0, 25, 6)), np.linspace(589, 250, 6)], axis=1) for k in range(truth)]
+    predicted = [lanes[rng.integers(truth)] + rng.normal(0, 8, 2) for _ in range(predicted)]
     score = score_culane(predicted, lanes)
     assert (score.tp, score.fp, score.fn) == culane_by_the_book(predicted, lanes)
 

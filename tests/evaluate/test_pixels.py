@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes.data.open import list_frames
-from lanes.evaluate.command import as_table
 from lanes.evaluate.pixels import PixelCounts, count_pixels
 from lanes.evaluate.probability import BINS, LEVELS, LevelCounts, average_precision, count_levels, precision_recall, reliability
+from lanes.evaluate.scores import as_table
 
 
 def column(*columns: int, size: tuple[int, int] = (1280, 72)) -> np.ndarray:
@@ -92,11 +92,11 @@ def test_the_histograms_give_what_counting_the_mask_gives(seed: int, share: floa
 
 
 def test_histograms_of_two_frames_add_up() -> None:
-    one, other = (count_levels(column(*said), column(100), None) for said in ((100,), (101, 500)))
-    both = one + other
-    assert both.at(127) == one.at(127) + other.at(127)
-    assert both.sweep()[127].relaxed_precision == pytest.approx(2 / 3)
-    assert len(both.sweep()) == LEVELS
+    one, other = (count_levels(column(*columns), column(100), None) for columns in ((100,), (101, 500)))
+    together = one + other
+    assert together.at(127) == one.at(127) + other.at(127)
+    assert together.sweep()[127].relaxed_precision == pytest.approx(2 / 3)
+    assert len(together.sweep()) == LEVELS
 
 
 def test_maps_of_two_sizes_are_refused() -> None:
@@ -130,9 +130,9 @@ def test_average_precision_agrees_with_the_definition_written_out(seed: int) -> 
     truth[0] = 1
     expected, before = 0.0, 0.0
     for level in sorted(set(levels.tolist()), reverse=True):
-        said = levels >= level
-        recall = (truth[said]).sum() / truth.sum()
-        expected += (recall - before) * truth[said].mean()
+        predicted = levels >= level
+        recall = (truth[predicted]).sum() / truth.sum()
+        expected += (recall - before) * truth[predicted].mean()
         before = recall
     assert average_precision(pixels(levels.tolist(), truth.tolist())) == pytest.approx(expected)
 
@@ -146,16 +146,16 @@ def test_calibration_by_hand() -> None:
     assert calibrated.pixels[[0, 12]].tolist() == [5, 5]
     overconfident = reliability(pixels([255] * 4 + [0] * 6, [1, 0, 0, 0] + [0] * 6))
     assert overconfident.lane[-1] == 0.25
-    assert overconfident.said[-1] == 1
+    assert overconfident.probability[-1] == 1
     assert (overconfident.error, overconfident.error_lane) == pytest.approx((0.3, 0.75))
 
 
-def test_bins_are_of_equal_width_and_what_is_empty_is_said_to_be() -> None:
+def test_bins_are_of_equal_width_and_what_is_empty_is_marked_so() -> None:
     every = reliability(pixels(list(range(LEVELS)), [0] * LEVELS))
     assert every.pixels.tolist() == [17] * (BINS - 1) + [18]
     assert every.brier_skill == 0
     nothing = reliability(LevelCounts())
-    assert np.isnan(nothing.said).all()
+    assert np.isnan(nothing.probability).all()
     assert (nothing.error, nothing.error_lane, nothing.brier, nothing.brier_skill) == (0, 0, 0, 0)
 
 
@@ -165,6 +165,7 @@ def test_agrees_with_the_yardstick_to_four_digits(shared: Path, tmp_path: Path) 
     data.mkdir()
     head, *rows = (shared / "lanedata" / "index.csv").read_text().splitlines()
     (data / "index.csv").write_text("\n".join([head, *[row for row in rows if row.split(",")[1] == "val"][::6]]))
+    (data / "sources.json").symlink_to(shared / "lanedata" / "sources.json")
     for source in {row.split(",")[0] for row in rows}:
         (data / source).symlink_to(shared / "lanedata" / source)
     counts: dict[str, PixelCounts] = {}
@@ -181,7 +182,7 @@ def test_agrees_with_the_yardstick_to_four_digits(shared: Path, tmp_path: Path) 
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     names = {"iou": "iou", "rel_p": "relaxed_precision", "rel_r": "relaxed_recall", "rel_f1": "relaxed_f1", "false_area": "false_area"}
     ours = as_table(counts)
-    assert len(ours) == 5
+    assert len(ours) == 6
     for source, row in json.loads(report.read_text()).items():
         for name, score in names.items():
             assert ours[source][score] == pytest.approx(row[name], abs=1e-4), (source, name)

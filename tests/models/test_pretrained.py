@@ -16,10 +16,14 @@ from engines.export import export_onnx, load_checkpoint  # noqa: E402
 from engines.model_file import ModelMetadata  # noqa: E402
 from lanes.errors import InputError  # noqa: E402
 from lanes.models import IMAGE_MEAN, IMAGE_STD, NETWORKS, Network  # noqa: E402
+from lanes.models.build import build_network  # noqa: E402
 from lanes.models.efficientnet_lite import IMAGENET, EfficientNetLite  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loop import ENCODER_RATE, LaneTraining, parse, train  # noqa: E402
+from lanes.train.command import parse  # noqa: E402
+from lanes.train.module import LaneTraining  # noqa: E402
+from lanes.train.recipe import Recipe  # noqa: E402
+from lanes.train.run import train  # noqa: E402
 
 SMALL = {"encoder": "efficientnet-lite0", "blocks": 5, "widths": [4, 4]}
 
@@ -31,7 +35,7 @@ def imagenet_weights() -> dict[str, torch.Tensor]:
 
 
 def test_the_network_keeps_the_size_and_names_the_nearest_that_fits() -> None:
-    network = PretrainedUNet(**NETWORKS["unet"].config)
+    network = build_network(NETWORKS["unet"].config)
     assert network.divisor == 32
     assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 1, 64, 96)
     with pytest.raises(ValueError, match="multiples of 32, as in 96x64"):
@@ -73,7 +77,7 @@ def test_every_weight_of_the_encoder_comes_from_imagenet() -> None:
 
 def test_training_starts_from_imagenet_and_says_so(rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a rate so low that nothing moves: what comes out is what ImageNet taught."""
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network(SMALL, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network(SMALL, (128, 64))})
     few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-every", "2", "--steps", "2", "--learning-rate", "1e-12"]
     checkpoint = train(parse(["--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few, "--precision", "bf16-mixed"]))
     network, metadata = load_checkpoint(checkpoint)
@@ -85,14 +89,14 @@ def test_training_starts_from_imagenet_and_says_so(rendered_sources: Path, tmp_p
 
 
 def test_the_encoder_learns_slower_than_the_decoder_and_norms_do_not_decay() -> None:
-    module = LaneTraining(SMALL, 1e-3, 10, [], {})
+    module = LaneTraining(Recipe(SMALL, (128, 64), (64, 64), 10, 2, 1e-3, 1, "32-true"), [], {})
     groups = module.configure_optimizers()["optimizer"].param_groups
     found = {id(p): (group["initial_lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert found[id(module.network.head.weight)] == (1e-3, 0.02)
     assert found[id(module.network.head.bias)] == (1e-3, 0)
     block = module.network.encoder.blocks[2]
-    assert found[id(block.project[0].weight)] == (ENCODER_RATE * 1e-3, 0.02)
-    assert found[id(block.project[1].weight)] == (ENCODER_RATE * 1e-3, 0)
+    assert found[id(block.project[0].weight)] == (0.25e-3, 0.02)
+    assert found[id(block.project[1].weight)] == (0.25e-3, 0)
     assert len(found) == len(list(module.network.parameters()))
 
 

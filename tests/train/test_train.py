@@ -17,42 +17,15 @@ pytest.importorskip("lightning", reason="lightning is not installed: pip install
 from engines.export import load_checkpoint  # noqa: E402
 from lanes.errors import InputError  # noqa: E402
 from lanes.models import Network  # noqa: E402
+from lanes.models.build import build_network  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.unet import UNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loop import MIX, SYNTHETIC, LaneTraining, lane_loss, parse, shares, train  # noqa: E402
+from lanes.train.command import parse  # noqa: E402
+from lanes.train.module import LaneTraining  # noqa: E402
 from lanes.train.plots import draw_curves  # noqa: E402
-
-
-def maps(*rows: list[float]) -> torch.Tensor:
-    """A (1, 1, H, W) map."""
-    return torch.tensor(rows)[None, None]
-
-
-def test_a_perfect_and_certain_prediction_costs_nothing() -> None:
-    target = maps([0.0, 1.0, 1.0], [0.0, 0.0, 1.0])
-    assert lane_loss((target - 0.5) * 80, target, torch.ones_like(target)).item() == pytest.approx(0, abs=1e-6)
-
-
-def test_what_the_label_does_not_know_costs_nothing_and_moves_nothing() -> None:
-    target, weight = maps([0.0, 1.0]), maps([1.0, 0.0])
-    logits = maps([-40.0, -40.0]).requires_grad_()
-    lane_loss(logits, target, weight).backward()
-    assert logits.grad is not None
-    assert logits.grad[0, 0, 0, 1].item() == 0
-
-
-def test_an_undecided_prediction_costs_what_theory_says() -> None:
-    """At probability 1/2 everywhere: 4 ln 2 of cross-entropy, and Dice 1 - (2 * 1/2 + 1) / (1 + 1 + 1) with one of two pixels true."""
-    loss = lane_loss(maps([0.0, 0.0]), maps([0.0, 1.0]), torch.ones(1, 1, 1, 2))
-    assert loss.item() == pytest.approx(4 * torch.log(torch.tensor(2.0)).item() + 1 - 2 / 3, rel=1e-6)
-
-
-def test_a_worse_prediction_costs_more() -> None:
-    target, weight = maps([0.0, 1.0, 0.0]), torch.ones(1, 1, 1, 3)
-    costs = [lane_loss((target - 0.5) * certainty, target, weight).item() for certainty in (8, 2, 0, -2, -8)]
-    assert costs == sorted(costs)
+from lanes.train.run import train  # noqa: E402
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -108,15 +81,15 @@ def test_a_network_that_cannot_grow_to_the_widths_is_refused(widths: tuple[int, 
 
 
 def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
     few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "200", "--val-every", "2"]
     base = ["--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
-    monkeypatch.setattr("lanes.train.loop.list_frames", lambda root, split: every_hundredth(root, split))
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.run.list_frames", lambda root, split: every_hundredth(root, split))
     train(parse([*base, "--steps", "4"]))
     checkpoint = train(parse([*base, "--steps", "6", "--resume"]))
     saved = torch.load(checkpoint, weights_only=True)
-    network = UNet(**saved["network"])
+    network = build_network(saved["network"])
     network.load_state_dict(saved["state_dict"])
     assert saved["metadata"]["transform"]["width"] == 128
     logs = [tmp_path / f"log/version_{run}/metrics.csv" for run in (0, 1)]
@@ -128,8 +101,8 @@ def test_training_runs_saves_and_resumes(shared: Path, tmp_path: Path, monkeypat
 
 def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a narrower network here, with a rate so low that nothing moves: what comes out calculates what went in."""
-    monkeypatch.setattr("lanes.train.loop.list_frames", lambda root, split: every_hundredth(root, split))
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [8, 8, 16], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.list_frames", lambda root, split: every_hundredth(root, split))
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [8, 8, 16], "stem_stride": 2}, (128, 64))})
     narrow = UNet((4, 4, 8), stem_stride=2)
     metadata = {"name": "tiny", "transform": FrameTransform(128, 64).to_dict(), "threshold": 0.5, "classes": ["lane"]}
     metadata |= {"label_definition": "", "training_data": [], "licences": []}
@@ -137,7 +110,7 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
     base = ["--data", str(shared / "lanedata"), "--crop", "64", "64", "--batch", "2", "--workers", "0"]
     base += ["--val-stride", "200", "--steps", "2", "--val-every", "2", "--learning-rate", "1e-12"]
     trained = torch.load(train(parse([*base, "--out", str(tmp_path / "run"), "--weights", str(tmp_path / "narrow.pt")])), weights_only=True)
-    wide = UNet(**trained["network"])
+    wide = build_network(trained["network"])
     wide.load_state_dict(trained["state_dict"])
     assert wide.config["widths"] == [8, 8, 16]
     assert torch.allclose(wide.stem[0].weight[:4], narrow.stem[0].weight, atol=0.2)
@@ -148,7 +121,7 @@ def test_training_starts_from_given_weights(shared: Path, tmp_path: Path, monkey
 @pytest.fixture
 def tiny(rendered_sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Options of a run that takes seconds: two small sources, and a network of hundreds of weights."""
-    monkeypatch.setattr("lanes.train.loop.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"widths": [4, 4, 8], "stem_stride": 2}, (128, 64))})
     few = ["--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-every", "2", "--steps", "4"]
     return ["--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few]
 
@@ -160,7 +133,7 @@ def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def test_a_finished_run_that_is_resumed_keeps_its_average(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is the average over the steps; the last step's own weights are in the checkpoint too, and are others."""
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
     tiny[tiny.index("--steps") + 1] = "5"
     checkpoint = train(parse([*tiny, "--learning-rate", "0.1"]))
     kept = weights_of(checkpoint)
@@ -186,7 +159,7 @@ def test_a_run_is_not_resumed_as_another_one(tiny: list[str], tmp_path: Path, op
 
 def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a long run the average begins late; before that Lightning shows the network as it was made."""
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 4)
     tiny[tiny.index("--steps") + 1] = "100"
     tiny[tiny.index("--val-every") + 1] = "4"
     looks: dict[int, torch.Tensor] = {}
@@ -217,7 +190,7 @@ def test_an_interrupted_run_says_so(rendered_sources: Path, tmp_path: Path) -> N
 
 
 def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.train.loop.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 2)
     train(parse(tiny))
     before = (tmp_path / "run/unet.pt").read_bytes()
     with pytest.raises(InputError, match="holds a run already: --resume"):
@@ -243,19 +216,28 @@ def test_what_the_first_weights_were_trained_on_stays_known(tiny: list[str], tmp
     assert metadata.licences == ["north's own", "south's own"]
 
 
+def test_a_checkpoint_says_how_it_was_trained_and_where_its_threshold_comes_from(tiny: list[str]) -> None:
+    saved = torch.load(train(parse(tiny)), weights_only=True)
+    recipe, metadata = saved["recipe"], saved["metadata"]
+    assert build_network(recipe["network"]).config == saved["network"]
+    assert (recipe["steps"], recipe["loss"], recipe["optimiser"]) == (parse(tiny).steps, "entropy_dice", "AdamW")
+    assert metadata["threshold_drives"] in (["north/valing"], ["south/valing"])
+    assert 0 <= metadata["threshold"] <= 1
+
+
 def test_data_of_one_drive_trains_without_a_score(tiny: list[str], rendered_sources: Path, tmp_path: Path) -> None:
     for source in ("north", "south"):
         shutil.rmtree(rendered_sources / source / "val")
-    train(parse(tiny))
-    assert (tmp_path / "run/unet.pt").exists()
+    metadata = torch.load(train(parse(tiny)), weights_only=True)["metadata"]
     assert not (tmp_path / "run/best.ckpt").exists()
+    assert (metadata["threshold"], metadata["threshold_drives"]) == (0.5, [])
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
     tiny: list[str], rendered_sources: Path, monkeypatch: pytest.MonkeyPatch, workers: str
 ) -> None:
-    monkeypatch.setattr("lanes.train.loop.MEMORY", 0)
+    monkeypatch.setattr("lanes.train.loaders.MEMORY", 0)
     for picture in rendered_sources.glob("*/train/images/*"):
         picture.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"^[^\n]*ing_\d\.png cannot be decoded as an image$"):
@@ -286,12 +268,6 @@ def test_numbers_that_mean_nothing_are_refused(tiny: list[str], options: list[st
     with pytest.raises(SystemExit, match="2"):
         parse([*tiny, *options])
     assert options[0] in capsys.readouterr().err
-
-
-def test_sources_share_what_the_renderer_leaves() -> None:
-    assert shares(["camvid", "ceymo_lines", "roboflow_ego", "udacity_ego", "curvelanes_mini"]) == pytest.approx(MIX)
-    own = shares(["my_roads"])
-    assert own == pytest.approx({"my_roads": 1 - MIX[SYNTHETIC], SYNTHETIC: MIX[SYNTHETIC]})
 
 
 def test_curves_of_a_run_that_was_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def data(tmp_path: Path) -> Path:
             cv2.imwrite(str(tmp_path / "data" / source / "images" / f"{number}.jpg"), pixels)
             cv2.imwrite(str(tmp_path / "data" / source / "masks" / f"{number}.png"), mask)
             rows.append({"source": source, "split": "val", "sequence": f"drive{number}", "stem": str(number), "width": 128, "height": 72})
+    statements = {source: {"definition": "ALL_PAINT", "licence": "my own"} for source in ("camvid", "udacity_ego")}
+    (tmp_path / "data" / "sources.json").write_text(json.dumps(statements))
     with (tmp_path / "data" / "index.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

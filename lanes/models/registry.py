@@ -1,0 +1,35 @@
+"""The architectures by name, and from a name and its arguments to a network: what metadata and recipes store."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from lanes.models.base import LaneNetwork
+
+ARCHITECTURES = {
+    "unet": "lanes.models.unet:UNet",
+    "pretrained_unet": "lanes.models.pretrained:PretrainedUNet",
+}
+"""Module and class of each architecture; a module is imported when a network of it is made."""
+
+
+def create_model(arch: str, **config: Any) -> LaneNetwork:
+    """A network with weights to be trained or loaded.
+
+    Args:
+        arch: a name of `ARCHITECTURES`.
+        config: arguments of its constructor.
+
+    Raises:
+        ValueError: there is no such architecture, or it cannot be made with such arguments.
+        TypeError: it has no such arguments.
+
+    >>> create_model("unet", widths=[8, 16], stem_stride=2).divisor
+    4
+    """
+    if arch not in ARCHITECTURES:
+        raise ValueError(f"no architecture is called {arch!r}: there are {', '.join(ARCHITECTURES)}")
+    module, name = ARCHITECTURES[arch].split(":")
+    network: LaneNetwork = getattr(importlib.import_module(module), name)(**config)
+    return network

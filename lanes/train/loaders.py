@@ -1,0 +1,211 @@
+"""Training and validation examples as PyTorch data sets."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from lanes.data.augment import Palette, Sample, palette, random_light, random_view, recolour, with_bonnet
+from lanes.data.frames import LabelledFrame
+from lanes.data.labels import supervise
+from lanes.models import IMAGE_MEAN, IMAGE_STD
+from lanes.renderer import RoadRenderer, Scene
+from lanes.segment.transform import FrameTransform
+from lanes.train.mix import SYNTHETIC, mix_shares
+
+BONNETS = 0.15
+"""Share of the training examples that are given the bonnet of another car."""
+
+RECOLOURED = 0.25
+"""Share of the training examples that take on the colours of another frame, of any source."""
+
+LONGEST_SIDE = 1280
+"""Frames are kept no larger than this, pixels: at most 4.6 MB each with what their labels teach."""
+
+MEMORY = 6 << 30
+"""Bytes of frames that are kept, in all workers together: 1,400 of the largest, or 5,600 of half their width. The others are read from
+the disk as they are drawn."""
+
+VALIDATION_MEMORY = 1 << 30
+"""The same of validation frames, which are kept at the model's size."""
+
+
+class Cache:
+    """Keeps the samples that were read, up to a number of bytes; the others are read each time.
+
+    It is filled by the process that reads. A worker that is started afresh, as by spawn or forkserver, gets an empty one: what is
+    pickled to it are paths, no pictures.
+
+    Args:
+        room: bytes to fill.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._kept: dict[object, Sample] = {}
+
+    def get(self, key: object, read: Callable[[], Sample]) -> Sample:
+        """The sample of that key, read where it is not kept."""
+        if key in self._kept:
+            return self._kept[key]
+        sample = read()
+        size = sample.pixels.nbytes + sample.target.nbytes + sample.weight.nbytes
+        if size <= self.room:
+            self._kept[key] = sample
+            self.room -= size
+        return sample
+
+    def __getstate__(self) -> dict[str, object]:
+        freed = sum(each.pixels.nbytes + each.target.nbytes + each.weight.nbytes for each in self._kept.values())
+        return {"room": self.room + freed, "_kept": {}}
+
+
+def read_sample(frame: LabelledFrame) -> Sample:
+    """A frame with what its label teaches, no wider or higher than `LONGEST_SIDE`.
+
+    Raises:
+        InputError: the frame or its label is missing or broken.
+    """
+    pixels, mask, ignore = frame.read()
+    target, weight = supervise(pixels, mask, ignore, frame.definition)
+    frame_size = (pixels.shape[1], pixels.shape[0])
+    shrink = LONGEST_SIDE / max(frame_size)
+    if shrink < 1:
+        size = (round(frame_size[0] * shrink), round(frame_size[1] * shrink))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        target = np.where(cv2.resize(target, size, interpolation=cv2.INTER_AREA) > 127, 255, 0).astype(np.uint8)
+        weight = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    return Sample(pixels, target, weight, frame_size)
+
+
+def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
+    """A random rendered road at the model's size, labelled exactly; arrows, words and stop lines are left open."""
+    rendering = RoadRenderer(Scene.random(rng), transform.width, transform.height).render(float(rng.uniform(0, 20)))
+    weight = np.where(rendering.other_paint > 0, 0, 255).astype(np.uint8)
+    return Sample(rendering.pixels, rendering.paint, weight)
+
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Pixels (N, 3, H, W) uint8 RGB, target and weight (N, 1, H, W) uint8, as loaders give them: a quarter of the bytes that floats are."""
+
+
+def to_tensors(sample: Sample) -> Batch:
+    """A sample as one item of a `Batch`, without the first axis."""
+    rgb = torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1].transpose(2, 0, 1)))
+    return rgb, torch.from_numpy(sample.target)[None], torch.from_numpy(sample.weight)[None]
+
+
+def normalise(batch: Batch) -> Batch:
+    """A batch as the network and the loss take it, on the device it lies on: float32, normalised RGB, target and weight 0 to 1."""
+    rgb, target, weight = batch
+    mean, std = (torch.tensor(values, device=rgb.device).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
+    pixels = (rgb.to(torch.float32, memory_format=torch.channels_last) / 255 - mean) / std
+    return pixels, target.float() / 255, weight.float() / 255
+
+
+class TrainingStream(IterableDataset[Batch]):
+    """An endless stream of augmented crops, drawn from the sources in the proportions of `mix`.
+
+    Args:
+        frames: what there is of each source. They are read when they are first drawn.
+        mix: share of each source, in any unit; `synthetic` is the renderer.
+        transform: how the model sees a whole frame.
+        crop: (width, height) of the examples.
+        seed: numbers that make the sequence; each worker draws its own.
+
+    Raises:
+        InputError: while drawing, a frame or its label is missing or broken.
+    """
+
+    def __init__(
+        self,
+        frames: Mapping[str, Sequence[LabelledFrame]],
+        mix: Mapping[str, float],
+        transform: FrameTransform,
+        crop: tuple[int, int],
+        seed: Sequence[int],
+    ) -> None:
+        self.frames = frames
+        self.names = list(mix)
+        self.shares = np.array([mix[name] for name in self.names]) / sum(mix.values())
+        self.transform = transform
+        self.crop = crop
+        self.seed = seed
+        self.places = [(source, index) for source, group in frames.items() for index in range(len(group))]
+        self.palettes: dict[tuple[str, int], Palette] = {}
+        self.cache = Cache(MEMORY)
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        self.cache = Cache(MEMORY // (worker.num_workers if worker else 1))
+        rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
+        while True:
+            yield to_tensors(self.draw(rng))
+
+    def draw(self, rng: Generator) -> Sample:
+        """One augmented crop."""
+        name = self.names[int(rng.choice(len(self.names), p=self.shares))]
+        if name == SYNTHETIC:
+            sample = render_sample(self.transform, rng)
+        else:
+            sample = self._read(name, int(rng.integers(len(self.frames[name]))))
+        if rng.random() < BONNETS:
+            sample = with_bonnet(sample, rng)
+        view = random_view(sample, self.transform, *self.crop, rng)
+        pixels = view.pixels
+        if self.places and rng.random() < RECOLOURED:
+            other = self._palette(self.places[int(rng.integers(len(self.places)))])
+            pixels = recolour(pixels, other, float(rng.uniform(0.3, 1)))
+        return Sample(random_light(pixels, rng), view.target, view.weight)
+
+    def _read(self, source: str, index: int) -> Sample:
+        return self.cache.get((source, index), lambda: read_sample(self.frames[source][index]))
+
+    def _palette(self, place: tuple[str, int]) -> Palette:
+        if place not in self.palettes:
+            self.palettes[place] = palette(self._read(*place).pixels)
+        return self.palettes[place]
+
+
+class WholeFrames(Dataset[Batch]):
+    """Frames as a running model sees them, through `FrameTransform.to_model`, with their labels at the model's size: for validation."""
+
+    def __init__(self, frames: Sequence[LabelledFrame], transform: FrameTransform, cache: Cache) -> None:
+        self.frames = frames
+        self.transform = transform
+        self.cache = cache
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Batch:
+        frame = self.frames[index]
+        return to_tensors(self.cache.get(frame, lambda: fit_sample(frame, self.transform)))
+
+
+def fit_sample(frame: LabelledFrame, transform: FrameTransform) -> Sample:
+    """A frame in the model's input, with what its label teaches. Raises InputError when the frame or its label is missing or broken."""
+    pixels, mask, ignore = frame.read()
+    target, weight = supervise(pixels, mask, ignore, frame.definition)
+    place = transform.fit(pixels.shape[1], pixels.shape[0])
+    size = (transform.width, transform.height)
+    fitted = np.empty((transform.height, transform.width, 3), np.uint8)
+    place.to_model(pixels, fitted)
+    target = cv2.warpAffine(target, place.matrix, size, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    weight = cv2.warpAffine(weight, place.matrix, size, flags=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    return Sample(fitted, np.where(target > 127, 255, 0).astype(np.uint8), weight)
+
+
+def training_loader(
+    args: argparse.Namespace, frames: Mapping[str, Sequence[LabelledFrame]], transform: FrameTransform, seed: Sequence[int]
+) -> DataLoader[Batch]:
+    """Examples drawn from the frames by source, as many at once as the command line asks for."""
+    stream = TrainingStream(frames, mix_shares(frames), transform, tuple(args.crop), seed)
+    return DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)
