@@ -26,13 +26,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.backends.torch_cpu import LaneModel
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from lanes.cli.arguments import count
+from lanes.cli.arguments import Parser, count, output_path
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.build import build_network
+from lanes.models.deploy import Deployable
 from lanes.models.unet import EncoderDecoder
 
 OPSET = 17
@@ -56,7 +56,7 @@ Pictures = NDArray[np.uint8]
 
 
 def export_onnx(
-    network: nn.Module,
+    network: Deployable,
     metadata: ModelMetadata,
     path: Path,
     *,
@@ -85,7 +85,7 @@ def export_onnx(
     if static_batch:  # as many whole batches as show every frame, from the first one again where the last is not full
         frames = frames[np.arange(-(-len(frames) // static_batch) * static_batch) % len(frames)]
     expected = _probability(network, frames)
-    lane_model = LaneModel(network).eval()
+    lane_model = network.deploy().eval()
     if precision == "fp16":
         _check_half_range(lane_model, frames)
         lane_model.half()
@@ -181,7 +181,7 @@ def _clean(proto: onnx.ModelProto) -> None:
         del entry.metadata_props[:]
 
 
-def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
+def _check_half_range(lane_model: nn.Module, frames: Pictures) -> None:
     """Runs the network in fp32, looking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
     largest: dict[str, float] = {}
 
@@ -246,12 +246,12 @@ def load_checkpoint(path: Path) -> tuple[EncoderDecoder, ModelMetadata]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m engines.export", description="Writes a trained network as a model file (ONNX).")
-    parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
+    parser = Parser("python -m engines.export", "Writes a trained network as a model file (ONNX).")
+    parser.add_argument("checkpoint", type=Path, help="file that lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
+    parser.add_argument("--out", type=output_path, required=True, metavar="FILE", help=".onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
-    parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N pictures; default any number")
-    parser.add_argument("--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up")
+    parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N images, by default any number")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="folder of images to check the files on, by default made-up ones")
     args = parser.parse_args(arguments)
     return exit_status("engines.export", lambda: _export(args))
 

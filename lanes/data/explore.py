@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from engines.cores import usable_cores
 from lanes.data.frames import LabelledFrame
 from lanes.errors import InputError
 from lanes.html.page import picture, plot, table, write_page
-from lanes.telemetry.machine import usable_cores
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float64]

@@ -25,6 +25,8 @@ class PretrainedUNet(EncoderDecoder):
         ValueError: there is no such encoder, or the widths do not fit it.
     """
 
+    first_convolution = "encoder.stem.0"
+
     def __init__(self, *, encoder: str, blocks: int, widths: Sequence[int], outputs: int = 1) -> None:
         config = {"encoder": encoder, "blocks": blocks, "widths": list(widths), "outputs": outputs}
         super().__init__(config, stride=2)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from lanes.models.deploy import Deployable, LaneModel
 
 
 class ConvBlock(nn.Sequential):
@@ -35,7 +37,7 @@ class ConvBlock(nn.Sequential):
         super().__init__(*layers)
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Deployable):
     """What every U-Net here shares: the way up again from the encoder's maps, the head, and the size that fits.
 
     A subclass makes its encoder, then calls `_make_decoder`, and has `encode`.
@@ -47,6 +49,9 @@ class EncoderDecoder(nn.Module):
     Shape:
         (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.
     """
+
+    first_convolution: ClassVar[str]
+    """Name of the convolution that sees the picture."""
 
     def __init__(self, config: dict[str, Any], stride: int) -> None:
         super().__init__()
@@ -78,6 +83,9 @@ class EncoderDecoder(nn.Module):
         assert self.head.bias is not None
         nn.init.constant_(self.head.bias, -4.0)
 
+    def deploy(self) -> LaneModel:
+        return LaneModel(self, self.first_convolution)
+
     def encode(self, pictures: Tensor) -> list[Tensor]:
         """The encoder's maps, finest first."""
         raise NotImplementedError
@@ -108,6 +116,8 @@ class UNet(EncoderDecoder):
         stem_stride: 1 for the paper's full-resolution first level, 2 for the strided stem.
         outputs: maps predicted, one for lane paint.
     """
+
+    first_convolution = "stem.0"
 
     def __init__(
         self,
