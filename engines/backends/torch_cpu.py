@@ -1,4 +1,4 @@
-"""PyTorch on a CPU: the reference that every other engine is held against. Needs the extra `lanestream[train]`."""
+"""PyTorch on a CPU: the reference that every other engine is compared with. Needs the extra `lanestream[train]`."""
 
 from __future__ import annotations
 

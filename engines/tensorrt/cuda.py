@@ -32,7 +32,7 @@ class CudaError(Exception):
 
 
 class Gpu(ABC):
-    """The first GPU's primary context, and the streams and memory that were asked for from it.
+    """The first GPU's primary context, and the streams and memory that were taken from it.
 
     Streams and device addresses are plain numbers, as TensorRT takes them. Everything stays until `close`, which frees it all: what an
     engine needs is taken once, at its start. A `with` block may stand in any thread, and in another block of the same thread.
