@@ -13,7 +13,8 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, perf_counter_ns
@@ -21,20 +22,20 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper
 from rich.table import Table
 
 from benchmarks.common.cli import ROOT, add_json, check_outputs, print_notes
 from benchmarks.common.observe import Observation, observe_machine
 from benchmarks.common.results import new_result, write_result
-from engines.engine import Pictures
+from engines.engine import Engine
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, bundled_models
 from engines.probe import Probe, probe
-from engines.tensorrt.cuda import CudaGraph
-from engines.tensorrt.engine import SLOTS, TensorRTEngine
+from engines.tensorrt.engine import TensorRTEngine
 from lanes.cli.arguments import Parser, count
 from lanes.cli.console import plain_console
-from lanes.errors import InputError, ProcessingError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.models import NETWORKS
 from lanes.segment.transform import FrameTransform
 from lanes.telemetry.percentiles import shown, summarise
@@ -52,9 +53,11 @@ WARM_UP_RUNS = 50
 
 BATCH = 8
 
+COMPUTE_RUNS = 500
+
 MATRIX_SIDE = 8192
 
-Infer = Callable[[Pictures], Pictures]
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def model_files(name: str, folder: Path) -> dict[str, ModelFile]:
@@ -102,16 +105,16 @@ def torch_runner(model: ModelFile, batch: int, compiled: bool) -> Infer:
     transform = model.metadata.transform
     host = torch.empty((batch, transform.height, transform.width, 3), dtype=torch.uint8, pin_memory=True)
 
-    def infer(pictures: Pictures) -> Pictures:
+    def infer(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         host.numpy()[:] = pictures
         with torch.inference_mode():
-            probability: Pictures = network(host.to("cuda", non_blocking=True)).cpu().numpy()
+            probability: NDArray[np.uint8] = network(host.to("cuda", non_blocking=True)).cpu().numpy()
         return probability
 
     return infer
 
 
-def time_runners(runners: dict[str, Infer], pictures: Pictures, runs: int) -> dict[str, Any]:
+def time_runners(runners: dict[str, Infer], pictures: NDArray[np.uint8], runs: int) -> dict[str, Any]:
     """Percentiles of single calls, milliseconds, for each runner."""
     times = {name: array("d") for name in runners}
     for infer in runners.values():
@@ -126,40 +129,13 @@ def time_runners(runners: dict[str, Infer], pictures: Pictures, runs: int) -> di
     return {name: summarise(values) for name, values in times.items()}
 
 
-def compute_ms(engine: TensorRTEngine, runs: int = 500) -> float:
-    """What the network alone takes on the GPU: started again and again without copies, as a CUDA graph where that can be had."""
-    gpu, slot = engine._gpu, engine._slots[0]
-    assert gpu is not None
-    with gpu:
-        graph = CudaGraph.record(slot.stream, lambda: _execute(slot.context, slot.stream))
-        gpu.wait(slot.stream)
-        start = perf_counter()
-        for _ in range(runs):
-            if graph is not None:
-                graph.launch(slot.stream)
-            else:
-                _execute(slot.context, slot.stream)
-        gpu.wait(slot.stream)
-        taken = perf_counter() - start
-        if graph is not None:
-            graph.close()
-    return 1e3 * taken / runs
-
-
-def _execute(context: Any, stream: int) -> None:
-    if not context.execute_async_v3(stream):
-        raise ProcessingError("TensorRT could not run the network")
-
-
-def pictures_per_second(engine: TensorRTEngine, pictures: Pictures, runs: int = 300) -> float:
-    """Throughput with copies and calculation of neighbouring batches overlapping."""
+def pictures_per_second(engines: Sequence[Engine], pictures: NDArray[np.uint8], runs: int = 300) -> float:
+    """Throughput of engines that run at once, each in a thread: copies of one overlap with calculation of another."""
     start = perf_counter()
-    for index in range(runs + SLOTS):
-        if index >= SLOTS:
-            engine.result()
-        if index < runs:
-            engine.submit(pictures)
-    return runs * len(pictures) / (perf_counter() - start)
+    with ThreadPoolExecutor(len(engines)) as pool:
+        for ended in [pool.submit(lambda engine: [engine.infer(pictures) for _ in range(runs)], engine) for engine in engines]:
+            ended.result()
+    return runs * len(engines) * len(pictures) / (perf_counter() - start)
 
 
 def matrix_rate() -> float:
@@ -259,7 +235,7 @@ class Benchmark:
             with self.attempt(f"{name}: latency"):
                 result["latency_ms"] = time_runners(runners, pictures[:1], self.runs)
             with self.attempt(f"{name}: compute"):
-                result["compute_ms"] = {precision: compute_ms(engine) for precision, engine in engines.items()}
+                result["compute_ms"] = {precision: engine.compute_ms(COMPUTE_RUNS) for precision, engine in engines.items()}
         finally:
             for engine in engines.values():
                 engine.close()
@@ -267,8 +243,9 @@ class Benchmark:
             result["operations"] = operations(files["fp32"])
             result["pictures_per_second"] = {}
             for precision in engines:
-                with TensorRTEngine(files[precision], precision, BATCH) as engine:
-                    result["pictures_per_second"][precision] = pictures_per_second(engine, pictures)
+                with ExitStack() as stack:
+                    pair = [stack.enter_context(TensorRTEngine(files[precision], precision, BATCH)) for _ in range(2)]
+                    result["pictures_per_second"][precision] = pictures_per_second(pair, pictures)
 
 
 def targets(findings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from benchmarks.common.observe import observe_machine
 from benchmarks.common.plots import COLOURS, GREY, new_figure
 from benchmarks.common.results import Result, engine_facts, new_result, write_result
 from engines.backends.torch_cpu import TorchEngine
+from engines.cores import usable_cores
 from lanes import load_segmenter
 from lanes.capture.select import Selected
 from lanes.capture.video import VideoFile
@@ -43,7 +44,6 @@ from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
-from lanes.telemetry.machine import usable_cores
 from lanes.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:

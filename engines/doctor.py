@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from engines.engine import UnavailableError, physical_cores
+from engines.cores import physical_cores
+from engines.engine import UnavailableError
 from engines.probe import has_driver, probe
 from engines.registry import ENGINES, GPU_ENGINES, load_kind
 from engines.tensorrt.cache import default_folder
+from lanes.cli.arguments import Parser
 
 FEATURES = {
     "avx2": "AVX2",
@@ -30,7 +31,7 @@ FEATURES = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Whatever it meets, it goes on to the next line."""
-    argparse.ArgumentParser(prog="python -m engines.doctor", description="What this machine can run models with.").parse_args(arguments)
+    Parser("python -m engines.doctor", "Lists what this machine can run models with, and what it lacks.").parse_args(arguments)
     for title, find in (
         ("processor", _processor),
         ("GPU", _gpu),
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             found = find()
         except Exception as error:  # a broken library may throw anything, and the other lines still count
-            found = f"cannot be told: {type(error).__name__}: {error}"
+            found = f"cannot be determined: {type(error).__name__}: {error}"
         print(f"{title:20}{' '.join(found.split())}")
     return 0
 

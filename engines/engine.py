@@ -1,12 +1,12 @@
-"""Engine: what runs a model file. One contract over OpenVINO, ONNX Runtime and PyTorch."""
+"""Engine: what runs a model file. One contract over TensorRT, OpenVINO, ONNX Runtime and PyTorch."""
 
 from __future__ import annotations
 
-import os
+import threading
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +14,47 @@ from numpy.typing import NDArray
 from engines.model_file import FILE_PRECISION, ModelFile
 from lanes.errors import InputError
 
-Pictures = NDArray[np.uint8]
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+"""Arrays by the names of the tensors that they are for."""
 
 
 class UnavailableError(InputError):
-    """This engine, or this precision of it, is not to be had on this machine; another may be. The message says why, in one clause."""
+    """This engine, or this precision of it, does not run on this machine; another may. The message says why, in one clause."""
 
 
 class Engine(ABC):
-    """A model ready to run on a device, for batches of one fixed size. Serves one thread at a time; several engines may run at once.
+    """A model ready to run on a device, on tensors of fixed shapes that are allocated once.
+
+    Calls from several threads wait for each other. A model with state (see `ModelMetadata.state`) serves one video at a time: what it
+    remembers goes from run to run until `reset`.
 
     Args:
         model: the file.
-        precision: `auto` for the best this engine has for that file, or one of `precisions()`.
-        batch: pictures in a call.
+        precision: `auto` for the one this engine prefers for that file, or one of `precisions()`.
+        batch: images in a call.
         threads: processor threads for inference; default one a physical core.
 
     Raises:
-        UnavailableError: the precision is not to be had here, or the library cannot run the file.
+        UnavailableError: the engine cannot run this precision here, or its library cannot run the file.
         InputError: the file is fixed to another batch, or its graph and metadata do not belong together.
 
     Attributes:
-        name: `openvino`, `onnx`, `torch`.
-        precision: in which it calculates: `fp32`, `bf16`, `int8`.
+        name: `tensorrt`, `openvino`, `onnx`, `torch`.
+        precision: in which it calculates: `fp32`, `bf16`, `fp16`, `int8`.
         device: what it runs on.
         version: of the library behind it.
         model: the file it runs.
-        batch: pictures in a call.
+        batch: images in a call.
+        inputs: by name, what `run` takes; the engine's own state is not among them.
+        outputs: by name, what `run` returns.
         reason: why this engine and precision, in one line.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
+    keeps_state: ClassVar[bool] = False
+    """Whether the engine carries state itself, on its device, rather than in this class's host memory."""
+
     device = "CPU"
     reason = ""
 
@@ -55,9 +64,18 @@ class Engine(ABC):
         self.model = model
         self.precision = self.settle_precision(precision, model.precision)
         self.batch = batch
-        transform = model.metadata.transform
-        self._shape = (batch, transform.height, transform.width, 3)
+        self._next_value = model.metadata.state
+        self._tensors = {tensor.name: tensor.at_batch(batch) for tensor in (*model.inputs, *model.outputs)}
+        self.inputs = {tensor.name: self._tensors[tensor.name] for tensor in model.inputs if tensor.name not in self._next_value}
+        results = set(self._next_value.values())
+        self.outputs = {tensor.name: self._tensors[tensor.name] for tensor in model.outputs if tensor.name not in results}
+        (self._images,) = self.inputs
+        (self._probability,) = (name for name in self.outputs if name not in model.metadata.outputs)
+        self._state: dict[str, NDArray[Any]] = {}
+        if not self.keeps_state:
+            self._state = {name: self._tensors[name].zeros() for name in self._next_value}
         self._closed = False
+        self._lock = threading.RLock()
         self._start(threads)
 
     @abstractmethod
@@ -67,7 +85,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def precisions(cls) -> tuple[str, ...]:
-        """The precisions to be had on this machine, the one that `auto` would take first."""
+        """The precisions that run on this machine, the one that `auto` prefers first."""
 
     @classmethod
     def settle_precision(cls, wanted: str, of_file: str) -> str:
@@ -82,35 +100,73 @@ class Engine(ABC):
             return wanted
         raise UnavailableError(f"{cls.name} runs no {of_file if wanted == 'auto' else wanted} here, only {' and '.join(cls.precisions())}")
 
-    def infer(self, batch: Pictures) -> Pictures:
-        """Runs the model.
+    def run(self, inputs: Arrays) -> Arrays:
+        """Runs the model once.
 
         Args:
-            batch: (N, H, W, 3) uint8 BGR, C-contiguous, of exactly the engine's batch and the model's size.
+            inputs: an array for each of `self.inputs`, exactly as it is described there, C-contiguous.
 
         Returns:
-            (N, H, W) uint8, lane probability from 0 to 255. The next call may overwrite it: copy what is to be kept.
+            An array for each of `self.outputs`, which is the caller's own.
 
         Raises:
-            ValueError: `batch` is not as described.
+            ValueError: a name, a shape or a type is wrong.
             RuntimeError: the engine is closed.
+            ProcessingError: the device failed.
         """
-        if self._closed:
-            raise RuntimeError(f"this {self.name} engine is closed")
-        if batch.shape != self._shape or batch.dtype != np.uint8 or not batch.flags.c_contiguous:
-            layout = "" if batch.flags.c_contiguous else ", not contiguous"
-            raise ValueError(f"expected a contiguous uint8 array of shape {self._shape}, got {batch.dtype} {batch.shape}{layout}")
-        return self._infer(batch)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"this {self.name} engine is closed")
+            if inputs.keys() != self.inputs.keys():
+                raise ValueError(f"expected the tensors {', '.join(self.inputs)}, got {', '.join(inputs) or 'none'}")
+            for name, spec in self.inputs.items():
+                spec.check(inputs[name])
+            results = self._run({**inputs, **self._state})
+            for name, array in self._state.items():
+                np.copyto(array, results[self._next_value[name]])
+            return {name: results[name] for name in self.outputs}
+
+    def infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`run` with the images alone: (N, H, W, 3) uint8 BGR to lane probability, (N, H, W) uint8, 0 to 255. Raises what `run` does."""
+        probability: NDArray[np.uint8] = self.run({self._images: batch})[self._probability]
+        return probability
+
+    def reset(self) -> None:
+        """Forgets what the model remembers of earlier runs, as when another video begins. Without effect on a model without state."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"this {self.name} engine is closed")
+            for array in self._state.values():
+                array.fill(0)
+            self._reset()
+
+    def profile(self, batch: NDArray[np.uint8], runs: int) -> dict[str, float] | None:  # noqa: ARG002
+        """Median milliseconds of each node of the engine's own graph, as `infer` runs it on a batch.
+
+        Keys are the names of the ONNX nodes or tensors that a node stands for, joined by commas. None where the engine does not say.
+        """
+        return None
+
+    def compute_ms(self, runs: int) -> float | None:  # noqa: ARG002
+        """Mean milliseconds of a run on the device alone, without the copies to it and back. None where the engine does not say."""
+        return None
 
     @abstractmethod
-    def _infer(self, batch: Pictures) -> Pictures:
-        """`infer` with its argument checked."""
+    def _run(self, inputs: Arrays) -> Arrays:
+        """`run` with its arguments checked: all inputs of the graph to all its outputs, in arrays that no later run writes to.
+
+        Where the engine keeps state itself, `inputs` and the result are without it.
+        """
+
+    def _reset(self) -> None:  # noqa: B027  most engines keep nothing
+        """Zeroes the state that the engine keeps itself."""
 
     def close(self) -> None:
-        """Releases what the engine holds; arrays it returned must not be used any more. May be called more than once."""
-        if not self._closed:
-            self._closed = True
-            self._release()
+        """Releases what the engine holds. May be called more than once."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._release()
 
     @abstractmethod
     def _release(self) -> None:
@@ -121,13 +177,3 @@ class Engine(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def physical_cores() -> int:
-    """Processor cores that this process may use, counting those that appear as several (hyper-threading) once."""
-    try:
-        usable = os.sched_getaffinity(0)
-        topology = Path("/sys/devices/system/cpu")
-        return len({(topology / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text() for cpu in usable})
-    except (AttributeError, OSError):  # not Linux, or its /sys is hidden
-        return os.cpu_count() or 1

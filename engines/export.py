@@ -26,9 +26,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from engines.backends.torch_cpu import LaneModel
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from lanes.cli.arguments import count
+from lanes.cli.arguments import Parser, count, output_path
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models import IMAGE_MEAN, IMAGE_STD
@@ -44,27 +43,25 @@ TOLERANCE = {"fp32": 2, "fp16": 4}
 
 OUTLIERS = 1e-3
 """Share of the pixels of real frames in which an fp16 file may differ by more. It can move a steep edge of paint a little: a wrong graph
-moves far more than one pixel in a thousand. Made-up pictures have no such edges, and no such allowance."""
+moves far more than one pixel in a thousand. Made-up images have no such edges, and no such allowance."""
 
 CHECK_FRAMES = 8
-"""Pictures of a folder that an export is checked on."""
+"""Images of a folder that an export is checked on."""
 
 FP16_MAX = 65504
 """Largest number of IEEE 754 half precision."""
 
-Pictures = NDArray[np.uint8]
-
 
 def export_onnx(
-    network: nn.Module,
+    network: LaneNetwork,
     metadata: ModelMetadata,
     path: Path,
     *,
     precision: str = "fp32",
     static_batch: int | None = None,
-    frames: Pictures | None = None,
+    frames: NDArray[np.uint8] | None = None,
 ) -> ModelFile:
-    """Writes `network` as an fp32 or fp16 model file and proves that it calculates the same. Pictures and probability stay uint8.
+    """Writes `network` as an fp32 or fp16 model file and proves that it calculates the same. Images and probability stay uint8.
 
     Args:
         network: maps normalised RGB (N, 3, H, W) float32 to logits (N, 1, H, W).
@@ -72,8 +69,8 @@ def export_onnx(
         path: where to; written at once when all checks have passed, replacing what is there.
         precision: `fp32`, or `fp16` for engines on a GPU. The latter is traced in half precision, which gets every operator right,
             Resize and its scales too, where converting an fp32 graph does not.
-        static_batch: fixes the batch; default any number of pictures.
-        frames: (N, H, W, 3) uint8 BGR, what the file is held against the network on; default made-up pictures.
+        static_batch: fixes the batch; default any number of images.
+        frames: (N, H, W, 3) uint8 BGR, what file and network are compared on; default made-up images.
 
     Raises:
         InputError: the network does not fit the metadata's input size, or `path` cannot be written.
@@ -85,7 +82,7 @@ def export_onnx(
     if static_batch:  # as many whole batches as show every frame, from the first one again where the last is not full
         frames = frames[np.arange(-(-len(frames) // static_batch) * static_batch) % len(frames)]
     expected = _probability(network, frames)
-    lane_model = LaneModel(network).eval()
+    lane_model = network.deploy().eval()
     if precision == "fp16":
         _check_half_range(lane_model, frames)
         lane_model.half()
@@ -113,7 +110,7 @@ def export_onnx(
     return ModelFile.load(path)
 
 
-def _made_up_frames(metadata: ModelMetadata) -> Pictures:
+def _made_up_frames(metadata: ModelMetadata) -> NDArray[np.uint8]:
     """Noise, a gradient, and the two ends of the scale."""
     height, width = metadata.transform.height, metadata.transform.width
     frames = np.zeros((4, height, width, 3), np.uint8)
@@ -123,22 +120,22 @@ def _made_up_frames(metadata: ModelMetadata) -> Pictures:
     return frames
 
 
-def _read_frames(folder: Path, metadata: ModelMetadata) -> Pictures:
-    """Up to CHECK_FRAMES pictures, spread over all that are in the folder, as the model sees them."""
+def _read_frames(folder: Path, metadata: ModelMetadata) -> NDArray[np.uint8]:
+    """Up to CHECK_FRAMES images, spread over all that are in the folder, as the model sees them."""
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    pictures = [cv2.imread(str(path)) for path in paths[:: max(1, -(-len(paths) // CHECK_FRAMES))]]
-    readable = [picture for picture in pictures if picture is not None]
+    images = [cv2.imread(str(path)) for path in paths[:: max(1, -(-len(paths) // CHECK_FRAMES))]]
+    readable = [image for image in images if image is not None]
     if not readable:
-        raise InputError(f"{folder} holds no pictures (.jpg, .png) to check the export on")
+        raise InputError(f"{folder} holds no images (.jpg, .png) to check the export on")
     transform = metadata.transform
     frames = np.empty((len(readable), transform.height, transform.width, 3), np.uint8)
-    for picture, frame in zip(readable, frames, strict=True):
-        transform.fit(picture.shape[1], picture.shape[0]).to_model(picture.astype(np.uint8, copy=False), frame)
+    for image, frame in zip(readable, frames, strict=True):
+        transform.fit(image.shape[1], image.shape[0]).to_model(image.astype(np.uint8, copy=False), frame)
     return frames
 
 
-def _probability(network: nn.Module, frames: Pictures) -> NDArray[np.float32]:
-    """What the network says about frames, normalised as in training: (N, H, W) float32, 0 to 255."""
+def _probability(network: nn.Module, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the network predicts for frames, normalised as in training: (N, H, W) float32, 0 to 255."""
     rgb = torch.from_numpy(frames[..., ::-1].copy()).permute(0, 3, 1, 2).float() / 255
     normalised = (rgb - torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGE_STD).view(1, 3, 1, 1)
     was_training = network.training
@@ -158,7 +155,7 @@ def _probability(network: nn.Module, frames: Pictures) -> NDArray[np.float32]:
 
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """The exporter talks on three channels: of each step, and of the conversion from its own opset 18, which `_check` looks after."""
+    """The exporter talks on three channels: of each step, and of the conversion from its own opset 18, which `_check` checks."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -181,15 +178,15 @@ def _clean(proto: onnx.ModelProto) -> None:
         del entry.metadata_props[:]
 
 
-def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
-    """Runs the network in fp32, looking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
+def _check_half_range(lane_model: nn.Module, frames: NDArray[np.uint8]) -> None:
+    """Runs the network in fp32, checking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
     largest: dict[str, float] = {}
 
-    def look(name: str) -> Callable[[nn.Module, Any, torch.Tensor | list[torch.Tensor]], None]:
-        # An encoder gives a list; what made each of its maps has been looked at.
-        return lambda _module, _given, maps: None if isinstance(maps, list) else largest.update({name: float(maps.abs().max())})
+    def observe(name: str) -> Callable[[nn.Module, Any, torch.Tensor | list[torch.Tensor]], None]:
+        # An encoder gives a list; what made each of its maps has been checked.
+        return lambda _module, _inputs, maps: None if isinstance(maps, list) else largest.update({name: float(maps.abs().max())})
 
-    hooks = [module.register_forward_hook(look(name)) for name, module in lane_model.named_modules() if name]
+    hooks = [module.register_forward_hook(observe(name)) for name, module in lane_model.named_modules() if name]
     with torch.inference_mode():
         lane_model(torch.from_numpy(frames))
     for hook in hooks:
@@ -200,7 +197,12 @@ def _check_half_range(lane_model: LaneModel, frames: Pictures) -> None:
 
 
 def _check(
-    proto: onnx.ModelProto, frames: Pictures, expected: NDArray[np.float32], tolerance: int, outliers: float, static_batch: int | None
+    proto: onnx.ModelProto,
+    frames: NDArray[np.uint8],
+    expected: NDArray[np.float32],
+    tolerance: int,
+    outliers: float,
+    static_batch: int | None,
 ) -> None:
     onnx.checker.check_model(proto, full_check=True)
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
@@ -215,8 +217,8 @@ def _check(
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     step = static_batch or len(frames)
     for start in range(0, len(frames), step):
-        (given,) = session.run(None, {"frames": frames[start : start + step]})
-        off = np.abs(given - expected[start : start + step])
+        (predicted,) = session.run(None, {"frames": frames[start : start + step]})
+        off = np.abs(predicted - expected[start : start + step])
         beyond = float((off > tolerance).mean())
         if beyond > outliers:
             raise ProcessingError(
@@ -246,12 +248,12 @@ def load_checkpoint(path: Path) -> tuple[LaneNetwork, ModelMetadata]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m engines.export", description="Writes a trained network as a model file (ONNX).")
-    parser.add_argument("checkpoint", type=Path, help="what lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .onnx file to write")
+    parser = Parser("python -m engines.export", "Writes a trained network as a model file (ONNX).")
+    parser.add_argument("checkpoint", type=Path, help="file that lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
+    parser.add_argument("--out", type=output_path, required=True, metavar="FILE", help=".onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
-    parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N pictures; default any number")
-    parser.add_argument("--frames", type=Path, metavar="DIR", help="pictures to hold the files against the network on; default made-up")
+    parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N images, by default any number")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="folder of images to check the files on, by default made-up ones")
     args = parser.parse_args(arguments)
     return exit_status("engines.export", lambda: _export(args))
 

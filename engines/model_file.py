@@ -1,22 +1,25 @@
 """A model as a file: ONNX, with what a program must know to use it in the file's own metadata.
 
-The graph takes uint8 BGR pictures (N, H, W, 3) and gives uint8 lane probability (N, H, W): colour order, normalisation and
-sigmoid are inside it, so every engine runs the same model without knowing how it was trained.
+The graph takes uint8 BGR images (N, H, W, 3) and gives uint8 lane probability (N, H, W): colour order, normalisation and
+sigmoid are inside it, so every engine runs the same model without knowing how it was trained. It may have further outputs, and
+state, which engines carry from one run to the next; the metadata names both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
+from engines.half_precision import widen
+from engines.tensors import GraphTensor, read_interface
 from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
@@ -49,6 +52,8 @@ class ModelMetadata:
         training_data: the data sets it was trained on.
         licences: their licences, and what follows for the use of the weights.
         network: what `lanes.models.build.build_network` makes the network of.
+        state: name of the input of each state tensor -> name of the output that is its next value; it begins with zeros.
+        outputs: name of each output besides the lane probability and the state -> what it means.
     """
 
     name: str
@@ -60,6 +65,8 @@ class ModelMetadata:
     training_data: list[str]
     licences: list[str]
     network: dict[str, Any]
+    state: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "fp16", "int8"):
@@ -70,6 +77,8 @@ class ModelMetadata:
     def to_json(self) -> str:
         """One JSON object, the format's number included."""
         values = asdict(self) | {"transform": self.transform.to_dict()}
+        # Programs that know neither refuse such a graph by its inputs and outputs; all others read on, so the format is the same.
+        values = {name: value for name, value in values.items() if value or name not in ("state", "outputs")}
         return json.dumps({"format": METADATA_FORMAT} | values, ensure_ascii=False)
 
     @classmethod
@@ -96,6 +105,8 @@ class ModelMetadata:
                 training_data=[str(name) for name in values["training_data"]],
                 licences=[str(text) for text in values["licences"]],
                 network=dict(values["network"]),
+                state={str(given): str(result) for given, result in dict(values.get("state", {})).items()},
+                outputs={str(name): str(meaning) for name, meaning in dict(values.get("outputs", {})).items()},
             )
         except KeyError as missing:
             raise ValueError(f"without {missing}") from None
@@ -111,7 +122,8 @@ class ModelFile:
         path: where it lies.
         sha256: of its bytes, in hexadecimal.
         metadata: what the file says about the model.
-        batch: pictures in a batch, None where the file takes any number.
+        batch: images in a batch, None where the file takes any number.
+        inputs, outputs: tensors of the graph, state included, in the graph's order.
         widened: whether the file's fp16 weights are read as fp32.
     """
 
@@ -119,6 +131,8 @@ class ModelFile:
     sha256: str
     metadata: ModelMetadata
     batch: int | None
+    inputs: tuple[GraphTensor, ...] = ()
+    outputs: tuple[GraphTensor, ...] = ()
     widened: bool = False
 
     @property
@@ -132,23 +146,13 @@ class ModelFile:
         return _as_fp32(content) if self.widened else content
 
     def as_fp32(self) -> ModelFile:
-        """An fp16 model for engines that calculate in fp32: the same weights, so a model need be stored only once, in half the bytes."""
-        content = _as_fp32(_read(self.path))
-        metadata = replace(self.metadata, precision="fp32")
-        return replace(self, sha256=hashlib.sha256(content).hexdigest(), metadata=metadata, widened=True)
+        """An fp16 model for engines that calculate in fp32."""
+        return _inspect(self.path, _as_fp32(_read(self.path)), widened=True)
 
     @classmethod
     def load(cls, path: Path) -> ModelFile:
         """Reads and checks a file. Raises InputError when it cannot be used, with what is wrong with it."""
-        content = _read(path)
-        try:
-            proto = onnx.load_model_from_string(content)
-        except DecodeError:
-            raise InputError(f"{path} is not an ONNX file, or is damaged: {CURE}") from None
-        if not proto.graph.node:
-            raise InputError(f"{path} is not an ONNX file, or holds no network: {CURE}")
-        metadata = _read_metadata(path, proto)
-        return cls(path, hashlib.sha256(content).hexdigest(), metadata, _check_graph(path, proto.graph, metadata.transform))
+        return _inspect(path, _read(path))
 
 
 def _read(path: Path) -> bytes:
@@ -165,30 +169,48 @@ def _read(path: Path) -> bytes:
     return content
 
 
+def _inspect(path: Path, content: bytes, widened: bool = False) -> ModelFile:
+    try:
+        proto = onnx.load_model_from_string(content)
+    except DecodeError:
+        raise InputError(f"{path} is not an ONNX file, or is damaged: {CURE}") from None
+    if not proto.graph.node:
+        raise InputError(f"{path} is not an ONNX file, or holds no network: {CURE}")
+    _check_format(path, proto)
+    metadata = _read_metadata(path, proto)
+    size = metadata.transform.height, metadata.transform.width
+    try:
+        inputs, outputs = read_interface(proto.graph, size, metadata.state, metadata.outputs)
+    except ValueError as error:
+        raise InputError(f"{path} {error}: {CURE}") from None
+    batch = next(tensor.shape[0] for tensor in inputs if tensor.name not in metadata.state)
+    return ModelFile(path, hashlib.sha256(content).hexdigest(), metadata, batch, inputs, outputs, widened)
+
+
+def _check_format(path: Path, proto: onnx.ModelProto) -> None:
+    """Refuses what no engine could load, before one says so in its own words."""
+    newest = onnx.defs.onnx_opset_version()
+    opset = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    if proto.ir_version > onnx.IR_VERSION:
+        what = f"of version {proto.ir_version} of the ONNX format, and this installation reads up to {int(onnx.IR_VERSION)}"
+    elif opset > newest:
+        what = f"of ONNX operator set {opset}, and this installation reads up to {newest}"
+    else:
+        attributes = (attribute.t for node in proto.graph.node for attribute in node.attribute)
+        if any(tensor.data_location == TensorProto.EXTERNAL for tensor in (*proto.graph.initializer, *attributes)):
+            raise InputError(f"{path} keeps its weights in a second file, which is not read: save the model in one file")
+        return
+    raise InputError(f"{path} is {what}: upgrade onnx and the engines, or {CURE}")
+
+
 def _as_fp32(content: bytes) -> bytes:
-    """An fp16 graph with every number of half precision widened to single, which is exact."""
     proto = onnx.load_model_from_string(content)
-    for weight in proto.graph.initializer:
-        _widen(weight)
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                _widen(attribute.t)
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT16:
-                attribute.i = TensorProto.FLOAT
-    for value in proto.graph.value_info:
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT16:
-            value.type.tensor_type.elem_type = TensorProto.FLOAT
+    widen(proto)
     for entry in proto.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = replace(ModelMetadata.from_json(entry.value), precision="fp32").to_json()
     widened: bytes = proto.SerializeToString()
     return widened
-
-
-def _widen(tensor: TensorProto) -> None:
-    if tensor.data_type == TensorProto.FLOAT16:
-        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
 
 
 def _read_metadata(path: Path, proto: onnx.ModelProto) -> ModelMetadata:
@@ -199,33 +221,6 @@ def _read_metadata(path: Path, proto: onnx.ModelProto) -> ModelMetadata:
         return ModelMetadata.from_json(text)
     except ValueError as error:
         raise InputError(f"{path} has lanestream metadata that cannot be used, {error}") from None
-
-
-def _check_graph(path: Path, graph: onnx.GraphProto, transform: FrameTransform) -> int | None:
-    """Checks what goes in and out of the graph and returns the batch it was fixed to, None for any."""
-    weights = {weight.name for weight in graph.initializer}
-    inputs = [_describe(value) for value in graph.input if value.name not in weights]
-    outputs = [_describe(value) for value in graph.output]
-    height, width = transform.height, transform.width
-    if len(inputs) != 1 or inputs[0][0] != TensorProto.UINT8 or inputs[0][1][1:] != [height, width, 3]:
-        raise InputError(f"{path} takes {_words(inputs)}, not pictures, uint8 (N, {height}, {width}, 3): {CURE}")
-    if len(outputs) != 1 or outputs[0][0] != TensorProto.UINT8 or outputs[0][1][1:] != [height, width]:
-        raise InputError(f"{path} gives {_words(outputs)}, not lane probability, uint8 (N, {height}, {width}): {CURE}")
-    return inputs[0][1][0]
-
-
-def _describe(value: onnx.ValueInfoProto) -> tuple[int, list[int | None]]:
-    """Element type and shape, None for a side of any length."""
-    tensor = value.type.tensor_type
-    return tensor.elem_type, [side.dim_value if side.HasField("dim_value") else None for side in tensor.shape.dim]
-
-
-def _words(values: list[tuple[int, list[int | None]]]) -> str:
-    described = []
-    for kind, shape in values:
-        sides = ", ".join("N" if side is None else str(side) for side in shape)
-        described.append(f"{TensorProto.DataType.Name(kind).lower()} ({sides})")
-    return " and ".join(described) or "nothing"
 
 
 def bundled_models() -> dict[str, dict[str, Path]]:
@@ -245,7 +240,7 @@ def is_path(model: str | Path) -> bool:
 def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     """The model file that `model`, a bundled model's name or a path, means at the precision that is to be run.
 
-    Raises InputError when there is no such model, when it is not to be had at that precision, or when the file cannot be used.
+    Raises InputError when there is no such model, when there is none of that precision, or when the file cannot be used.
     """
     wanted = FILE_PRECISION[precision]
     if is_path(model):
@@ -254,7 +249,7 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
             return file.as_fp32()
         if file.precision != wanted:
             runs = " or ".join(name for name, of_file in FILE_PRECISION.items() if of_file == file.precision)
-            raise InputError(f"{model} is an {file.precision} model and cannot run as {precision}: ask for {runs}, or for auto")
+            raise InputError(f"{model} is an {file.precision} model and cannot run as {precision}: it runs as {runs}, or auto")
         return file
     models = bundled_models()
     files = models.get(str(model))
@@ -266,3 +261,17 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     if wanted not in files:
         raise InputError(f"the model {model} is not bundled in {wanted}, only in {', '.join(files)}")
     return ModelFile.load(files[wanted])
+
+
+def describe_models() -> str:
+    """The bundled models for people, a line each: name, parameters, input size, precisions of its files, licences of its data."""
+    rows = [("name", "parameters", "input", "files", "licences")]
+    for name, files in bundled_models().items():
+        path = files.get("fp32") or files.get("fp16") or next(iter(files.values()))
+        proto = onnx.load(path)
+        metadata = _read_metadata(path, proto)
+        parameters = sum(prod(weight.dims) for weight in proto.graph.initializer)
+        size = f"{metadata.transform.width}x{metadata.transform.height}"
+        rows.append((name, f"{parameters / 1e6:.2f} million", size, ", ".join(files), "; ".join(dict.fromkeys(metadata.licences))))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

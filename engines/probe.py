@@ -1,6 +1,6 @@
 """What this machine has of NVIDIA's: found out in a process of its own, since TensorRT's runtime without a driver kills the process.
 
-Each step prints a line before and after it, so that the last line tells where a process died. The order matters: nothing is
+Each step prints a line before and after it, so that the last line says where a process died. The order matters: nothing is
 touched before what it stands on has proved to work.
 """
 
@@ -12,7 +12,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,26 +71,30 @@ def probe() -> Probe:
     # Not as `-m` or by path: either would make the result depend on the working folder.
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); from engines.probe import main; main()"]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        return read_findings(ended.stdout, ended.returncode)
+        ended = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+        return read_findings(ended.stdout.decode(errors="replace"), ended.returncode)
     except subprocess.TimeoutExpired as late:
-        printed = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-        return read_findings(printed, None)
+        return read_findings((late.stdout or b"").decode(errors="replace"), None)
     except OSError as error:
         return Probe(f"the driver could not be tried out in a process of its own ({error.strerror})")
 
 
 def read_findings(printed: str, status: int | None) -> Probe:
-    """The findings from what the process printed, one JSON object a line, and its exit status: None when it did not end in time."""
+    """The findings from what the process printed, one JSON object a line, and its exit status: None when it did not end in time.
+
+    What a library prints in between is passed over.
+    """
     found: dict[str, Any] = {"lacking": None}
+    known = {field.name for field in fields(Probe)} | {"trying", "error"}
     for line in printed.splitlines():
-        if line.startswith("{"):
-            found |= json.loads(line)
+        with suppress(ValueError, RecursionError):
+            facts = json.loads(line)
+            found |= facts if isinstance(facts, dict) and facts.keys() <= known else {}
     trying, error = found.pop("trying", "starting Python"), found.pop("error", None)
     if error is not None:
         found["lacking"] = f"{trying} fails ({error})"
     elif status != 0 and not found["lacking"]:
-        how = "does not come back" if status is None else f"kills the process (exit status {status})"
+        how = "does not return" if status is None else f"kills the process (exit status {status})"
         found["lacking"] = f"{trying} {how}: see that driver and TensorRT are of versions that belong together"
     return Probe(**found)
 

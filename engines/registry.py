@@ -1,4 +1,4 @@
-"""Which engine runs: the fastest that works here, or the one asked for, and why."""
+"""Which engine runs: the first of a fixed order of preference that works here, or the one asked for, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ ENGINES = {
     "onnx": ("engines.backends.onnx_cpu", "OnnxEngine", "pip install onnxruntime"),
     "torch": ("engines.backends.torch_cpu", "TorchEngine", "pip install 'lanestream[train]'"),
 }
-"""Module, class and cure for its absence of each engine on a CPU, the fastest first. Their libraries are imported only when asked for."""
+"""Module, class and cure for its absence of each engine on a CPU, in order of preference: by what was measured on x86-64
+(docs/benchmarks.md), not on this machine. Their libraries are imported only when asked for."""
 
 GPU_ENGINES = {
     "tensorrt": ("engines.tensorrt.engine", "TensorRTEngine", "see docs/tensorrt.md"),
@@ -30,17 +31,17 @@ PRECISIONS = tuple(FILE_PRECISION)
 def open_engine(
     engine: str = "auto", precision: str = "auto", model: str | Path = "unet", batch: int = 1, threads: int | None = None
 ) -> Engine:
-    """Opens a model with the engine asked for, or with the fastest that works here.
+    """Opens a model with the engine asked for, or with the preferred one of those that work here.
 
     Args:
         engine: `auto`, `tensorrt`, `openvino`, `onnx` or `torch`; the last two run on an NVIDIA GPU where they can, else on the CPU.
-        precision: `auto` (the fastest that the engine has on this processor), `fp32`, `bf16`, `fp16` or `int8`.
+        precision: `auto` (the one that the engine prefers on this processor), `fp32`, `bf16`, `fp16` or `int8`.
         model: a bundled model's name, or the path of a model file.
-        batch: pictures in a call.
+        batch: images in a call.
         threads: processor threads for inference; default one a physical core.
 
     Returns:
-        The engine, its `reason` telling in one line why it was taken and why others were not.
+        The engine, its `reason` saying in one line why it was taken and why others were not.
 
     Raises:
         InputError: the model file cannot be used, or no engine does here what is asked for.
@@ -57,10 +58,10 @@ def open_engine(
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
-        choice = f"the fastest of the engines on a {place} that work here" if engine == "auto" else "as asked for"
+        choice = f"preferred of the engines on a {place} that work here" if engine == "auto" else "as asked for"
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
-    raise InputError(f"{'; '.join(passed_over)}. Ask for {_alternatives()}")
+    raise InputError(f"{'; '.join(passed_over)}; this machine runs {_alternatives()}")
 
 
 Entry = tuple[str, str, str]
@@ -101,11 +102,11 @@ def load_kind(name: str, entry: Entry | None = None) -> type[Engine]:
 
 
 def _alternatives() -> str:
-    """The engines and precisions to be had here, in words."""
+    """The engines and precisions that work here, in words."""
     found = []
     for name, place, entry in _candidates("auto"):
         try:
             found.append(f"{name} ({', '.join(load_kind(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
         except UnavailableError:
             continue
-    return " or ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"
+    return ", ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.engine import physical_cores
+from engines.cores import physical_cores
 
 SIDE = 512
 """Of the square matrices that are multiplied: large enough to keep the cores busy, short enough (a millisecond or two) that

@@ -21,7 +21,7 @@ from benchmarks.common.plots import save
 from benchmarks.common.results import new_result, write_result
 from benchmarks.tradeoff.measure import measure
 from benchmarks.tradeoff.show import draw, entry_table
-from calibration.int8.frames import spread_by_source
+from calibration.int8.frames import subsample_by_source
 from engines.model_file import bundled_models
 from lanes.cli.arguments import Parser, count
 from lanes.cli.console import plain_console
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     if not frames:
         raise InputError(f"{args.data} has no frames of split {args.split!r}: name another with --split")
     if args.limit is not None:
-        frames = spread_by_source(frames, args.limit) or frames[: args.limit]
+        frames = subsample_by_source(frames, args.limit) or frames[: args.limit]
     with observe_machine() as observation:
         found = measure(args.model or list(bundled_models()), frames, args.rounds, args.runs, console.print, console)
     result = new_result(KIND, "accuracy against cost", observation, **found)

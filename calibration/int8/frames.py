@@ -1,4 +1,4 @@
-"""Which frames a model is calibrated on, and which judge it: few, unlike each other, and never of the same drive on both sides."""
+"""Which frames a model is calibrated, selected and tested on: few, unlike each other, and never of one drive in two of the sets."""
 
 from __future__ import annotations
 
@@ -13,60 +13,66 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from calibration.int8.progress import follow
+from calibration.int8.progress import show_progress
+from lanes.arrays import BGRImage, Mask
 from lanes.capture import find_sources
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
-Picture = NDArray[np.uint8]
-
 CANDIDATES = 512
-"""Frames that are looked at to choose from, at most: as many inputs of 640x384 take 380 MB."""
+"""Frames that are read to choose from, at most: as many inputs of 640x384 take 380 MB."""
 
-JUDGES = 96
-"""Frames that the result is judged on, at most."""
+SCORED = 96
+"""Frames of the validation set and of the test set, at most."""
 
 FEWEST = 8
-"""Frames below which there is nothing to choose from, on either side."""
+"""Frames of a set, at least."""
 
-HELD_SHARE = 0.25
-"""Part of the material that is held out to judge on, as nearly as whole drives allow."""
+HELD_SHARE = 0.4
+"""Part of unlabelled frames that is not calibrated on, half of it for either set, as nearly as whole drives allow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class FittedFrame:
     """One frame, fitted to the model.
 
     Attributes:
-        picture: (H, W, 3) uint8 BGR, the model's input.
+        image: (H, W, 3) uint8 BGR, the model's input.
         size: (width, height) of the frame that it was, pixels.
         name: what it is called in reports.
         source: what it is pooled with in scores.
         sequence: the drive that it belongs to.
-        label: mask and ignore (or None), (height, width) uint8, non-zero = lane paint and = not known; None where there is no label.
+        ground_truth: mask and ignore (or None), (height, width) uint8, non-zero = lane paint and = not known; None without a label.
     """
 
-    picture: Picture
+    image: BGRImage
     size: tuple[int, int]
     name: str
     source: str
     sequence: str
-    label: tuple[Picture, Picture | None] | None = None
+    ground_truth: tuple[Mask, Mask | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What a model is calibrated on, and what it is judged on: no drive is in both."""
+class FrameSets:
+    """What a model is quantised with: no drive is in two of the sets.
 
-    calibration: list[Sample]
-    judges: list[Sample]
+    Attributes:
+        calibration: for the ranges of activations, and what one layer costs.
+        validation: selects the calibrator and the layers.
+        test: selects nothing; the result is accepted and reported on it.
+    """
+
+    calibration: list[FittedFrame]
+    validation: list[FittedFrame]
+    test: list[FittedFrame]
 
     @property
     def labelled(self) -> bool:
-        """Whether the judges have labels."""
-        return self.judges[0].label is not None
+        """Whether there is ground truth to validate and test against."""
+        return self.test[0].ground_truth is not None
 
 
 class InSequence(Protocol):
@@ -82,70 +88,77 @@ Frames = TypeVar("Frames", bound=InSequence)
 Item = TypeVar("Item")
 
 
-def gather(transform: FrameTransform, frames: str | None, labels: Path | None, split: str, count: int, console: Console) -> Material:
-    """Reads, chooses and holds out.
+def gather(transform: FrameTransform, frames: str | None, labels: Path | None, split: str, count: int, console: Console) -> FrameSets:
+    """Reads frames, divides them and chooses.
+
+    With labels, the drives of `val` validate and those of `test` test, which the model was not trained on. Where there is no split
+    `test`, the drives of `val` are divided between the two. Without labels, the drives of `frames` are divided among all three sets.
 
     Args:
         transform: of the model.
         frames: a video file, a folder or a glob of images or of videos, as `find_sources` takes; None for none.
-        labels: labelled frames, as `list_frames` takes them. They are calibrated on too, and those held out judge the model.
-        split: which of the labelled frames, never those that judge the training.
+        labels: labelled frames, as `list_frames` takes them; None for none.
+        split: of the labelled frames, those to calibrate on.
         count: frames to calibrate on.
         console: where progress goes.
 
     Raises:
-        InputError: the material cannot be used, or is too little.
+        InputError: the frames cannot be used, or are too few.
     """
-    kept = list(read_frames(frames, transform, console)) if frames is not None else []
+    candidates = list(read_frames(frames, transform, console)) if frames is not None else []
     if labels is None:
-        kept, held = hold_out(kept)
-        judges = spread(held, JUDGES)
+        candidates, held = hold_out(candidates, HELD_SHARE)
+        validation, test = (subsample(part, SCORED) for part in hold_out(held, 0.5))
+        needed = f"give {round(2 * FEWEST / HELD_SHARE)} or more"
     else:
-        if split == "val":
-            raise InputError("the val frames judge how well a model was trained and must stay unseen: calibrate on --split train")
-        kept_labels, held_labels = hold_out(list_frames(labels, split))
-        candidates = spread(kept_labels, CANDIDATES)
-        kept += [_read_labelled(frame, transform, False) for frame in follow(candidates, "reading frames", console)]
-        judges = [_read_labelled(frame, transform, True) for frame in spread_by_source(held_labels, JUDGES)]
-    if len(kept) < FEWEST or len(judges) < FEWEST:
-        # Three quarters are chosen from, and a quarter is held out.
-        needed = round(FEWEST / HELD_SHARE)
-        raise InputError(f"only {len(kept) + len(judges)} frames to calibrate and judge on: give {needed} or more")
-    chosen = choose_unlike(np.array([describe(sample.picture) for sample in kept]), count)
-    return Material([kept[index] for index in chosen], judges)
+        if split in ("val", "test"):
+            raise InputError(f"the frames of the split {split} score the result and must not be calibrated on: use --split train")
+        listed = {name: list_frames(labels, name) for name in (split, "val", "test")}
+        if not listed["test"]:
+            listed["val"], listed["test"] = hold_out(listed["val"], 0.5)
+        chosen = subsample(listed[split], CANDIDATES)
+        candidates += [_read_labelled(frame, transform, False) for frame in show_progress(chosen, "reading frames", console)]
+        scored = [subsample_by_source(listed[name], SCORED) for name in ("val", "test")]
+        validation, test = ([_read_labelled(frame, transform, True) for frame in part] for part in scored)
+        needed = f"give {FEWEST} or more of the split {split}, and twice as many of val"
+    if min(len(candidates), len(validation), len(test)) < FEWEST:
+        counts = f"{len(candidates)} frames to calibrate on, {len(validation)} to validate and {len(test)} to test on"
+        raise InputError(f"only {counts}: {needed}")
+    chosen_indices = choose_unlike(np.array([describe(frame.image) for frame in candidates]), count)
+    return FrameSets([candidates[index] for index in chosen_indices], validation, test)
 
 
-def read_frames(text: str, transform: FrameTransform, console: Console) -> list[Sample]:
+def read_frames(text: str, transform: FrameTransform, console: Console) -> list[FittedFrame]:
     """All frames that `text` means or, where these are more than `CANDIDATES`, every second, fourth and so on.
 
     Raises:
         InputError: there are none, or they come from a camera or a stream and never end.
     """
-    samples: list[Sample] = []
+    fitted: list[FittedFrame] = []
     sources = find_sources(text)
     for source in sources.opened():
         with source:
             if source.info.kind not in ("video", "images"):
                 raise InputError(f"{text}: calibration needs recorded frames; give a video, a folder or a glob")
-            found: list[Sample] = []
+            found: list[FittedFrame] = []
             stride = 1
-            for index, frame in enumerate(follow(source, source.info.name, console, source.info.frames)):
+            for index, frame in enumerate(show_progress(source, source.info.name, console, source.info.frames)):
                 if index % stride:
                     continue
-                picture = _fit(frame.pixels, transform)
-                found.append(Sample(picture, frame.size, f"{source.info.name} {frame.stem}", text, source.info.name))
+                image = _fit(frame.pixels, transform)
+                found.append(FittedFrame(image, frame.size, f"{source.info.name} {frame.stem}", text, source.info.name))
                 if len(found) > max(FEWEST, CANDIDATES // len(sources)):
                     found, stride = found[::2], 2 * stride
-            samples += found
-    if not samples:
+            fitted += found
+    if not fitted:
         raise InputError(f"{text}: holds no frame that can be read; give a video, a folder or a glob of images")
-    return samples
+    return fitted
 
 
-def hold_out(frames: Sequence[Frames]) -> tuple[list[Frames], list[Frames]]:
-    """Divides frames into those to calibrate on and those held out, of every source about `HELD_SHARE`, whole sequences each.
+def hold_out(frames: Sequence[Frames], share: float) -> tuple[list[Frames], list[Frames]]:
+    """Divides frames into those kept and those held out, of every source about `share`, whole sequences each.
 
-    Where a source has but one sequence, that is cut into four stretches of time; then only at the cuts are there likenesses.
+    Where a source has but one sequence, that is cut into four stretches of time; then only at the cuts are frames alike.
     """
     kept: list[Frames] = []
     held: list[Frames] = []
@@ -154,11 +167,11 @@ def hold_out(frames: Sequence[Frames]) -> tuple[list[Frames], list[Frames]]:
         if len(parts) == 1:
             parts = [group[len(group) * k // 4 : len(group) * (k + 1) // 4] for k in range(4)]
         parts.sort(key=len)
-        # A third more than wanted still does: sequences are as long as they are.
-        room = len(group) * HELD_SHARE * 4 / 3
-        taken = [parts.pop(0)] if len(parts[0]) > room else []
+        # A third more than wanted is well enough: sequences are as long as they are.
+        most = len(group) * share * 4 / 3
+        taken = [parts.pop(0)] if len(parts[0]) > most else []
         for part in reversed(parts):
-            if sum(map(len, taken)) + len(part) <= room:
+            if sum(map(len, taken)) + len(part) <= most:
                 taken.append(part)
             else:
                 kept += part
@@ -173,23 +186,23 @@ def _grouped(frames: Sequence[Frames], by: str) -> list[list[Frames]]:
     return list(groups.values())
 
 
-def spread(items: Sequence[Item], count: int) -> list[Item]:
+def subsample(items: Sequence[Item], count: int) -> list[Item]:
     """`count` of the items, evenly spaced; all where they are no more."""
     if len(items) <= count:
         return list(items)
     return [items[round(index)] for index in np.linspace(0, len(items) - 1, count)]
 
 
-def spread_by_source(frames: Sequence[Frames], count: int) -> list[Frames]:
+def subsample_by_source(frames: Sequence[Frames], count: int) -> list[Frames]:
     """The same number from each source, `count` in all at most."""
     groups = _grouped(frames, "source")
-    return [frame for group in groups for frame in spread(group, count // len(groups))]
+    return [frame for group in groups for frame in subsample(group, count // len(groups))]
 
 
-def describe(picture: Picture) -> NDArray[np.float32]:
+def describe(image: BGRImage) -> NDArray[np.float32]:
     """What a frame looks like, as a vector: a thumbnail, and its brightness, contrast and colourfulness over the whole."""
     # Two steps: INTER_AREA from full size directly costs 3 ms more.
-    thumbnail = cv2.resize(cv2.resize(picture, (80, 48), interpolation=cv2.INTER_AREA), (16, 10), interpolation=cv2.INTER_AREA) / 255
+    thumbnail = cv2.resize(cv2.resize(image, (80, 48), interpolation=cv2.INTER_AREA), (16, 10), interpolation=cv2.INTER_AREA) / 255
     grey = thumbnail.mean(axis=2)
     colourfulness = (thumbnail.max(axis=2) - thumbnail.min(axis=2)).mean()
     # Scaled so that the thumbnail's distance is a mean over its pixels, and each of the three counts as much as it.
@@ -212,14 +225,14 @@ def choose_unlike(vectors: NDArray[np.float32], count: int) -> list[int]:
     return chosen
 
 
-def _read_labelled(frame: LabelledFrame, transform: FrameTransform, with_label: bool) -> Sample:
+def _read_labelled(frame: LabelledFrame, transform: FrameTransform, with_label: bool) -> FittedFrame:
     pixels, mask, ignore = frame.read_as_labelled()
     size = pixels.shape[1], pixels.shape[0]
     label = (mask, ignore) if with_label else None
-    return Sample(_fit(pixels, transform), size, f"{frame.source}/{frame.stem}", frame.source, frame.sequence, label)
+    return FittedFrame(_fit(pixels, transform), size, f"{frame.source}/{frame.stem}", frame.source, frame.sequence, label)
 
 
-def _fit(pixels: Picture, transform: FrameTransform) -> Picture:
-    picture = np.empty((transform.height, transform.width, 3), np.uint8)
-    transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, picture)
-    return picture
+def _fit(pixels: BGRImage, transform: FrameTransform) -> BGRImage:
+    image = np.empty((transform.height, transform.width, 3), np.uint8)
+    transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, image)
+    return image

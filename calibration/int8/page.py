@@ -8,15 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.int8.frames import spread
-from calibration.int8.gate import iou
+from calibration.int8.frames import subsample
+from calibration.int8.inference import iou
 from calibration.int8.report import Report
+from lanes.arrays import BGRImage
 from lanes.html.page import picture, render, table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
-
-Picture = NDArray[np.uint8]
 
 WORST, OTHERS = 3, 5
 """Frames shown: those in which int8 and fp32 differ in most pixels, and some spread over the rest."""
@@ -24,7 +23,7 @@ WORST, OTHERS = 3, 5
 LANE = (80, 220, 60)
 LOST = (60, 60, 255)
 GAINED = (255, 200, 0)
-"""Colours, BGR, of lane, of lane that only fp32 sees, and of lane that only int8 sees."""
+"""Colours, BGR, of lane, of lane that only fp32 detects, and of lane that only int8 detects."""
 
 
 def calibration_page(report: Report) -> str:
@@ -37,9 +36,10 @@ def calibration_page(report: Report) -> str:
         "calibration.html.j2",
         title=f"{report.name} in int8",
         summary=report.summary[0].upper() + report.summary[1:],
-        calibrated=len(report.material.calibration),
-        validated=len(report.material.judges),
-        labelled=report.material.labelled,
+        calibrated=len(report.sets.calibration),
+        validated=len(report.sets.validation),
+        tested=len(report.sets.test),
+        labelled=report.sets.labelled,
         latency=_latency(report),
         engine=report.engine,
         engines=", ".join(f"{name} (IoU {value:.4f})" for name, value in report.engines.items()),
@@ -59,9 +59,9 @@ def _latency(report: Report) -> Markup:
 
 
 def _calibrators(report: Report) -> Markup:
-    sources = list(report.reference.f1)
+    sources = list(report.calibrators["fp32"].f1)
     rows, kinds = [], []
-    for name, score in {"fp32": report.reference, **report.calibrators}.items():
+    for name, score in report.calibrators.items():
         f1 = [f"{value:.4f}" for value in ([score.mean_f1, *score.f1.values()] if sources else [])]
         rows.append([name, *f1, f"{score.agreement:.4f}"])
         kinds.append("strong" if name == report.calibrator else "")
@@ -94,32 +94,32 @@ def _masks(report: Report, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bo
 
 
 def _examples(report: Report) -> list[int]:
-    """Indices of the frames to show, the worst first; frames in which neither sees lane show nothing."""
-    seen = [index for index in range(len(report.maps)) if any(mask.any() for mask in _masks(report, index))]
-    differing = {index: np.count_nonzero(np.logical_xor(*_masks(report, index))) for index in seen}
-    worst = sorted(seen, key=lambda index: -differing[index])[:WORST]
-    return [*worst, *spread([index for index in seen if index not in worst], OTHERS)]
+    """Indices of the frames to show, the worst first; frames in which neither detects lane are left out."""
+    shown = [index for index in range(len(report.maps)) if any(mask.any() for mask in _masks(report, index))]
+    differing = {index: np.count_nonzero(np.logical_xor(*_masks(report, index))) for index in shown}
+    worst = sorted(shown, key=lambda index: -differing[index])[:WORST]
+    return [*worst, *subsample([index for index in shown if index not in worst], OTHERS)]
 
 
 def _frame(report: Report, index: int) -> tuple[list[Markup], str]:
     """The images of a frame, side by side, and its caption."""
-    sample = report.material.judges[index]
+    frame = report.sets.test[index]
     fp32, int8 = _masks(report, index)
-    dimmed = cv2.addWeighted(sample.picture, 0.45, np.zeros_like(sample.picture), 0.55, 0).astype(np.uint8)
+    dimmed = cv2.addWeighted(frame.image, 0.45, np.zeros_like(frame.image), 0.55, 0).astype(np.uint8)
     both = _painted(dimmed, fp32 & int8, (110, 110, 110))
     images = {
-        "fp32": _painted(sample.picture, fp32, LANE),
-        "int8": _painted(sample.picture, int8, LANE),
-        "where they differ": _painted(_painted(both, _wider(fp32 & ~int8), LOST), _wider(int8 & ~fp32), GAINED),
+        "fp32": _painted(frame.image, fp32, LANE),
+        "int8": _painted(frame.image, int8, LANE),
+        "where they differ": _painted(_painted(both, _dilate(fp32 & ~int8), LOST), _dilate(int8 & ~fp32), GAINED),
     }
-    return [picture(image, name, 82) for name, image in images.items()], f"{sample.name}: IoU {iou(fp32, int8):.3f}"
+    return [picture(image, name, 82) for name, image in images.items()], f"{frame.name}: IoU {iou(fp32, int8):.3f}"
 
 
-def _wider(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
-def _painted(picture: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> Picture:
-    painted: Picture = picture.copy()
+def _painted(image: BGRImage, mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> BGRImage:
+    painted: BGRImage = image.copy()
     painted[mask] = colour
     return painted

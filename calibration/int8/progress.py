@@ -11,8 +11,8 @@ from rich.progress import track
 Item = TypeVar("Item")
 
 
-def follow(items: Iterable[Item], what: str, console: Console, total: int | None = None) -> Iterable[Item]:
-    """Yields the items under a bar called `what`, which goes away at the end; where stderr is no terminal, one line tells what is done."""
+def show_progress(items: Iterable[Item], what: str, console: Console, total: int | None = None) -> Iterable[Item]:
+    """Yields the items under a bar called `what`, which goes away at the end; where stderr is no terminal, one line says what is done."""
     if not console.is_terminal:
         console.print(what, style="dim", highlight=False)
         return items

@@ -10,8 +10,8 @@ U-Net fell to an IoU of 0.86. Apart, the parts are calculated right, each has a 
 processor time a frame against 27.4 for the wrong one, and 31.8 with a Max between Concat and pair, which also cures it (`unet`
 at 640x384, AVX512-VNNI).
 
-onnxruntime.quantization.quantize_static writes such pairs too, but not the sums; it wants calibration data at every call, takes a
-second each, and has no place for ranges that are known already.
+onnxruntime.quantization writes such pairs too, and `QDQQuantizer` takes ranges that are known already, but not the sums, which
+are half of this file; it takes 5.3 s for `unet` where this takes 0.2 (ONNX Runtime 1.32, two cores), and a calibration writes fifty files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Layer:
         name: what it is called in reports, that of its weights.
         tensors: what goes into it; more than one where a Concat is before it.
         channels: of each of those.
-        multiplications: a picture, by its weights and the size of what comes out.
+        multiplications: per image, by its weights and the size of what comes out.
     """
 
     node: str

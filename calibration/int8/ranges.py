@@ -45,17 +45,16 @@ class Histogram:
         while peak > self.limit:
             self.counts = np.append(self.counts.reshape(-1, 2).sum(axis=1), np.zeros(BINS // 2, np.int64))
             self.limit *= 2
-        bins = (magnitudes * np.float32(BINS / self.limit)).astype(np.int32)
+        # Not by BINS / limit, which is infinite where the limit is subnormal.
+        bins = (magnitudes / np.float32(self.limit) * np.float32(BINS)).astype(np.int32)
         self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
 
 
-def collect(
-    model: onnx.ModelProto, tensors: Sequence[str], pictures: Iterable[NDArray[np.uint8]], batch: int | None
-) -> dict[str, Histogram]:
-    """Runs an fp32 model on pictures, (H, W, 3) uint8 BGR each, and returns the histogram of each of the named tensors.
+def collect(model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDArray[np.uint8]], batch: int | None) -> dict[str, Histogram]:
+    """Runs an fp32 model on images, (H, W, 3) uint8 BGR each, and returns the histogram of each of the named tensors.
 
     Args:
-        batch: pictures that the model is fixed to take at once, None for any number.
+        batch: images that the model is fixed to take at once, None for any number.
     """
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
@@ -65,8 +64,8 @@ def collect(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     histograms = {name: Histogram() for name in tensors}
-    for picture in pictures:
-        given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(picture[None], batch or 1, axis=0)})
+    for image in images:
+        given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(image[None], batch or 1, axis=0)})
         for name, values in zip(tensors, given, strict=True):
             histograms[name].add(values[:1])
     return histograms
@@ -109,13 +108,13 @@ def entropy(histogram: Histogram) -> float:
     return min(histogram.peak, histogram.limit * best / BINS)
 
 
-def _divergence(true: NDArray[np.float64], model: NDArray[np.float64]) -> float:
+def _divergence(measured: NDArray[np.float64], model: NDArray[np.float64]) -> float:
     if not model.sum():
         return float("inf")
-    true, model = true / true.sum(), model / model.sum()
-    there = true > 0
-    # What the model holds impossible is made very unlikely instead, so that candidates stay comparable.
-    return float((true[there] * np.log(true[there] / np.maximum(model[there], 1e-9))).sum())
+    measured, model = measured / measured.sum(), model / model.sum()
+    present = measured > 0
+    # What the model holds to be impossible is made very unlikely instead, so that candidates stay comparable.
+    return float((measured[present] * np.log(measured[present] / np.maximum(model[present], 1e-9))).sum())
 
 
 CALIBRATORS: dict[str, Callable[[Histogram], float]] = {"minmax": minmax, "entropy": entropy, "percentile": percentile}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
-from calibration.int8.frames import Material
-from calibration.int8.gate import Maps, Score
+from calibration.int8.acceptance import Score
+from calibration.int8.frames import FrameSets
 from calibration.int8.qdq import Layer
 
 
@@ -32,33 +34,33 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Report:
-    """A calibration that passed.
+    """A calibration that was accepted.
 
     Attributes:
         name: of the model.
-        material: what it was calibrated and judged on.
-        calibrators: score of each, all layers quantised.
-        calibrator: the one that was kept.
+        sets: the frames it was calibrated, selected and tested on.
+        calibrators: score of fp32 and, all layers quantised, of each calibrator on the validation set.
+        calibrator: the one that was selected.
         layers: in the order in which they run.
-        reference, score: of fp32 and of the result.
-        verdict: the score against what was demanded, in words.
-        fp32_maps, maps: probability that fp32 and the result gave for the frames to judge on, (N, H, W) uint8.
+        reference, score: of fp32 and of the result, on the test set.
+        verdict: the score against what is required, in words.
+        fp32_maps, maps: probability that fp32 and the result gave on the test set, (N, H, W) uint8.
         threshold: 0 to 255, above which a pixel is lane.
         engines: IoU with the first engine's masks, of every engine in which the result was run.
         latency: median milliseconds by precision.
-        engine: in which the latency was measured, and all was judged.
+        engine: in which the latency was measured.
     """
 
     name: str
-    material: Material
+    sets: FrameSets
     calibrators: dict[str, Score]
     calibrator: str
     layers: list[LayerCost]
     reference: Score
     score: Score
     verdict: str
-    fp32_maps: Maps
-    maps: Maps
+    fp32_maps: NDArray[np.uint8]
+    maps: NDArray[np.uint8]
     threshold: int
     engines: dict[str, float]
     latency: dict[str, float]
@@ -79,10 +81,10 @@ class Report:
         return f"{self.verdict}. {layers}, calibrated by {self.calibrator}; {speed} ({self.engine})"
 
     def calibrator_table(self) -> Table:
-        """One row a calibrator, and one for fp32."""
-        sources = list(self.reference.f1)
+        """One row a calibrator, and one for fp32: scores on the validation set."""
+        sources = list(self.calibrators["fp32"].f1)
         table = Table("calibrator", *(["relaxed F1", *sources] if sources else []), "IoU with fp32", box=None)
-        for name, score in {"fp32": self.reference, **self.calibrators}.items():
+        for name, score in self.calibrators.items():
             f1 = [f"{score.mean_f1:.4f}", *(f"{value:.4f}" for value in score.f1.values())] if sources else []
             table.add_row(name, *f1, f"{score.agreement:.4f}", style="bold" if name == self.calibrator else "")
         return table

@@ -1,11 +1,16 @@
-"""ONNX Runtime on an NVIDIA GPU: needs `onnxruntime-gpu` in the place of `onnxruntime`, https://onnxruntime.ai."""
+"""ONNX Runtime on an NVIDIA GPU: needs `onnxruntime-gpu` in the place of `onnxruntime`, https://onnxruntime.ai.
+
+Not run on a GPU since it has named tensors: see tests/gpu.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import onnxruntime
 
-from engines.engine import Engine, Pictures, UnavailableError
+from engines.backends.onnx_cpu import first_line
+from engines.engine import Arrays, Engine, UnavailableError
 from engines.probe import probe
 
 PROVIDER = "CUDAExecutionProvider"
@@ -16,6 +21,7 @@ class OnnxCudaEngine(Engine):
 
     name = "onnx"
     version = onnxruntime.__version__
+    keeps_state = True
 
     def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
         self.device = probe().gpu or "GPU"
@@ -25,15 +31,21 @@ class OnnxCudaEngine(Engine):
             self._session = onnxruntime.InferenceSession(self.model.read(), options, providers=[PROVIDER])
             if self._session.get_providers()[0] != PROVIDER:  # it falls back to the CPU without a word when CUDA's libraries are missing
                 raise UnavailableError("onnx cannot load CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'")
-            self._input = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(self._shape, np.uint8), "cuda", 0)
-            self._output = onnxruntime.OrtValue.ortvalue_from_shape_and_type(self._shape[:3], np.uint8, "cuda", 0)
-            self._binding = self._session.io_binding()
-            self._binding.bind_ortvalue_input(self._session.get_inputs()[0].name, self._input)
-            self._binding.bind_ortvalue_output(self._session.get_outputs()[0].name, self._output)
+            self._memory: dict[str, Any] = {
+                name: onnxruntime.OrtValue.ortvalue_from_numpy(spec.zeros(), "cuda", 0) for name, spec in self._tensors.items()
+            }
+            self._bind()
         except UnavailableError:
             raise
         except Exception as error:  # its exceptions have no common base but this
-            raise UnavailableError(f"onnx cannot run {self.model.path} on the GPU ({str(error).strip().splitlines()[0]})") from None
+            raise UnavailableError(f"onnx cannot run {self.model.path} on the GPU ({first_line(error)})") from None
+
+    def _bind(self) -> None:
+        self._binding = self._session.io_binding()
+        for tensor in self.model.inputs:
+            self._binding.bind_ortvalue_input(tensor.name, self._memory[tensor.name])
+        for tensor in self.model.outputs:
+            self._binding.bind_ortvalue_output(tensor.name, self._memory[tensor.name])
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
@@ -41,11 +53,20 @@ class OnnxCudaEngine(Engine):
             raise UnavailableError("onnx has no CUDA provider: pip install onnxruntime-gpu in the place of onnxruntime")
         return ("fp16", "fp32")
 
-    def _infer(self, batch: Pictures) -> Pictures:
-        self._input.update_inplace(batch)
+    def _run(self, inputs: Arrays) -> Arrays:
+        for name, array in inputs.items():
+            self._memory[name].update_inplace(array)
         self._session.run_with_iobinding(self._binding)
-        probability: Pictures = self._output.numpy()
-        return probability
+        results = {name: self._memory[name].numpy() for name in self.outputs}
+        if self._next_value:  # what was written is read next: the two change places, and nothing is copied
+            for given, result in self._next_value.items():
+                self._memory[given], self._memory[result] = self._memory[result], self._memory[given]
+            self._bind()
+        return results
+
+    def _reset(self) -> None:
+        for name in self._next_value:
+            self._memory[name].update_inplace(self._tensors[name].zeros())
 
     def _release(self) -> None:
-        del self._binding, self._session, self._input, self._output
+        del self._binding, self._session, self._memory

@@ -1,13 +1,19 @@
-"""OpenVINO on a CPU: the fastest engine on x86-64, https://docs.openvino.ai."""
+"""OpenVINO on a CPU: the preferred engine on x86-64, https://docs.openvino.ai."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from statistics import median
 from typing import Any
 
+import numpy as np
 import openvino
+from numpy.typing import NDArray
 
-from engines.engine import Engine, Pictures, UnavailableError
+from engines.cores import cpu_quota, physical_cores
+from engines.engine import Arrays, Engine, UnavailableError
+
+WARM_UP_RUNS = 5
 
 
 @lru_cache(maxsize=1)
@@ -26,20 +32,22 @@ class OpenVinoEngine(Engine):
     version = openvino.__version__.partition("-")[0]  # without the build's number and branch
 
     def _start(self, threads: int | None) -> None:
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        self._options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.precision != "int8":  # what is not quantised in an int8 file runs in whatever is fastest
-            options["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[self.precision]
-        if threads is not None:
-            options["INFERENCE_NUM_THREADS"] = threads
+            self._options["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[self.precision]
+        # It counts physical cores itself, but not the quota of a container.
+        if threads is not None or cpu_quota() is not None:
+            self._options["INFERENCE_NUM_THREADS"] = threads or physical_cores()
         try:
-            network = _core().read_model(self.model.read())
-            network.reshape(self._shape)
-            self._request = _core().compile_model(network, "CPU", options).create_infer_request()
+            self._request = self._compile(self._options)
         except RuntimeError as error:
             raise UnavailableError(f"openvino cannot run {self.model.path} ({str(error).strip().splitlines()[-1]})") from None
-        self._input: Pictures | None = None
-        # The request writes into this memory at every run.
-        self._output: Pictures = self._request.get_output_tensor().data
+        self._bound: dict[str, NDArray[Any] | None] = {}
+
+    def _compile(self, options: dict[str, Any]) -> Any:
+        network = _core().read_model(self.model.read())
+        network.reshape({tensor.name: list(self._tensors[tensor.name].shape) for tensor in self.model.inputs})
+        return _core().compile_model(network, "CPU", options).create_infer_request()
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
@@ -52,14 +60,33 @@ class OpenVinoEngine(Engine):
             raise UnavailableError("openvino runs bf16 only on processors that multiply it (AMX or AVX-512 BF16), which this one does not")
         return super().settle_precision(wanted, of_file)
 
-    def _infer(self, batch: Pictures) -> Pictures:
-        if batch is not self._input:
-            # OpenVINO shares only arrays that may be written to, and copies the others once a call.
-            shared = batch.flags.writeable
-            self._request.set_input_tensor(openvino.Tensor(batch, shared_memory=shared))
-            self._input = batch if shared else None
+    def _run(self, inputs: Arrays) -> Arrays:
+        for name, array in inputs.items():
+            if array is not self._bound.get(name):
+                # OpenVINO shares only arrays that may be written to, and copies the others once a call.
+                shared = array.flags.writeable
+                self._request.set_tensor(name, openvino.Tensor(array, shared_memory=shared))
+                self._bound[name] = array if shared else None
         self._request.infer()
-        return self._output
+        return {tensor.name: self._request.get_tensor(tensor.name).data.copy() for tensor in self.model.outputs}
+
+    def profile(self, batch: NDArray[np.uint8], runs: int) -> dict[str, float]:
+        """The same network compiled once more, with counters."""
+        request = self._compile(self._options | {"PERF_COUNT": True})
+        for name, array in {self._images: batch, **self._state}.items():
+            request.set_tensor(name, openvino.Tensor(array.copy()))
+        merged = {}
+        for node in request.get_compiled_model().get_runtime_model().get_ops():
+            facts = node.get_rt_info()
+            if "originalLayersNames" in facts:
+                merged[node.get_friendly_name()] = str(facts["originalLayersNames"].value)
+        times: dict[str, list[float]] = {}
+        for run in range(WARM_UP_RUNS + runs):
+            request.infer()
+            for node in request.profiling_info if run >= WARM_UP_RUNS else ():
+                name = ",".join(dict.fromkeys([node.node_name, *merged.get(node.node_name, "").split(",")])).strip(",")
+                times.setdefault(name, []).append(1000 * node.real_time.total_seconds())
+        return {name: median(values) for name, values in times.items() if any(values)}
 
     def _release(self) -> None:
-        del self._request, self._input, self._output
+        del self._request, self._bound

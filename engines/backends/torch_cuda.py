@@ -1,12 +1,15 @@
-"""PyTorch on an NVIDIA GPU, half precision and CUDA graphs included. Needs the extra `lanestream[train]`."""
+"""PyTorch on an NVIDIA GPU, half precision and CUDA graphs included. Needs the extra `lanestream[train]`.
+
+Not run on a GPU since it has named tensors: see tests/gpu.
+"""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engines.backends.torch_cpu import load_lane_model
-from engines.engine import Engine, Pictures, UnavailableError
+from engines.engine import Arrays, Engine, UnavailableError
 
 WARM_UP_RUNS = 3
 """Before the capture: cuDNN chooses its algorithms in the first runs."""
@@ -17,6 +20,7 @@ class TorchCudaEngine(Engine):
 
     name = "torch"
     version = torch.__version__
+    keeps_state = True
 
     def _start(self, threads: int | None) -> None:  # noqa: ARG002  processor threads do not count here
         network = load_lane_model(self.model)
@@ -27,22 +31,24 @@ class TorchCudaEngine(Engine):
 
     def _record(self, network: nn.Module) -> None:
         self.device = torch.cuda.get_device_name(0)
-        network = network.to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network.to("cuda", memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.precision == "fp16":
-            network.half()
-        self._host_input = torch.zeros(self._shape, dtype=torch.uint8, pin_memory=True)
-        self._host_output = torch.zeros(self._shape[:3], dtype=torch.uint8, pin_memory=True)
-        self._input = self._host_input.to("cuda")
+            self._network.half()
+        self._host = {name: torch.from_numpy(self._tensors[name].zeros()).pin_memory() for name in (*self.inputs, *self.outputs)}
+        self._given = {tensor.name: torch.from_numpy(self._tensors[tensor.name].zeros()).to("cuda") for tensor in self.model.inputs}
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():
             aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP_RUNS):
-                    network(self._input)
+                    self._network(*self._given.values())
             aside.synchronize()
             with torch.cuda.graph(self._graph):
-                self._output = network(self._input)
-        self._network = network
+                results = self._network(*self._given.values())
+                given = (results,) if isinstance(results, Tensor) else results
+                self._results = {tensor.name: value for tensor, value in zip(self.model.outputs, given, strict=True)}
+                for name, result in self._next_value.items():
+                    self._given[name].copy_(self._results[result])
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
@@ -50,15 +56,21 @@ class TorchCudaEngine(Engine):
             raise UnavailableError("torch finds no GPU: install a build of it for CUDA, https://pytorch.org/get-started")
         return ("fp16", "fp32")
 
-    def _infer(self, batch: Pictures) -> Pictures:
-        self._host_input.numpy()[:] = batch
+    def _run(self, inputs: Arrays) -> Arrays:
         with torch.inference_mode():
-            self._input.copy_(self._host_input, non_blocking=True)
+            for name, array in inputs.items():
+                self._host[name].numpy()[:] = array
+                self._given[name].copy_(self._host[name], non_blocking=True)
             self._graph.replay()
-            self._host_output.copy_(self._output, non_blocking=True)
+            for name in self.outputs:
+                self._host[name].copy_(self._results[name], non_blocking=True)
             torch.cuda.current_stream().synchronize()
-        probability: Pictures = self._host_output.numpy()
-        return probability
+        return {name: self._host[name].numpy().copy() for name in self.outputs}
+
+    def _reset(self) -> None:
+        with torch.inference_mode():
+            for name in self._next_value:
+                self._given[name].zero_()
 
     def _release(self) -> None:
-        del self._graph, self._network, self._input, self._output, self._host_input, self._host_output
+        del self._graph, self._network, self._given, self._results, self._host

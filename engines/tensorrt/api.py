@@ -52,6 +52,7 @@ class Tensor(Protocol):
 class Network(Protocol):
     """trt.INetworkDefinition"""
 
+    num_inputs: int
     num_layers: int
 
     def get_input(self, index: int) -> Tensor: ...
@@ -144,7 +145,7 @@ def product(trt: ModuleType) -> str:
 def make_logger(trt: ModuleType) -> Any:
     """A trt.ILogger that keeps errors in its list `errors` and passes everything on to Python's logging, below its warnings.
 
-    TensorRT tells by its log why a call returned nothing; it raises no exceptions.
+    TensorRT says in its log why a call returned nothing; it raises no exceptions.
     """
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]

@@ -2,24 +2,27 @@
 
 An entry is a plan, what TensorRT loads, and a JSON file beside it that says what the plan was built from and for, and its sha256.
 Both are written under another name and then renamed. A lock file an entry lets one process build while others wait for its result.
+
+The driver's version is no part of a key: a plan belongs to a version of TensorRT and a kind of GPU, and outlives driver updates. What
+TensorRT cannot load all the same is forgotten and built again (`engines.tensorrt.engine`).
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import logging
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +31,14 @@ NAMES = {
     "tensorrt": "the TensorRT version",
     "gpu": "the GPU",
     "compute_capability": "the compute capability",
-    "driver": "the driver",
     "precision": "the precision",
     "shapes": "the input shape",
     "flags": "the build options",
 }
 """What a plan depends on, in words. `model` is not among them: it is a name for people."""
 
-WAIT_S = 0.2
-"""Between two looks at a lock that another process holds."""
+PATIENCE_S = 1800.0
+"""Longest wait for another process's build: longer than any, and an end where a file system's locks do not work."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Key:
         model: the model's name, for messages and file names.
         onnx_sha256: of the model file.
         tensorrt: product and version.
-        gpu, compute_capability, driver: as in engines.probe.Probe.
+        gpu, compute_capability: as in engines.probe.Probe.
         precision: fp32, fp16 or int8.
         shapes: of the input, smallest, usual and largest where they differ.
         flags: build options, in words; empty for the defaults.
@@ -58,7 +60,6 @@ class Key:
     tensorrt: str
     gpu: str
     compute_capability: str
-    driver: str
     precision: str
     shapes: str
     flags: str = ""
@@ -70,7 +71,7 @@ class Key:
         return f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.model)}-{self.precision}-{digest}"
 
     def changes_from(self, other: Key) -> list[str]:
-        """What is different in `other`, each in words: `the driver (535.104, now 550.54)`."""
+        """What is different in `other`, each in words: `the GPU (NVIDIA Orin, now NVIDIA Thor)`."""
         changes = []
         for name, words in NAMES.items():
             before, now = getattr(other, name), getattr(self, name)
@@ -89,6 +90,7 @@ class Entry:
         plan_bytes: the plan's size.
         built: when, ISO 8601, UTC.
         build_seconds: how long it took.
+        driver: under which it was built.
     """
 
     key: Key
@@ -96,25 +98,33 @@ class Entry:
     plan_bytes: int
     built: str
     build_seconds: float
+    driver: str
 
     @classmethod
     def read(cls, path: Path) -> Entry | None:
         """From an entry's JSON file; None when it is not there, or damaged."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            key = Key(**values.pop("key"))
-            return cls(key, str(values["plan_sha256"]), int(values["plan_bytes"]), str(values["built"]), float(values["build_seconds"]))
+            facts = values.pop("key")
+            driver = facts.pop("driver", "") or values.get("driver", "")  # earlier versions had it in the key
+            plan, size, built, took = (values[name] for name in ("plan_sha256", "plan_bytes", "built", "build_seconds"))
+            return cls(Key(**facts), str(plan), int(size), str(built), float(took), str(driver))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
 
 def default_folder() -> Path:
-    """`$LANESTREAM_CACHE/engines`, by default in the place that the system keeps for what can be made again."""
+    """`$LANESTREAM_CACHE/engines`, by default in the place that the system keeps for what can be made again.
+
+    What earlier versions stored elsewhere, on macOS in ~/.cache and on Windows a folder higher, is used on where nothing is stored anew.
+    """
     named = os.environ.get("LANESTREAM_CACHE")
     if named:
         return Path(named) / "engines"
+    folder = user_cache_path("lanestream", appauthor=False) / "engines"
     base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lanestream" / "engines"
+    earlier = (Path(base) if base else Path.home() / ".cache") / "lanestream" / "engines"
+    return earlier if earlier.is_dir() and not folder.is_dir() else folder
 
 
 class EngineCache:
@@ -125,8 +135,8 @@ class EngineCache:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
 
-    def plan(self, key: Key, build: Callable[[], bytes]) -> bytes:
-        """The plan for `key`: the stored one, or else what `build` returns, stored for the next time.
+    def plan(self, key: Key, build: Callable[[], bytes], driver: str = "") -> bytes:
+        """The plan for `key`: the stored one, or else what `build` returns, stored for the next time with the driver's version.
 
         Building is announced, with what changed against the most similar stored plan and how long it may take. A folder that
         cannot be written is no error: that is said once, and the plan is built for this run alone. What `build` raises passes through.
@@ -143,7 +153,7 @@ class EngineCache:
             started = time.perf_counter()
             plan = build()
             if locked:
-                self._store(key, plan, time.perf_counter() - started)
+                self._store(key, plan, time.perf_counter() - started, driver)
         return plan
 
     def entries(self) -> list[Entry]:
@@ -155,17 +165,19 @@ class EngineCache:
         """Takes an entry out, which TensorRT could not load, say."""
         for suffix in (".json", ".plan"):
             with suppress(OSError):
-                self._path(key, suffix).unlink()
+                self._find(key).with_suffix(suffix).unlink()
 
     def clear(self) -> int:
-        """Removes everything and returns how many bytes that was. What another process has open stays usable for it."""
-        removed = 0
-        for pattern in ("*.plan", "*.json", "*.timing", "*.lock", ".*.part"):
-            for path in self.folder.glob(pattern):
-                with suppress(FileNotFoundError):  # another process was faster
-                    size = path.stat().st_size
-                    path.unlink()
-                    removed += size
+        """Removes all but what is being built at the moment, and returns how many bytes that was.
+
+        Plans that another process has open stay usable for it. Lock files, which are empty, stay too: one that is removed while a
+        process waits for it no longer keeps others out.
+        """
+        removed = sum(map(_remove, self.folder.glob("*.timing")))
+        for path in {path.with_suffix("") for suffix in (".plan", ".json", ".lock") for path in self.folder.glob(f"*{suffix}")}:
+            with suppress(Timeout), FileLock(f"{path}.lock", timeout=0):
+                for entry in (*self.folder.glob(f"{path.name}.[pj]*"), *self.folder.glob(f".{path.name}.*.part")):
+                    removed += _remove(entry)
         return removed
 
     def read_timings(self, key: Key) -> bytes:
@@ -181,25 +193,34 @@ class EngineCache:
             _write(self._timings_path(key), timings)
 
     def _timings_path(self, key: Key) -> Path:
-        belongs = hashlib.sha256(f"{key.tensorrt} {key.gpu} {key.compute_capability} {key.driver}".encode()).hexdigest()[:16]
+        belongs = hashlib.sha256(f"{key.tensorrt} {key.gpu} {key.compute_capability}".encode()).hexdigest()[:16]
         return self.folder / f"{belongs}.timing"
 
     def _path(self, key: Key, suffix: str) -> Path:
         return self.folder / (key.stem + suffix)
 
+    def _find(self, key: Key) -> Path:
+        """The JSON file of an entry, which earlier versions named otherwise; the path for a new one where there is none."""
+        path = self._path(key, ".json")
+        if path.exists():
+            return path
+        same = ((found, Entry.read(found)) for found in self.folder.glob("*.json"))
+        return next((found for found, entry in same if entry is not None and entry.key == key), path)
+
     def _load(self, key: Key) -> bytes | None:
-        entry = Entry.read(self._path(key, ".json"))
+        path = self._find(key)
+        entry = Entry.read(path)
         if entry is None or entry.key != key:
             return None
         try:
-            plan = self._path(key, ".plan").read_bytes()
+            plan = path.with_suffix(".plan").read_bytes()
         except OSError:
             return None
         return plan if hashlib.sha256(plan).hexdigest() == entry.plan_sha256 else None
 
-    def _store(self, key: Key, plan: bytes, seconds: float) -> None:
+    def _store(self, key: Key, plan: bytes, seconds: float, driver: str) -> None:
         built = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        entry = Entry(key, hashlib.sha256(plan).hexdigest(), len(plan), built, round(seconds, 1))
+        entry = Entry(key, hashlib.sha256(plan).hexdigest(), len(plan), built, round(seconds, 1), driver)
         try:
             # The plan first: should this process die in between, its sha256 will not match, and it is built again.
             _write(self._path(key, ".plan"), plan)
@@ -225,42 +246,29 @@ class EngineCache:
 
     @contextmanager
     def _lock(self, key: Key) -> Iterator[bool]:
-        """Holds the entry's lock, waiting for whoever has it; gives False where the folder cannot be written."""
+        """Holds the entry's lock, waiting for whoever has it; gives False where the folder cannot be written or has no locks."""
+        lock = FileLock(self._path(key, ".lock"))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = self._path(key, ".lock").open("ab")
-            free = _try_lock(file)
-        except OSError as error:  # some network file systems have no locks
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                log.warning("another process is building the TensorRT engine of %s %s: waiting for it", key.model, key.precision)
+                lock.acquire(timeout=PATIENCE_S)
+        except (OSError, NotImplementedError) as error:  # some network file systems have no locks; Timeout is an OSError
             self._report_unwritable(error)
             yield False
             return
-        with file:  # closing it gives the lock back, and so does the end of the process
-            if not free:
-                log.warning("another process is building the TensorRT engine of %s %s: waiting for it", key.model, key.precision)
-                while not _try_lock(file):
-                    time.sleep(WAIT_S)
+        try:
             yield True
+        finally:
+            lock.release()
 
-    def _report_unwritable(self, error: OSError) -> None:
+    def _report_unwritable(self, error: Exception) -> None:
         if self.folder not in self._reported:
             self._reported.add(self.folder)
             cure = "and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written"
-            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, error.strerror, cure)
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, getattr(error, "strerror", None) or error, cure)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -277,22 +285,11 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m engines.cache", description="TensorRT engines that were built on this machine.")
-    parser.add_argument("command", choices=("list", "clear"))
-    command = parser.parse_args(arguments).command
-    cache = EngineCache()
-    if command == "clear":
-        print(f"removed {cache.clear() / 1e6:.1f} MB from {cache.folder}")
+def _remove(path: Path) -> int:
+    """Removes a file that another process may remove meanwhile, and returns the bytes it had."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
         return 0
-    for entry in cache.entries():
-        key = entry.key
-        size, driver = f"{entry.plan_bytes / 1e6:.1f} MB", f"driver {key.driver}"
-        print("  ".join([key.model, key.precision, key.shapes, size, key.tensorrt, key.gpu, driver, entry.built, key.flags]).rstrip())
-    print(f"{len(cache.entries())} engines in {cache.folder}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return size

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,8 +23,6 @@ from lanes.errors import ProcessingError
 
 log = logging.getLogger(__name__)
 
-Bytes = NDArray[np.uint8]
-
 NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING: the stream does not wait for the default stream, on which PyTorch works."""
 
@@ -33,7 +32,7 @@ class CudaError(Exception):
 
 
 class Gpu(ABC):
-    """The first GPU's primary context, and the streams and memory that were asked for from it.
+    """The first GPU's primary context, and the streams and memory that were taken from it.
 
     Streams and device addresses are plain numbers, as TensorRT takes them. Everything stays until `close`, which frees it all: what an
     engine needs is taken once, at its start. A `with` block may stand in any thread, and in another block of the same thread.
@@ -74,24 +73,51 @@ class Gpu(ABC):
         """A new stream's handle."""
 
     @abstractmethod
-    def page_locked(self, shape: tuple[int, ...]) -> Bytes:
-        """Host memory that the GPU copies from and to by itself."""
+    def page_locked(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """An array in host memory that the GPU copies from and to by itself."""
 
     @abstractmethod
     def memory(self, size: int) -> int:
         """The address of `size` new bytes on the GPU."""
 
     @abstractmethod
-    def copy_in(self, address: int, source: Bytes, stream: int) -> None:
+    def copy_in(self, address: int, source: NDArray[Any], stream: int) -> None:
         """Starts copying a page-locked array to the GPU."""
 
     @abstractmethod
-    def copy_out(self, target: Bytes, address: int, stream: int) -> None:
+    def copy_out(self, target: NDArray[Any], address: int, stream: int) -> None:
         """Starts copying from the GPU to a page-locked array."""
+
+    @abstractmethod
+    def copy_within(self, target: int, source: int, size: int, stream: int) -> None:
+        """Starts copying `size` bytes from one address on the GPU to another."""
 
     @abstractmethod
     def wait(self, stream: int) -> None:
         """Returns when all that was put into the stream is done. Other Python threads run meanwhile."""
+
+    def record(self, stream: int, work: Callable[[], None]) -> CudaGraph | None:
+        """Records what `work` puts into the stream, without doing it. The addresses it uses are part of the record.
+
+        None where cuda-python is not installed (pycuda knows no graphs), or where something in the work cannot be recorded.
+        """
+        try:
+            cuda: Any = import_module("cuda.bindings.driver")
+        except ImportError:
+            return None
+        try:
+            # Relaxed: what other threads do meanwhile, PyTorch in this process say, is none of the capture's business.
+            _call(cuda.cuStreamBeginCapture, stream, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
+            try:
+                work()
+            finally:
+                graph = _call(cuda.cuStreamEndCapture, stream)
+            return CudaGraph(cuda, graph)
+        except Exception as error:
+            if not isinstance(error, (*self._failures, CudaError, ProcessingError)):
+                raise
+            log.debug("no CUDA graph: %s", error)
+            return None
 
     def close(self) -> None:
         """Frees everything, the last taken first. Arrays from `page_locked` must not be touched any more. May be called more than once."""
@@ -135,8 +161,8 @@ class PycudaGpu(Gpu):
         self._undo.append(self._streams.clear)  # pycuda destroys a stream when the last reference goes
         return int(stream.handle)
 
-    def page_locked(self, shape: tuple[int, ...]) -> Bytes:
-        array: Bytes = self._cuda.pagelocked_empty(shape, np.uint8)
+    def page_locked(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        array: NDArray[Any] = self._cuda.pagelocked_empty(shape, dtype)
         self._undo.append(array.base.free)  # type: ignore[union-attr]
         return array
 
@@ -145,11 +171,14 @@ class PycudaGpu(Gpu):
         self._undo.append(allocation.free)
         return int(allocation)
 
-    def copy_in(self, address: int, source: Bytes, stream: int) -> None:
+    def copy_in(self, address: int, source: NDArray[Any], stream: int) -> None:
         self._cuda.memcpy_htod_async(address, source, self._streams[stream])
 
-    def copy_out(self, target: Bytes, address: int, stream: int) -> None:
+    def copy_out(self, target: NDArray[Any], address: int, stream: int) -> None:
         self._cuda.memcpy_dtoh_async(target, address, self._streams[stream])
+
+    def copy_within(self, target: int, source: int, size: int, stream: int) -> None:
+        self._cuda.memcpy_dtod_async(target, source, size, self._streams[stream])
 
     def wait(self, stream: int) -> None:
         self._streams[stream].synchronize()
@@ -193,22 +222,25 @@ class CudaPythonGpu(Gpu):
         self._undo.append(lambda: _call(self._cuda.cuStreamDestroy, stream))
         return int(stream)
 
-    def page_locked(self, shape: tuple[int, ...]) -> Bytes:
-        size = int(np.prod(shape))
+    def page_locked(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        size = dtype.itemsize * math.prod(shape)
         address = _call(self._cuda.cuMemHostAlloc, size, 0)
         self._undo.append(lambda: _call(self._cuda.cuMemFreeHost, address))
-        return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address))).reshape(shape)
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(address))).view(dtype).reshape(shape)
 
     def memory(self, size: int) -> int:
         address = _call(self._cuda.cuMemAlloc, size)
         self._undo.append(lambda: _call(self._cuda.cuMemFree, address))
         return int(address)
 
-    def copy_in(self, address: int, source: Bytes, stream: int) -> None:
+    def copy_in(self, address: int, source: NDArray[Any], stream: int) -> None:
         _call(self._cuda.cuMemcpyHtoDAsync, address, source.ctypes.data, source.nbytes, stream)
 
-    def copy_out(self, target: Bytes, address: int, stream: int) -> None:
+    def copy_out(self, target: NDArray[Any], address: int, stream: int) -> None:
         _call(self._cuda.cuMemcpyDtoHAsync, target.ctypes.data, address, target.nbytes, stream)
+
+    def copy_within(self, target: int, source: int, size: int, stream: int) -> None:
+        _call(self._cuda.cuMemcpyDtoDAsync, target, source, size, stream)
 
     def wait(self, stream: int) -> None:
         _call(self._cuda.cuStreamSynchronize, stream)
@@ -227,34 +259,12 @@ def open_gpu(library: str) -> Gpu:
 
 
 class CudaGraph:
-    """Work on a stream, recorded once and from then on started by a single call, https://docs.nvidia.com/cuda (CUDA graphs)."""
+    """Work on a stream that `Gpu.record` recorded once, then started by a single call, https://docs.nvidia.com/cuda (CUDA graphs)."""
 
     def __init__(self, cuda: Any, graph: Any) -> None:
         self._cuda = cuda
         self._graph = graph
         self._ready = _call(cuda.cuGraphInstantiate, graph, 0)
-
-    @classmethod
-    def record(cls, stream: int, work: Callable[[], None]) -> CudaGraph | None:
-        """Records what `work` puts into the stream, without doing it. The addresses it uses are part of the record.
-
-        None where cuda-python is not installed (pycuda knows no graphs), or where something in the work cannot be recorded.
-        """
-        try:
-            cuda: Any = import_module("cuda.bindings.driver")
-        except ImportError:
-            return None
-        try:
-            # Relaxed: what other threads do meanwhile, PyTorch in this process say, is none of the capture's business.
-            _call(cuda.cuStreamBeginCapture, stream, cuda.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
-            try:
-                work()
-            finally:
-                graph = _call(cuda.cuStreamEndCapture, stream)
-            return cls(cuda, graph)
-        except (CudaError, ProcessingError) as error:
-            log.debug("no CUDA graph: %s", error)
-            return None
 
     def launch(self, stream: int) -> None:
         """Starts the recorded work."""

@@ -60,3 +60,11 @@ class LaneNetwork(nn.Module):
             ValueError, RuntimeError: its weights do not fit.
         """
         self.load_state_dict(trained.state_dict())
+
+    def deploy(self) -> nn.Module:
+        """A copy that takes what the model file takes and gives what it gives, tensor by tensor in the graph's order.
+
+        The first is (N, H, W, 3) uint8 BGR, the first of what it gives (N, H, W) uint8 lane probability. Parameters and buffers have
+        the names of the exported graph's weights.
+        """
+        raise NotImplementedError

@@ -28,6 +28,7 @@ class PretrainedUNet(EncoderDecoder):
 
     arch = "pretrained_unet"
     pretraining = Pretraining(IMAGENET, IMAGENET_LICENCE)
+    first_convolution = "encoder.stem.0"
 
     def __init__(self, *, encoder: str, blocks: int, widths: Sequence[int], outputs: int = 1) -> None:
         config = {"encoder": encoder, "blocks": blocks, "widths": list(widths), "outputs": outputs}

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lanes.models.base import LaneNetwork
+from lanes.models.deploy import LaneModel
 
 
 class ConvBlock(nn.Sequential):
@@ -49,6 +50,9 @@ class EncoderDecoder(LaneNetwork):
     Shape:
         (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.
     """
+
+    first_convolution: ClassVar[str]
+    """Name of the convolution that sees the picture."""
 
     def __init__(self, config: dict[str, Any], stride: int) -> None:
         super().__init__(config)
@@ -87,6 +91,9 @@ class EncoderDecoder(LaneNetwork):
         assert self.head.bias is not None
         nn.init.constant_(self.head.bias, -4.0)
 
+    def deploy(self) -> LaneModel:
+        return LaneModel(self, self.first_convolution)
+
     def encode(self, pictures: Tensor) -> list[Tensor]:
         """The encoder's maps, finest first."""
         raise NotImplementedError
@@ -119,6 +126,7 @@ class UNet(EncoderDecoder):
     """
 
     arch = "unet"
+    first_convolution = "stem.0"
 
     def __init__(
         self,

@@ -16,11 +16,11 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from engines.cores import usable_cores
 from lanes.arrays import BGRImage
 from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
 from lanes.capture.source import Colour
 from lanes.errors import InputError
-from lanes.telemetry.machine import usable_cores
 
 _log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 
 import cv2
@@ -17,7 +18,7 @@ class Segmenter:
 
     Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size. The three
     steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
-    One frame at a time: not for several threads at once.
+    Calls from several threads wait for each other; the three steps taken singly are one thread's.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -26,6 +27,7 @@ class Segmenter:
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
+        self._lock = threading.Lock()
 
     @property
     def threshold(self) -> int:
@@ -34,9 +36,10 @@ class Segmenter:
 
     def __call__(self, pixels: BGRImage) -> ProbabilityMap:
         """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
-        self.preprocess(pixels)
-        self.infer()
-        return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
+        with self._lock:
+            self.preprocess(pixels)
+            self.infer()
+            return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
 
     def preprocess(self, pixels: BGRImage, band: Band | None = None) -> None:
         """Fits a frame, or the band of its rows that the model is to see, into the model's input.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
+from engines.cores import usable_cores
 from lanes.telemetry.gpu import gpu_facts
 
 MIB = 1 << 20
@@ -32,11 +32,6 @@ def machine_facts() -> dict[str, Any]:
     }
     gpus = gpu_facts()
     return facts | ({"gpus": gpus} if gpus else {})
-
-
-def usable_cores() -> int:
-    """Logical processors this process may use: fewer than the machine has, in a container or under taskset."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor_name() -> str:

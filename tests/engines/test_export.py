@@ -13,12 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from engines import export
-from engines.backends.torch_cpu import LaneModel
 from engines.export import export_onnx, load_checkpoint, main
 from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
 from lanes.errors import InputError, ProcessingError
+from lanes.models.deploy import LaneModel
 from lanes.models.unet import UNet
 from lanes.segment.transform import FrameTransform
 
@@ -157,7 +156,7 @@ def test_a_fixed_batch_is_checked_however_large(batch: int, network: UNet, tmp_p
     """Four pictures fill no batch of seven, and one of three only with a rest."""
     frames = np.zeros((4, 64, 96, 3), np.uint8)
     frames[3] = np.random.default_rng(6).integers(0, 256, frames[3].shape)
-    monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
+    monkeypatch.setattr(UNet, "deploy", lambda network: _WithoutMean(network))
     with pytest.raises(ProcessingError, match="differs from the network"):
         export_onnx(network, metadata_of(network), tmp_path / "m.onnx", static_batch=batch, frames=frames)
     assert not list(tmp_path.iterdir())
@@ -185,7 +184,7 @@ def test_a_file_that_calculates_something_else_is_not_written(
 ) -> None:
     target = tmp_path / "m.onnx"
     target.write_bytes(b"an older model")
-    monkeypatch.setattr(export, "LaneModel", lambda network: _WithoutMean(network))
+    monkeypatch.setattr(UNet, "deploy", lambda network: _WithoutMean(network))
     with pytest.raises(ProcessingError, match="differs from the network by up to"):
         export_onnx(network, metadata_of(network), target, precision=precision)
     assert target.read_bytes() == b"an older model"
@@ -195,8 +194,8 @@ def test_a_file_that_calculates_something_else_is_not_written(
 class _WithoutMean(LaneModel):
     """An export gone wrong."""
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__(network)
+    def __init__(self, network: UNet) -> None:
+        super().__init__(network, network.first_convolution)
         self.mean.zero_()
 
 

@@ -88,8 +88,8 @@ def test_network_beyond_half_precision_is_refused(tmp_path: Path) -> None:
 def test_folder_without_pictures_is_refused(files: dict[str, ModelFile], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = files["fp32"].path.with_name("small.pt")
     assert export.main([str(checkpoint), "--out", str(tmp_path / "a.onnx"), "--frames", str(tmp_path)]) == 2
-    assert "holds no pictures" in capsys.readouterr().err
-    with pytest.raises(InputError, match="holds no pictures"):
+    assert "holds no images" in capsys.readouterr().err
+    with pytest.raises(InputError, match="holds no images"):
         export._read_frames(tmp_path, METADATA)
 
 

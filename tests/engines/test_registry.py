@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 
-from engines import probe as probing
+from engines import model_file
 from engines import registry as choose
-from engines.probe import Probe, has_driver, probe, read_findings
-from engines.registry import ENGINES, GPU_ENGINES, open_engine
+from engines.probe import has_driver
+from engines.registry import ENGINES, GPU_ENGINES, load_kind, open_engine
 from lanes.errors import InputError
+
+tiny = pytest.mark.usefixtures("tiny_is_bundled")
 
 without_driver = pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
 
@@ -46,7 +49,7 @@ def test_tensorrt_asked_for_without_a_driver_names_the_one_thing_missing() -> No
     with pytest.raises(InputError) as refusal:
         open_engine("tensorrt", "fp32")
     assert "there is no NVIDIA driver here" in str(refusal.value)
-    assert "Ask for openvino" in str(refusal.value) or "Ask for onnx" in str(refusal.value)
+    assert "this machine runs o" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
@@ -65,50 +68,81 @@ def test_every_engine_has_a_module_a_class_and_a_cure() -> None:
         assert cure
 
 
-# --- the probe -------------------------------------------------------------------------------------------------------------------
-
-GPU = {"gpu": "NVIDIA Orin", "compute_capability": "8.7", "memory_mib": 15000, "driver": "540.4, CUDA 12.6"}
-
-
-def printed(*steps: dict[str, object]) -> str:
-    return "".join(json.dumps(step) + "\n" for step in steps)
-
-
-def test_all_found() -> None:
-    found = read_findings(printed({"trying": "the NVIDIA driver"}, GPU, {"cuda_library": "pycuda"}, {"tensorrt": "TensorRT 10.3.0"}), 0)
-    assert found == Probe(None, "NVIDIA Orin", "8.7", 15000, "540.4, CUDA 12.6", "pycuda", "TensorRT 10.3.0")
+@tiny
+def test_auto_takes_openvino_with_the_int8_file() -> None:
+    pytest.importorskip("openvino")
+    with open_engine(model="tiny") as opened:
+        assert (opened.name, opened.precision) == ("openvino", "int8")
+        assert opened.reason == "openvino int8: preferred of the engines on a CPU that work here"
 
 
-def test_process_that_was_killed_is_told_by_its_last_step() -> None:
-    steps = printed(
-        {"trying": "the NVIDIA driver"}, GPU, {"cuda_library": "pycuda", "trying": "loading TensorRT"}, {"trying": "starting TensorRT"}
-    )
-    found = read_findings(f"a library's own banner\n{steps}", -11)
-    assert found.lacking is not None
-    assert found.lacking.startswith("starting TensorRT kills the process (exit status -11)")
-    assert found.gpu == "NVIDIA Orin"
+@tiny
+def test_auto_takes_what_the_engine_prefers_where_no_int8_is_bundled(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(weights / "tiny.onnx", tmp_path)
+    monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
+    for name in ENGINES:
+        best = next(precision for precision in load_kind(name).precisions() if precision != "int8")
+        with open_engine(name, model="tiny") as opened:
+            assert opened.precision == best
 
 
-def test_process_that_hangs_is_told_by_its_last_step() -> None:
-    found = read_findings(printed({"trying": "the NVIDIA driver"}), None)
-    assert found.lacking is not None
-    assert found.lacking.startswith("the NVIDIA driver does not come back")
+@tiny
+def test_model_given_as_a_path_keeps_its_precision(weights: Path) -> None:
+    with open_engine("onnx", model=weights / "tiny.int8.onnx") as opened:
+        assert opened.precision == "int8"
+    with open_engine("onnx", model=str(weights / "tiny.onnx")) as opened:
+        assert opened.precision == "fp32"
+    with pytest.raises(InputError, match=r"tiny\.onnx is an fp32 model and cannot run as int8: it runs as fp32"):
+        open_engine(precision="int8", model=weights / "tiny.onnx")
 
 
-def test_what_the_process_says_is_lacking_is_taken_over() -> None:
-    found = read_findings(printed(GPU, {"trying": "loading TensorRT"}, {"lacking": "TensorRT is not installed"}), 0)
-    assert (found.lacking, found.gpu) == ("TensorRT is not installed", "NVIDIA Orin")
+@tiny
+def test_engines_that_are_not_installed_are_passed_over_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "openvino", ("engines.no_such_module", "OpenVinoEngine", "pip install openvino"))
+    with open_engine(model="tiny") as opened:
+        assert opened.name == "onnx"
+        assert "openvino is not installed" in opened.reason
+        assert "pip install openvino" in opened.reason
+    with pytest.raises(InputError, match=r"openvino is not installed .*: pip install openvino; this machine runs onnx"):
+        open_engine("openvino", model="tiny")
 
 
-def test_probe_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past the first look, it is the other process that tries: here it finds out for itself that there is no driver."""
-    monkeypatch.setattr(probing, "has_driver", lambda: True)
-    if has_driver():
-        pytest.skip("this machine has an NVIDIA driver")
-    probe.cache_clear()
-    try:
-        found = probe()
-    finally:
-        probe.cache_clear()
-    assert found.lacking is not None
-    assert found.lacking.startswith("the NVIDIA driver fails (OSError: libcuda")
+@tiny
+def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_path: Path) -> None:
+    proto = onnx.load(weights / "tiny.onnx")
+    next(node for node in proto.graph.node if node.op_type == "Sigmoid").op_type = "NoSuchOperator"
+    onnx.save(proto, tmp_path / "strange.onnx")
+    for name in ("openvino", "onnx"):
+        with pytest.raises(InputError, match=rf"^{name} cannot run .*strange.onnx \(.+\); this machine runs [^\n]*$"):
+            open_engine(name, model=tmp_path / "strange.onnx")
+
+
+@tiny
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"engine": "tflite"}, "no engine is called 'tflite': there are auto, tensorrt, onnx, torch, openvino"),
+        ({"precision": "fp8"}, "no precision is called 'fp8': there are auto, fp32, bf16, fp16, int8"),
+        ({"engine": "torch", "precision": "int8"}, "torch runs no int8 here, only fp32; this machine runs"),
+        ({"engine": "onnx", "precision": "bf16"}, "onnx runs no bf16 here, only fp32 and int8; this machine runs"),
+        ({"precision": "fp16"}, "openvino runs no fp16 here"),
+        ({"model": "nonesuch"}, "no model is called 'nonesuch': the bundled ones are tiny"),
+    ],
+)
+def test_what_does_not_run_here_is_refused_in_one_line(asked: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        open_engine(asked.get("engine", "auto"), asked.get("precision", "auto"), asked.get("model", "tiny"))
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@tiny
+def test_bf16_runs_or_is_refused_with_what_the_processor_lacks() -> None:
+    if ("openvino", "bf16") in [(name, precision) for name in ENGINES for precision in load_kind(name).precisions()]:
+        with open_engine("openvino", "bf16", "tiny") as opened:
+            assert opened.precision == "bf16"
+    else:
+        with pytest.raises(InputError, match="AMX or AVX-512 BF16"):
+            open_engine("openvino", "bf16", "tiny")

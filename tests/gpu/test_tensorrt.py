@@ -17,22 +17,21 @@ from numpy.typing import NDArray
 from engines.model_file import bundled_models, find_model
 from engines.probe import DRIVER_LIBRARY, probe
 from engines.tensorrt import engine as tensorrt_engine
-from engines.tensorrt.cuda import CudaGraph
-from engines.tensorrt.engine import SLOTS, TensorRTEngine
+from engines.tensorrt.cuda import Gpu
+from engines.tensorrt.engine import TensorRTEngine
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(probe().lacking is not None, reason=f"TensorRT cannot run: {probe().lacking}"),
 ]
 
-Pictures = NDArray[np.uint8]
 ROOT = Path(__file__).resolve().parents[2]
 AGREEMENT = {"fp32": 0.995, "fp16": 0.995, "int8": 0.97}
 """Least IoU of thresholded masks with fp32 torch; a GPU's fp32 is TF32."""
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pictures:
+def pictures() -> NDArray[np.uint8]:
     """Frames as `unet` sees them, (N, H, W, 3): labelled ones of real cameras beside the repository, else those of the demo clip."""
     paths = sorted((ROOT.parent / "shared" / "lanedata").glob("*/images/*.jpg"))[::60]
     frames = [cv2.imread(str(path)) for path in paths] or list(demo_frames())
@@ -44,7 +43,7 @@ def pictures() -> Pictures:
     return fitted
 
 
-def demo_frames() -> Iterator[Pictures]:
+def demo_frames() -> Iterator[NDArray[np.uint8]]:
     clip = cv2.VideoCapture(str(ROOT / "lanes" / "assets" / "demo.mp4"))
     for index in range(120):
         read, frame = clip.read()
@@ -53,8 +52,8 @@ def demo_frames() -> Iterator[Pictures]:
 
 
 @pytest.fixture(scope="module")
-def expected(pictures: Pictures) -> Pictures:
-    """What torch says on the CPU, in fp32."""
+def expected(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What torch predicts on the CPU, in fp32."""
     torch = pytest.importorskip("torch")
     from engines.backends.torch_cpu import load_lane_model
 
@@ -73,7 +72,7 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / (one | other).sum())
 
 
-def infer_all(engine: TensorRTEngine, pictures: Pictures) -> Pictures:
+def infer_all(engine: TensorRTEngine, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([engine.infer(pictures[i : i + 1]).copy() for i in range(len(pictures))])
 
 
@@ -90,44 +89,39 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.parametrize("precision", AGREEMENT)
-def test_masks_agree_with_torch(precision: str, pictures: Pictures, expected: Pictures) -> None:
+def test_masks_agree_with_torch(precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
     with open_unet(precision) as engine:
         given = infer_all(engine, pictures)
     assert (expected > 127).sum() > 1000
     assert iou(given > 127, expected > 127) >= AGREEMENT[precision]
 
 
-def test_batch_gives_what_single_pictures_give(pictures: Pictures) -> None:
+def test_batch_gives_what_single_pictures_give(pictures: NDArray[np.uint8]) -> None:
     with open_unet() as one, open_unet(batch=8) as eight:
         alone = infer_all(one, pictures[:8])
         assert np.abs(eight.infer(np.ascontiguousarray(pictures[:8])).astype(int) - alone).max() <= 2
 
 
-def test_submit_and_result_keep_the_order(pictures: Pictures) -> None:
-    with open_unet() as engine:
-        wanted = infer_all(engine, pictures[:20])
-        given = []
-        for index in range(20 + SLOTS):
-            if index >= SLOTS:
-                given.append(engine.result().copy())
-            if index < 20:
-                engine.submit(pictures[index : index + 1])
-    np.testing.assert_array_equal(np.concatenate(given), wanted)
-
-
-def test_work_is_recorded_as_a_cuda_graph_and_gives_the_same(pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_is_recorded_as_a_cuda_graph_and_gives_the_same(pictures: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cuda.bindings.driver", reason="CUDA graphs need cuda-python")
     with open_unet() as engine:
-        assert all(slot.graph is not None for slot in engine._slots)
+        assert engine._graph is not None
         recorded = infer_all(engine, pictures[:10])
-    monkeypatch.setattr(CudaGraph, "record", classmethod(lambda *_: None))
+    monkeypatch.setattr(Gpu, "record", lambda *_: None)
     with open_unet() as engine:
         np.testing.assert_array_equal(infer_all(engine, pictures[:10]), recorded)
 
 
+def test_compute_alone_is_timed_and_changes_nothing(pictures: NDArray[np.uint8]) -> None:
+    with open_unet() as engine:
+        expected = infer_all(engine, pictures[:3])
+        assert engine.compute_ms(20) > 0
+        np.testing.assert_array_equal(infer_all(engine, pictures[:3]), expected)
+
+
 @pytest.mark.parametrize("library", ["pycuda", "cuda.bindings"])
 def test_both_ways_to_the_driver_agree_with_torch(
-    library: str, pictures: Pictures, expected: Pictures, monkeypatch: pytest.MonkeyPatch
+    library: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(f"{library}.driver")
     found = dataclasses.replace(probe(), cuda_library=library)
@@ -136,7 +130,7 @@ def test_both_ways_to_the_driver_agree_with_torch(
         assert iou(infer_all(engine, pictures[:10]) > 127, expected[:10] > 127) >= AGREEMENT["fp32"]
 
 
-def test_ten_thousand_frames_take_no_more_memory(pictures: Pictures) -> None:
+def test_ten_thousand_frames_take_no_more_memory(pictures: NDArray[np.uint8]) -> None:
     with open_unet() as engine:
         for index in range(1000):
             engine.infer(pictures[index % 10 : index % 10 + 1])
@@ -147,7 +141,7 @@ def test_ten_thousand_frames_take_no_more_memory(pictures: Pictures) -> None:
         assert resident_bytes() - host < 8 << 20
 
 
-def test_two_threads_with_an_engine_each(pictures: Pictures) -> None:
+def test_two_threads_with_an_engine_each(pictures: NDArray[np.uint8]) -> None:
     with open_unet() as one, open_unet() as other:
         wanted = infer_all(one, pictures[:10])
         wrong: list[str] = []
@@ -165,7 +159,7 @@ def test_two_threads_with_an_engine_each(pictures: Pictures) -> None:
     assert wrong == []
 
 
-def test_fifty_times_closed_and_opened_again(pictures: Pictures) -> None:
+def test_fifty_times_closed_and_opened_again(pictures: NDArray[np.uint8]) -> None:
     with open_unet() as watcher:
         wanted = infer_all(watcher, pictures[:1])
         for _ in range(5):
@@ -180,7 +174,7 @@ def test_fifty_times_closed_and_opened_again(pictures: Pictures) -> None:
         assert resident_bytes() - host < 32 << 20
 
 
-def test_closing_in_another_thread(pictures: Pictures) -> None:
+def test_closing_in_another_thread(pictures: NDArray[np.uint8]) -> None:
     engine = open_unet()
     engine.infer(pictures[:1])
     thread = threading.Thread(target=engine.close)
@@ -190,7 +184,7 @@ def test_closing_in_another_thread(pictures: Pictures) -> None:
         engine.infer(pictures[:1])
 
 
-def test_torch_on_the_same_gpu_in_the_same_process(pictures: Pictures) -> None:
+def test_torch_on_the_same_gpu_in_the_same_process(pictures: NDArray[np.uint8]) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("torch is built without CUDA")
@@ -206,7 +200,7 @@ def test_torch_on_the_same_gpu_in_the_same_process(pictures: Pictures) -> None:
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: Pictures, expected: Pictures) -> None:
+def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
     from engines.engine import UnavailableError
     from engines.registry import GPU_ENGINES, load_kind
 
@@ -223,7 +217,7 @@ def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: P
 
 
 def test_second_run_takes_the_engine_from_the_cache(
-    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    pictures: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path))
     with open_unet() as engine:

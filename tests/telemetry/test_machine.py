@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from engines.cores import usable_cores
 from lanes.telemetry import machine
 from lanes.telemetry.gpu import gpu_facts, gpu_states
-from lanes.telemetry.machine import machine_facts, usable_cores
+from lanes.telemetry.machine import machine_facts
 
 
 class NVMLError(Exception):

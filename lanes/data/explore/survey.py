@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from engines.cores import usable_cores
 from lanes.arrays import BGRImage
 from lanes.data.explore.duplicates import HASH_SIDE, alike, difference_hash
 from lanes.data.frames import LabelledFrame
 from lanes.errors import InputError
-from lanes.telemetry.machine import usable_cores
 
 Values = NDArray[np.float64]
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.latency.clock import Clock
-from engines.engine import Engine
+from engines.engine import Arrays, Engine
 from engines.model_file import ModelFile, ModelMetadata
+from engines.tensors import image_to_map
 from lanes.arrays import BGRImage
 from lanes.segment.transform import FrameTransform
 
@@ -25,13 +26,16 @@ class GreenEngine(Engine):
     version = "1"
 
     def __init__(self, batch: int = 1) -> None:
-        super().__init__(ModelFile(Path("tiny.onnx"), "0" * 64, METADATA, None), batch=batch)
+        super().__init__(ModelFile(Path("tiny.onnx"), "0" * 64, METADATA, None, *image_to_map(HEIGHT, WIDTH)), batch=batch)
 
     def _start(self, threads: int | None) -> None: ...
 
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
         return ("fp32",)
+
+    def _run(self, inputs: Arrays) -> Arrays:
+        return {"probability": self._infer(inputs["frames"])}
 
     def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return batch[..., 1].copy()

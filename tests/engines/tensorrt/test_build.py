@@ -15,9 +15,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from engines import build as engine_build
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, find_model
 from engines.tensorrt import build
-from engines.tensorrt.build import BuildOptions, BuildProgress
+from engines.tensorrt.build import BuildOptions
+from engines.tensorrt.progress import BuildProgress
 from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
 
@@ -170,18 +172,19 @@ def test_cancelling_ends_the_build(models: dict[str, ModelFile]) -> None:
 
 INTERRUPTED = """
 import os, signal, sys
+from engines.build import main
 from engines.tensorrt import build
-told = []
+sent = []
 
 class Progress(build.BuildProgress):
     def step_complete(self, name, step):
-        if not told:
-            told.append(name)
+        if not sent:
+            sent.append(name)
             os.kill(os.getpid(), signal.SIGINT)
         return super().step_complete(name, step)
 
 build.BuildProgress = Progress
-sys.exit(build.main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -269,7 +272,7 @@ def test_quantised_bias_is_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_dynamic_batch_without_a_number_is_refused_in_words(models: dict[str, ModelFile]) -> None:
-    assert "takes any number of pictures: say how many" in refusal_of(models["fp32"], BuildOptions(batch=None))
+    assert "takes any number of images: say how many" in refusal_of(models["fp32"], BuildOptions(batch=None))
 
 
 def test_fixed_batch_takes_no_other(tmp_path: Path) -> None:
@@ -284,6 +287,19 @@ def test_dla_that_is_not_there_is_refused_in_words(models: dict[str, ModelFile])
     assert "this device has no DLA" in refusal_of(models["fp16"], BuildOptions(dla=0))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_dla_takes_fp16_files_alone(precision: str, models: dict[str, ModelFile]) -> None:
+    assert f"is {precision}: use --precision fp16" in refusal_of(models[precision], BuildOptions(dla=0))
+
+
+@pytest.mark.parametrize("batch", [(2, 2, 2), (1, 2, 4)])
+def test_state_and_further_outputs_are_built_at_the_same_batch(batch: tuple[int, int, int], tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the model is made beside one of PyTorch")
+    from tests.engines.made_models import save_running_average
+
+    assert build_plan(ModelFile.load(save_running_average(tmp_path / "average.onnx")), BuildOptions(batch))
+
+
 # --- the command -----------------------------------------------------------------------------------------------------------------
 
 
@@ -295,7 +311,7 @@ def only_rtx(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("only_rtx")
 def test_command_writes_the_plan(models: dict[str, ModelFile], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "small.plan"
-    assert build.main(["--model", str(models["fp16"].path), "--precision", "fp16", "--batch-max", "4", "--out", str(out)]) == 0
+    assert engine_build.main(["--model", str(models["fp16"].path), "--precision", "fp16", "--batch-max", "4", "--out", str(out)]) == 0
     assert out.stat().st_size > 10_000
     assert str(out) in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [out]
@@ -315,7 +331,7 @@ def test_mistakes_are_answered_in_one_line(
     arguments: list[str], said: str, models: dict[str, ModelFile], capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = {precision: str(model.path) for precision, model in models.items()}
-    assert build.main([argument.format(**paths) for argument in arguments]) == 2
+    assert engine_build.main([argument.format(**paths) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("engines.build: ")
     assert said in error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import logging
 import os
@@ -10,16 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.cache import main
 from engines.tensorrt import cache
-from engines.tensorrt.cache import NAMES, EngineCache, Key
+from engines.tensorrt.cache import NAMES, EngineCache, Key, default_folder
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY = Key("unet", "a" * 64, "TensorRT 10.3.0", "NVIDIA Orin", "8.7", "540.4, CUDA 12.6", "fp16", "1x384x640x3")
+KEY = Key("unet", "a" * 64, "TensorRT 10.3.0", "NVIDIA Orin", "8.7", "fp16", "1x384x640x3")
 
 
 class Builder:
@@ -62,12 +67,12 @@ def test_any_part_of_the_key_makes_it_another_plan(name: str, store: EngineCache
     assert store.plan(changed, unexpected) == b"second"
 
 
-def test_what_changed_is_told_against_the_most_similar_one(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
-    store.plan(dataclasses.replace(KEY, gpu="NVIDIA Thor", compute_capability="11.0", driver="580", precision="int8"), Builder())
-    store.plan(dataclasses.replace(KEY, driver="535.1"), Builder())
+def test_what_changed_is_said_against_the_most_similar_one(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+    store.plan(dataclasses.replace(KEY, gpu="NVIDIA Thor", compute_capability="11.0", precision="int8"), Builder())
+    store.plan(dataclasses.replace(KEY, tensorrt="TensorRT 10.2.0"), Builder())
     caplog.clear()
     store.plan(KEY, Builder())
-    assert "the driver (535.1, now 540.4, CUDA 12.6) changed" in caplog.text
+    assert "the TensorRT version (TensorRT 10.2.0, now TensorRT 10.3.0) changed" in caplog.text
     assert "Thor" not in caplog.text
 
 
@@ -120,6 +125,8 @@ def test_failed_build_leaves_nothing(store: EngineCache) -> None:
 SLOW_WRITER = """
 import sys, time
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from engines.tensorrt.cache import EngineCache
 from tests.engines.tensorrt.test_cache import KEY
 folder, name = Path(sys.argv[1]), sys.argv[2]
@@ -143,9 +150,13 @@ def test_two_processes_build_once(tmp_path: Path) -> None:
     with subprocess.Popen([*command, "one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as first:
         wait_for(builds)
         with subprocess.Popen([*command, "two"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as second:
+            waiting: Queue[str] = Queue()
             assert second.stderr is not None
-            assert "another process is building the TensorRT engine of unet fp16" in second.stderr.readline()
-            (tmp_path / "go.txt").touch()
+            Thread(target=lambda pipe: waiting.put(pipe.readline()), args=(second.stderr,), daemon=True).start()
+            try:
+                assert "another process is building the TensorRT engine of unet fp16" in waiting.get(timeout=60)
+            finally:
+                (tmp_path / "go.txt").touch()
             assert (first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]) == ("plan of one\n", "plan of one\n")
     assert builds.read_text() == "one\n"
 
@@ -188,6 +199,56 @@ def test_read_only_folder_still_gives_what_is_in_it(store: EngineCache) -> None:
         store.folder.chmod(0o700)
 
 
+def test_a_driver_update_builds_nothing_anew(store: EngineCache) -> None:
+    store.plan(KEY, Builder(b"kept"), "535.1")
+    assert store.plan(KEY, unexpected, "540.4") == b"kept"
+
+
+def test_what_an_earlier_version_stored_is_used_and_can_be_forgotten(store: EngineCache) -> None:
+    """It had the driver in the key, and so other names for its files."""
+    store.plan(KEY, Builder(b"kept"))
+    sidecar = next(store.folder.glob("*.json"))
+    values = json.loads(sidecar.read_text())
+    del values["driver"]
+    values["key"]["driver"] = "535.1"
+    (store.folder / "unet-fp16-earlier.json").write_text(json.dumps(values))
+    sidecar.with_suffix(".plan").rename(store.folder / "unet-fp16-earlier.plan")
+    sidecar.unlink()
+    assert store.plan(KEY, unexpected) == b"kept"
+    assert [entry.driver for entry in store.entries()] == ["535.1"]
+    store.forget(KEY)
+    assert store.plan(KEY, Builder(b"new")) == b"new"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
+def test_a_file_system_without_locks_is_said_and_the_run_goes_on(
+    error: Exception, store: EngineCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert store.plan(KEY, Builder(b"plan")) == b"plan"
+    assert "cannot be kept in" in caplog.text
+
+
+def test_clear_leaves_alone_what_is_being_built(tmp_path: Path) -> None:
+    """Two builds of one engine at once would be the end of a lock file that was removed under the first."""
+    store = EngineCache(tmp_path / "engines")
+    other = dataclasses.replace(KEY, precision="int8")
+    store.plan(other, Builder(bytes(1000)))
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path), "one"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as first:
+        wait_for(tmp_path / "builds.txt")
+        assert store.clear() > 1000
+        assert not store.entries()
+        with pytest.raises(Timeout), FileLock(next(store.folder.glob("unet-fp16*.lock")), timeout=0):
+            pass
+        (tmp_path / "go.txt").touch()
+        assert first.communicate(timeout=60)[0] == "plan of one\n"
+    assert store.plan(KEY, unexpected) == b"plan of one"
+
+
 def test_timings_are_kept_by_gpu_and_version(store: EngineCache) -> None:
     store.plan(KEY, Builder())
     assert store.read_timings(KEY) == b""
@@ -207,22 +268,34 @@ def test_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path))
     logging.getLogger("engines.cache").setLevel(logging.ERROR)
     try:
-        EngineCache().plan(KEY, Builder(bytes(2_500_000)))
+        EngineCache().plan(KEY, Builder(bytes(2_500_000)), "540.4, CUDA 12.6")
     finally:
         logging.getLogger("engines.cache").setLevel(logging.NOTSET)
-    assert cache.main(["list"]) == 0
+    assert main(["list"]) == 0
     listed = capsys.readouterr()
     assert listed.out.startswith("unet  fp16  1x384x640x3  2.5 MB  TensorRT 10.3.0  NVIDIA Orin  driver 540.4")
     assert "1 engines in" in listed.err
-    assert cache.main(["clear"]) == 0
+    assert main(["clear"]) == 0
     assert "removed 2.5 MB" in capsys.readouterr().out
-    assert cache.main(["list"]) == 0
+    assert main(["list"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_cache_lies_where_the_system_keeps_what_can_be_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LANESTREAM_CACHE", raising=False)
-    monkeypatch.setenv("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", str(tmp_path))
-    assert EngineCache().folder == tmp_path / "lanestream" / "engines"
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        assert default_folder() == tmp_path / "lanestream" / "engines"
     monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path / "elsewhere"))
     assert EngineCache().folder == tmp_path / "elsewhere" / "engines"
+
+
+def test_the_folder_of_an_earlier_version_is_used_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LANESTREAM_CACHE", raising=False)
+    monkeypatch.setenv("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", str(tmp_path / "earlier"))
+    monkeypatch.setattr(cache, "user_cache_path", lambda name, **_: tmp_path / "now" / name)  # as on macOS
+    assert default_folder() == tmp_path / "now" / "lanestream" / "engines"
+    (tmp_path / "earlier" / "lanestream" / "engines").mkdir(parents=True)
+    assert default_folder() == tmp_path / "earlier" / "lanestream" / "engines"
+    (tmp_path / "now" / "lanestream" / "engines").mkdir(parents=True)
+    assert default_folder() == tmp_path / "now" / "lanestream" / "engines"

@@ -13,7 +13,7 @@ from lanes.errors import InputError
 CURE = "quantise the fp32 file with `python -m calibration.int8`"
 
 
-def check_portable(path: Path) -> None:
+def check_compatibility(path: Path) -> None:
     """Checks that all quantisation in an ONNX file is by Q/DQ nodes, symmetric, signed and with no quantised bias.
 
     TensorRT's parser takes nothing else (a zero-point other than 0, UINT8 and INT32 are errors in it), and its messages do
