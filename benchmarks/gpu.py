@@ -105,8 +105,8 @@ def torch_runner(model: ModelFile, batch: int, compiled: bool) -> Infer:
     transform = model.metadata.transform
     host = torch.empty((batch, transform.height, transform.width, 3), dtype=torch.uint8, pin_memory=True)
 
-    def infer(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        host.numpy()[:] = pictures
+    def infer(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        host.numpy()[:] = images
         with torch.inference_mode():
             probability: NDArray[np.uint8] = network(host.to("cuda", non_blocking=True)).cpu().numpy()
         return probability
@@ -114,28 +114,28 @@ def torch_runner(model: ModelFile, batch: int, compiled: bool) -> Infer:
     return infer
 
 
-def time_runners(runners: dict[str, Infer], pictures: NDArray[np.uint8], runs: int) -> dict[str, Any]:
+def time_runners(runners: dict[str, Infer], images: NDArray[np.uint8], runs: int) -> dict[str, Any]:
     """Percentiles of single calls, milliseconds, for each runner."""
     times = {name: array("d") for name in runners}
     for infer in runners.values():
         for _ in range(WARM_UP_RUNS):
-            infer(pictures)
+            infer(images)
     for _ in range(ROUNDS):
         for name, infer in runners.items():
             for _ in range(max(1, runs // ROUNDS)):
                 start = perf_counter_ns()
-                infer(pictures)
+                infer(images)
                 times[name].append((perf_counter_ns() - start) / 1e6)
     return {name: summarise(values) for name, values in times.items()}
 
 
-def pictures_per_second(engines: Sequence[Engine], pictures: NDArray[np.uint8], runs: int = 300) -> float:
+def images_per_second(engines: Sequence[Engine], images: NDArray[np.uint8], runs: int = 300) -> float:
     """Throughput of engines that run at once, each in a thread: copies of one overlap with calculation of another."""
     start = perf_counter()
     with ThreadPoolExecutor(len(engines)) as pool:
-        for ended in [pool.submit(lambda engine: [engine.infer(pictures) for _ in range(runs)], engine) for engine in engines]:
+        for ended in [pool.submit(lambda engine: [engine.infer(images) for _ in range(runs)], engine) for engine in engines]:
             ended.result()
-    return runs * len(engines) * len(pictures) / (perf_counter() - start)
+    return runs * len(engines) * len(images) / (perf_counter() - start)
 
 
 def matrix_rate() -> float:
@@ -155,7 +155,7 @@ def matrix_rate() -> float:
 
 
 def operations(model: ModelFile) -> float:
-    """Of one picture, counted as in `matrix_rate`."""
+    """Of one image, counted as in `matrix_rate`."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -214,17 +214,17 @@ class Benchmark:
         self.findings["tests"] = {"passed": ended.returncode == 0, "summary": lines[-1] if lines else ended.stderr, "notes": notes}
 
     def measure(self, name: str, folder: Path) -> None:
-        """One model: `latency_ms` of a single picture by runner, `compute_ms` and `pictures_per_second` in batches by precision."""
+        """One model: `latency_ms` of a single image by runner, `compute_ms` and `images_per_second` in batches by precision."""
         files = model_files(name, folder)
         transform = files["fp32"].metadata.transform
-        pictures = np.random.default_rng(0).integers(0, 256, (BATCH, transform.height, transform.width, 3), np.uint8)
-        result: dict[str, Any] = {"made_up": [precision for precision, file in files.items() if file.path.parent == folder]}
+        images = np.random.default_rng(0).integers(0, 256, (BATCH, transform.height, transform.width, 3), np.uint8)
+        result: dict[str, Any] = {"synthetic": [precision for precision, file in files.items() if file.path.parent == folder]}
         self.findings["models"][name] = result
         runners: dict[str, Infer] = {}
         for compiled, runner in enumerate((EAGER, COMPILED)):
             with self.attempt(f"{name}: {runner}"):
                 infer = torch_runner(files["fp32"], 1, bool(compiled))
-                infer(pictures[:1])
+                infer(images[:1])
                 runners[runner] = infer
         engines: dict[str, TensorRTEngine] = {}
         for precision in ("fp16", "int8") if self.tensorrt else ():
@@ -233,7 +233,7 @@ class Benchmark:
                 runners[f"tensorrt {precision}"] = engines[precision].infer
         try:
             with self.attempt(f"{name}: latency"):
-                result["latency_ms"] = time_runners(runners, pictures[:1], self.runs)
+                result["latency_ms"] = time_runners(runners, images[:1], self.runs)
             with self.attempt(f"{name}: compute"):
                 result["compute_ms"] = {precision: engine.compute_ms(COMPUTE_RUNS) for precision, engine in engines.items()}
         finally:
@@ -241,11 +241,11 @@ class Benchmark:
                 engine.close()
         with self.attempt(f"{name}: throughput"):
             result["operations"] = operations(files["fp32"])
-            result["pictures_per_second"] = {}
+            result["images_per_second"] = {}
             for precision in engines:
                 with ExitStack() as stack:
                     pair = [stack.enter_context(TensorRTEngine(files[precision], precision, BATCH)) for _ in range(2)]
-                    result["pictures_per_second"][precision] = pictures_per_second(pair, pictures)
+                    result["images_per_second"][precision] = images_per_second(pair, images)
 
 
 def targets(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -267,7 +267,7 @@ def targets(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     fp16 = ("latency_ms", "tensorrt fp16", "p50")
     whole = ratio("unet-large", fp16, ("compute_ms", "fp16"))
-    rate, count = value("unet-large", "pictures_per_second", "fp16"), value("unet-large", "operations")
+    rate, count = value("unet-large", "images_per_second", "fp16"), value("unet-large", "operations")
     bound = findings.get("matrix_operations_per_second")
     named: list[tuple[str, str, float, float | None]] = [
         ("unet: times torch eager", ">=", 4.0, ratio("unet", ("latency_ms", EAGER, "p50"), fp16)),
@@ -299,8 +299,8 @@ def cells(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for name, model in result["models"].items():
         for runner, times in model.get("latency_ms", {}).items():
             rows.append((f"{name}, {runner}", f"{shown(times, 'p50', 3)} ms, p99 {shown(times, 'p99', 3)} ms", ""))
-        for precision, rate in model.get("pictures_per_second", {}).items():
-            rows.append((f"{name}, tensorrt {precision}, batches of {BATCH}", f"{rate:.0f} pictures/s", ""))
+        for precision, rate in model.get("images_per_second", {}).items():
+            rows.append((f"{name}, tensorrt {precision}, batches of {BATCH}", f"{rate:.0f} images/s", ""))
     for target in result["targets"]:
         reached = "not measured" if target["reached"] is None else f"{target['reached']:.2f}{'' if target['met'] else ' (missed)'}"
         rows.append((target["what"], reached, target["target"]))

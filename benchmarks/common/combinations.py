@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from engines.model_file import ModelFile, is_path
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.errors import InputError
 
-ALTERNATIVES = re.compile(r"\. Ask for |; this machine runs ")
+ALTERNATIVES = "; this machine runs "
 """Where the reason ends and what else could be taken begins, in the message of `open_engine`."""
 
 
@@ -43,5 +42,5 @@ def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
                 open_engine(engine, precision, model).close()
                 possible.append(combination)
             except InputError as error:
-                impossible[str(combination)] = ALTERNATIVES.split(str(error))[0]
+                impossible[str(combination)] = str(error).partition(ALTERNATIVES)[0]
     return possible, impossible

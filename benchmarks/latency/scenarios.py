@@ -105,7 +105,8 @@ def run_offline(system: System, library: Sequence[BGRImage], frames: int, clock:
     run, draw, batch = Run(), random.Random(SEED), system.engine.batch
     order = draw.choices(library, k=frames)
     started = last = clock.read()
-    for stages in system.stream(order[start : start + batch] for start in range(0, frames, batch)):
+    for start in range(0, frames, batch):
+        stages = system.answer(order[start : start + batch])
         now = clock.read()
         run.add((now - last) / 1e6, stages, min(batch, frames - run.frames))
         last = now

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +24,6 @@ INSIDE = {
     "batch": "from one batch's results to the next one's, both in memory: what the throughput is made of",
 }
 """What lies inside each interval, in words, for every output."""
-
-
-@runtime_checkable
-class Overlapping(Protocol):
-    """An engine that takes the next batch while it calculates one: see engines.tensorrt.engine."""
-
-    def submit(self, batch: NDArray[np.uint8]) -> None:
-        """Starts a batch, (N, H, W, 3) uint8 BGR."""
-
-    def result(self) -> NDArray[np.uint8]:
-        """Waits for the oldest one: (N, H, W) uint8."""
-
-
-IN_FLIGHT = 2
-"""Batches that such an engine holds at once."""
 
 
 class System:
@@ -99,30 +82,6 @@ class System:
             self._transform.fit(frame.shape[1], frame.shape[0]).to_frame(probability, np.empty(frame.shape[:2], np.uint8))
             for frame, probability in zip(frames, self._probability, strict=False)
         ]
-
-    def stream(self, batches: Iterator[Sequence[BGRImage]]) -> Iterator[dict[str, float]]:
-        """Processes many batches, overlapping them where the engine is able to; yields what `answer` returns, batch by batch."""
-        if not isinstance(self.engine, Overlapping):
-            yield from map(self.answer, batches)
-            return
-        waiting: deque[tuple[Sequence[BGRImage], dict[str, float]]] = deque()
-        for part in batches:
-            started = self._read()
-            self.preprocess(part)
-            fitted = self._read()
-            self.engine.submit(self._input)
-            waiting.append((part, {"preprocess": (fitted - started) / 1e6, "inference": (self._read() - fitted) / 1e6}))
-            if len(waiting) == IN_FLIGHT:
-                yield self._collect(self.engine, *waiting.popleft())
-        while waiting:
-            yield self._collect(self.engine, *waiting.popleft())
-
-    def _collect(self, engine: Overlapping, frames: Sequence[BGRImage], spent: dict[str, float]) -> dict[str, float]:
-        started = self._read()
-        self._probability = np.asarray(engine.result())
-        there = self._read()
-        self.postprocess(frames)
-        return spent | {"inference": spent["inference"] + (there - started) / 1e6, "postprocess": (self._read() - there) / 1e6}
 
     def check_done(self, frame: BGRImage, timeout_s: float) -> None:
         """Makes sure that the engine has finished when it returns: what it returned must not change any more.

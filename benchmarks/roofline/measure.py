@@ -15,10 +15,12 @@ from benchmarks.common.combinations import find_combinations
 from benchmarks.common.interleave import time_interleaved
 from benchmarks.roofline.layers import read_layers
 from benchmarks.roofline.peaks import Peaks, measure_peaks
-from benchmarks.roofline.profile import WARM_UP_RUNS, assign, profile_layers
+from benchmarks.roofline.profile import assign
 from engines.engine import Engine
 from engines.registry import open_engine
 from lanes.errors import InputError
+
+WARM_UP_RUNS, PROFILED_RUNS = 5, 15
 
 
 def float_bytes(engine: Engine) -> int:
@@ -83,7 +85,7 @@ def measure(model: str, rounds: int, runs: int, log: Callable[[str], object], co
         found = []
         for name, engine in engines.items():
             log(f"{name}, layer by layer")
-            found.append(assess(engine, times[name], profile_layers(engine, images), peaks))
+            found.append(assess(engine, times[name], engine.profile(images, PROFILED_RUNS), peaks))
         metadata = next(iter(engines.values())).model.metadata
     return {
         "model": {"name": metadata.name, "width": transform.width, "height": transform.height, "batch": 1},

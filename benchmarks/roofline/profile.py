@@ -1,28 +1,14 @@
-"""The time of each layer in an engine: its own profile, assigned to the layers of the model file."""
+"""The time of each layer in an engine: the profile of the engine's own graph, assigned to the layers of the model file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.roofline.layers import Layer
-from engines.engine import Engine
-
-WARM_UP_RUNS, PROFILED_RUNS = 5, 15
 
 ENGINE_SUFFIXES = re.compile(r"(/WithoutBiases|_original|_kernel_time|_nchwc|_token_\d+)+$")
 """What engines add to a node's name when they rewrite it."""
-
-
-def profile_layers(engine: Engine, images: NDArray[np.uint8], runs: int = PROFILED_RUNS) -> dict[str, float] | None:
-    """Median milliseconds of each node of the engine's own graph, by the names of the ONNX nodes or tensors in it, joined by commas.
-
-    None where the engine does not say.
-    """
-    return engine.profile(images, runs)
 
 
 def assign(layers: Sequence[Layer], profile: dict[str, float]) -> tuple[dict[str, float], float]:

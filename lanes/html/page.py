@@ -46,11 +46,6 @@ def render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(context)
 
 
-def write_page(title: str, body: Sequence[str], style: str = "") -> str:
-    """A page under `title` (text) from parts that are HTML already. `style` adds to the common rules."""
-    return render("parts.html.j2", title=title, parts=body, rules=style)
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str] = ()) -> Markup:
     """A table that scrolls sideways where the screen is narrow.
 

@@ -16,8 +16,8 @@ def machine_facts() -> dict[str, Any]:
     """What figures depend on.
 
     Returns:
-        `processor`, `cores` (that this process may use), `memory_mib`, `system`, `architecture`, `python`, `load_average_1min`, and
-        `gpus`: what `lanes.telemetry.gpu.gpu_facts` says, left out where there is none.
+        `processor`, `cores` (that this process may use, by affinity and quota), `memory_mib`, `system`, `architecture`, `python`,
+        `load_average_1min`, and `gpus`: what `lanes.telemetry.gpu.gpu_facts` says, left out where there is none.
     """
     import psutil  # here, since it takes 10 ms that a program's start does without
 

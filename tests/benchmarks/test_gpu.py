@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.common.observe import Observation
 from benchmarks.common.results import new_result
 from benchmarks.gpu import COMPILED, EAGER, KIND, MODELS, ROUNDS, WARM_UP_RUNS, Benchmark, cells, model_files, targets, time_runners
 from benchmarks.report.command import report_page
 from engines.probe import Probe
-
-Picture = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def times(p50: float, p99: float) -> dict[str, float]:
@@ -33,7 +32,7 @@ FINDINGS: dict[str, Any] = {
             "latency_ms": {"tensorrt fp16": times(1.0, 1.5), "tensorrt int8": times(0.8, 0.9)},
             "compute_ms": {"fp16": 0.8},
             "operations": 5e9,
-            "pictures_per_second": {"fp16": 140.0},
+            "images_per_second": {"fp16": 140.0},
         },
     },
     "left_out": {},
@@ -64,7 +63,7 @@ def test_the_page_shows_what_was_measured_and_what_was_left_out() -> None:
     observation = Observation({"processor": "Testor", "before": {}, "after": {}}, [])
     findings = FINDINGS | {"left_out": {"unet: torch compiled fp16": "RuntimeError: no compiler"}}
     page = report_page([(Path("gpu.json"), new_result(KIND, "Testor X", observation, **findings, targets=targets(findings)))], {})
-    for word in ("5 of 7 targets reached", "21 passed", "0.500 ms, p99 0.600 ms", "1.20 (missed)", "140 pictures/s", "no compiler"):
+    for word in ("5 of 7 targets reached", "21 passed", "0.500 ms, p99 0.600 ms", "1.20 (missed)", "140 images/s", "no compiler"):
         assert word in page
 
 
@@ -72,9 +71,9 @@ def test_runners_are_interleaved() -> None:
     calls: list[str] = []
 
     def runner(name: str) -> Any:
-        def infer(pictures: Picture) -> Picture:
+        def infer(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
             calls.append(name)
-            return pictures
+            return images
 
         return infer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -13,9 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.latency.clock import Clock
-from benchmarks.latency.scenarios import Length, run_offline, run_stream
-from benchmarks.latency.system import STAGES, Overlapping, System
-from lanes.arrays import BGRImage
+from benchmarks.latency.scenarios import Length, run_stream
+from benchmarks.latency.system import STAGES, System
 from lanes.errors import ProcessingError
 from tests.benchmarks.latency.engines import GreenEngine, ignore, images
 
@@ -83,41 +81,3 @@ def test_an_engine_that_returns_before_it_is_done_is_refused() -> None:
         System(engine).check_done(images(1)[0], 0.5)
     engine.thread.join()
     System(GreenEngine()).check_done(images(1)[0], 0.01)
-
-
-class OverlappingEngine(GreenEngine):
-    """Takes two batches at once, and each 4 ms, one after the other."""
-
-    def __init__(self, batch: int) -> None:
-        super().__init__(batch)
-        self._in_flight: list[tuple[NDArray[np.uint8], float]] = []
-        self._free = 0.0
-
-    def submit(self, batch: NDArray[np.uint8]) -> None:
-        assert len(self._in_flight) < 2
-        self._free = max(self._free, time.monotonic()) + 0.004
-        self._in_flight.append((self._infer(batch), self._free))
-
-    def result(self) -> NDArray[np.uint8]:
-        values, due = self._in_flight.pop(0)
-        time.sleep(max(0.0, due - time.monotonic()))
-        return values
-
-
-def test_an_asynchronous_engine_is_timed_until_its_last_result_is_there() -> None:
-    engine = OverlappingEngine(2)
-    assert isinstance(engine, Overlapping)
-    system, seen = System(engine), []
-    collect = system.postprocess
-
-    def keep(frames: Sequence[BGRImage]) -> None:
-        collect(frames)
-        seen.extend((int(result.max()), int(frame.max())) for result, frame in zip(system.results, frames, strict=True))
-
-    system.postprocess = keep  # type: ignore[method-assign]
-    run = run_offline(system, images(9), 21, Clock(), ignore)
-    assert run.frames == 21
-    assert run.seconds >= 11 * 0.004
-    assert len(seen) == 21
-    assert all(result == frame for result, frame in seen)
-    assert len(run.latency) == len(run.stages["inference"]) == 11

@@ -16,7 +16,7 @@ from benchmarks.gpu import operations
 from benchmarks.roofline.command import main
 from benchmarks.roofline.layers import Layer, read_layers
 from benchmarks.roofline.peaks import Peaks, matrix_rates, measure_bandwidth
-from benchmarks.roofline.profile import assign, profile_layers
+from benchmarks.roofline.profile import assign
 from benchmarks.roofline.show import draw
 from engines.export import export_onnx
 from engines.model_file import ModelFile, ModelMetadata, find_model
@@ -154,7 +154,7 @@ def test_merged_nodes_count_for_the_layer_with_the_most_operations() -> None:
 @pytest.mark.parametrize("name", ["openvino", "onnx"])
 def test_engines_profile_the_time_of_every_convolution(tiny: Path, name: str) -> None:
     with open_engine(name, "fp32", tiny) as engine:
-        profile = profile_layers(engine, np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), runs=2)
+        profile = engine.profile(np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), runs=2)
         layers = read_layers(engine.model)
     assert profile is not None
     times, _ = assign(layers, profile)
