@@ -18,8 +18,9 @@ _FRUITLESS_READS = 50
 # That many frames may come out of a decoder yet from before a damaged stretch that the demuxer has met: by its threads and reordering.
 _DELAY = 64
 
-# Where the demuxer has found nothing in a hole as large as that many packets, and no frames come for that many periods, they are missing.
-_HOLE, _MISSING = 8, 5
+# A hole in the file in which the demuxer found nothing, in mean distances from packet to packet: from the first size on, frames are missing
+# if none come for so many periods; from the second on, it shows that time has passed.
+_HOLE, _LARGE_HOLE, _MISSING = 8, 50, 5
 
 # With this flag FFmpeg makes presentation stamps up where a container has none (AVI), in the order of decoding.
 _MAKE_UP_PTS = 0x0001
@@ -60,8 +61,8 @@ class CodedFrames:
         self._container, self._stream = container, stream
         self._clock = Clock(stream.time_base, rate)
         self._failure: av.FFmpegError | None = None
-        self._before_hole: int | None = None  # `corrupt`, when the demuxer met it
-        self._lost = 0  # for so many frames still, some before them may be missing
+        self._before_hole = 0  # `corrupt`, when the demuxer met it
+        self._hole = self._lost = 0  # for so many frames still, it may lie before them; and some before them may be lost
         container.flags &= ~_MAKE_UP_PTS
         # Frame threads hold a frame back for each processor.
         stream.thread_type = "SLICE" if low_delay else "AUTO"
@@ -71,19 +72,19 @@ class CodedFrames:
         last: Fraction | None = None
         for image, suspect in self._decoded():
             time, cut = self._clock.time(image.pts, image.dts, self._lost > 0)
-            if self._lost > 0:
-                self._lost -= 1
-                if last is not None and self._before_hole is not None:
-                    self._count_missing(time - last)
+            self._lost -= self._lost > 0
+            if self._hole:
+                self._hole -= 1
+                self._count_missing(time - (time if last is None else last))
             last = time
             yield CodedFrame(image, time, cut, suspect, self._clock.shift)
 
     def _count_missing(self, step: Fraction) -> None:
-        """Nobody has noticed frames that were in a hole, but by the time that is missing."""
+        """Frames that were in a hole show by the time that is missing alone."""
         periods = step / self._clock.period
-        if periods >= _MISSING and self._before_hole is not None:
+        if periods >= _MISSING:
             self.corrupt = max(self.corrupt, self._before_hole + round(periods) - 1)
-            self._before_hole = None
+            self._hole = 0
 
     def _decoded(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         """Frames, and whether each is suspect."""
@@ -131,15 +132,19 @@ class CodedFrames:
     def _packets(self) -> Iterator[Any]:
         """The stream's packets; those that depend on lost ones have an `opaque` that is not None, which their frames inherit."""
         broken = torn = False
-        end = size = count = 0
+        begin = end = count = 0
         for packet in self._demuxed():
             if packet is None:
                 broken = True
                 continue
             if packet.pos is not None:
-                if end and count * (packet.pos - end) > _HOLE * size:
-                    self._before_hole, self._lost = self.corrupt, _DELAY
-                end, size, count = packet.pos + packet.size, size + packet.size, count + 1
+                begin = begin or packet.pos
+                hole = count * (packet.pos - end)
+                if count and hole > _HOLE * (end - begin):
+                    self._before_hole, self._hole = self.corrupt, _DELAY
+                if count and hole > _LARGE_HOLE * (end - begin):
+                    self._lost = _DELAY
+                end, count = packet.pos + packet.size, count + 1
             broken &= not packet.is_keyframe
             if broken:
                 packet.opaque = True

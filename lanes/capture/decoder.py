@@ -26,6 +26,7 @@ SWSCALE_MATRICES = {1: 1, 5: 5, 6: 5, 7: 7, 9: 9}
 """The matrices of ITU-T H.273 that YUV 4:2:0 can have, to swscale's numbers for them."""
 
 _LIMITED = 1  # AVCOL_RANGE_MPEG
+_SMALLEST_INTERLACED = 4  # pixels; the filter takes no smaller ones
 
 
 class Shape(NamedTuple):
@@ -143,7 +144,7 @@ class Decoder:
                 self._orientation = Orientation.of_frame(image)
                 # A decoder that began in full range keeps these formats when the stream goes over to limited range.
                 self._mislabelled = kind in ("yuvj420p", "yuvj444p") and int(image.color_range) == _LIMITED
-            if image.interlaced_frame and not self._deinterlacer:
+            if image.interlaced_frame and not self._deinterlacer and min(image.width, image.height) >= _SMALLEST_INTERLACED:
                 self._deinterlacer = Deinterlacer(image)
             if self._deinterlacer:
                 self._waiting.append((self._shape_of(image), coded))
@@ -157,10 +158,10 @@ class Decoder:
             yield _Whole(whole, *self._waiting.popleft())
 
     def _shape_of(self, image: av.VideoFrame) -> Shape:
-        # The container's word on the aspect, unless the codec has changed its own since.
-        said, coded = self._aspect
+        # The container's aspect, unless the codec has changed its own since.
+        declared, coded = self._aspect
         now = self.stream.codec_context.sample_aspect_ratio
-        aspect = said if now == coded else Fraction(now or 1)
+        aspect = declared if now == coded else Fraction(now or 1)
         return Shape(image.height, image.width, 1 / aspect) if self._orientation.transposed else Shape(image.width, image.height, aspect)
 
     def _finished(self, whole: _Whole, cut: bool) -> Frame:

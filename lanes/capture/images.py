@@ -25,6 +25,8 @@ FRAME_RATE = Fraction(30)
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
 
+_LARGEST = 2**30  # bytes: an image is read as a whole
+
 _log = logging.getLogger(__name__)
 
 
@@ -97,6 +99,8 @@ def read_image(file: Path) -> BGRImage:
         InputError: the file cannot be read, or only in part.
     """
     try:
+        if file.stat().st_size > _LARGEST:
+            raise InputError(f"{file}: is too large for an image ({file.stat().st_size / 2**30:.1f} GiB)")
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); check the path and its permissions") from error

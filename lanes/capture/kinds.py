@@ -12,7 +12,7 @@ from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 Kind = Literal["image", "video"]
 
-# Small pictures of videos: beside these they are no drive of their own.
+# Small pictures of videos, which a folder has beside these.
 _SIDE_FILES = frozenset({".thm"})
 
 _HEAD = 1024
@@ -54,7 +54,7 @@ def sort_files(files: Iterable[Path]) -> Sorted:
     result = Sorted()
     for path, kind in known.items():
         if kind is None:
-            inside = _by_content(path)
+            inside = None if path.suffix.lower() in _SIDE_FILES else _by_content(path)
             kind = inside if not kinds or inside in kinds else None
         {"image": result.images, "video": result.videos}.get(kind or "", result.others).append(path)
     return result
@@ -66,7 +66,7 @@ def _by_suffix(path: Path) -> Kind | None:
 
 
 def _by_content(path: Path) -> Kind | None:
-    if path.suffix.lower() in _SIDE_FILES or not path.is_file():
+    if not path.is_file():
         return None
     try:
         with path.open("rb") as file:

@@ -44,6 +44,15 @@ class TestJoinedRecordings:
         assert sum(reading.steps) <= 51 * PERIOD
         assert reading.cuts == ([25] if begin != 960 else [])
 
+    @pytest.mark.parametrize("rate", [0, 3_000_000])
+    def test_a_minute_apart_with_and_without_padding(self, tmp_path: Path, rate: int) -> None:
+        """A stream of constant rate has holes full of padding, which show nothing."""
+        clips = [starting(begin, container={"muxrate": str(rate)} if rate else {}) for begin in (0, 61_000)]
+        reading = read(joined(tmp_path / "joined.ts", *clips))
+        assert set(reading.steps) == {PERIOD}
+        assert reading.cuts == [25]
+        assert reading.corrupt == 0
+
     def test_hours_apart_with_sound(self, tmp_path: Path) -> None:
         path = starting(0, 50, audio="aac").write(tmp_path / "one.ts")
         later = shifted(path, tmp_path / "two.ts", 3600)

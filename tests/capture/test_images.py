@@ -209,6 +209,12 @@ class TestUnreadable:
         with pytest.raises(InputError, match="cannot be read as an image"):
             read_image(tmp_path / f"a{suffix}")
 
+    def test_huge(self, tmp_path: Path) -> None:
+        with (tmp_path / "a.jpg").open("wb") as file:
+            file.truncate(5 * 2**30)  # sparse
+        with pytest.raises(InputError, match=r"too large for an image \(5.0 GiB\)"):
+            read_image(tmp_path / "a.jpg")
+
     def test_a_folder(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="cannot be read"):
             read_image(tmp_path)
