@@ -52,7 +52,7 @@ class TestSound:
             assert float(sound.duration * sound.time_base) == pytest.approx(2, abs=0.1)
             assert sound.layout.name == layout
             assert sound.codec_context.sample_rate == (rate if rate != 10_000 else 48_000)
-        assert caplog.messages == [f"{name}: its sound ({codec}) does not fit into an MP4 and is encoded as AAC"]
+        assert caplog.messages == [f"{name}: its sound ({codec}) is encoded as AAC: an MP4 does not carry it as it is"]
 
     @pytest.mark.parametrize("codec", ["aac", "libmp3lame", "mp2", "ac3", "flac", "alac"])
     def test_what_it_can_is_copied(self, tmp_path: Path, codec: str, caplog: pytest.LogCaptureFixture) -> None:
