@@ -23,8 +23,8 @@ _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 
 _KINDS = {"audio": "sound", "subtitle": "subtitles", "data": "data"}
 
-# Before the origin by more than this there is nothing to play; an encoder's lead-in is shorter, and belongs to what follows.
-_LEAD_IN_S = Fraction(1, 4)
+# Before the origin by more than this nothing is needed. What comes less before it may be needed to decode what follows; it is not heard.
+_LEAD_IN_S = Fraction(1)
 
 
 class Tracks:

@@ -88,6 +88,17 @@ class TestSound:
             sound = container.streams.audio[0]
             assert float(sound.duration * sound.time_base) == pytest.approx(end - start, abs=0.15)
 
+    def test_what_precedes_the_first_picture_is_kept_and_not_heard(self, tmp_path: Path) -> None:
+        """As cameras write it that take their sound from before the key was pressed."""
+        source = recording(tmp_path / "clip.mp4", beeps=(2, 10))
+        selected = Selected(VideoFile(source), start=Fraction(3, 10))
+        with selected, VideoSink(tmp_path / "out.mp4", selected.info) as sink:
+            for frame in selected:
+                sink.write(FrameResult(frame, frame.pixels[..., 0]))
+        got = contents(tmp_path / "out.mp4")
+        assert got.audio == contents(source).audio
+        assert onsets(tmp_path / "out.mp4") == pytest.approx([0.1], abs=0.025)
+
     def test_damaged_sound_is_silent_and_the_rest_in_step(self, tmp_path: Path) -> None:
         source = recording(tmp_path / "clip.mkv", "pcm_s16le", frames=150, beeps=(10, 135))
         convert(damaged(source, tmp_path / "damaged.mkv", 0.4, 0.6), tmp_path / "out.mp4")
