@@ -38,7 +38,8 @@ class AACTrack:
             "aac", rate=self._rate, layout=layout, bit_rate=channels * min(_MOST_BITS, _BITS_PER_SAMPLE * self._rate)
         )
         self.stream.metadata.update(source.metadata)
-        self._resampler = AudioResampler(format="fltp", layout=layout, rate=self._rate)
+        self._resampler: AudioResampler | None = None
+        self._incoming: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
         self._layout, self._channels = layout, channels
         self._begin: int | None = None  # of the sample that comes out of the queue next, in samples
@@ -52,7 +53,7 @@ class AACTrack:
         except av.FFmpegError:
             return
         for frame in frames:
-            for resampled in self._resampler.resample(frame):
+            for resampled in self._resampled(frame):
                 yield from self._add(resampled)
 
     def flush(self) -> Iterator[Any]:
@@ -60,6 +61,14 @@ class AACTrack:
         if self._begin is not None and self._fifo.samples:
             yield from self._encode(self._fifo.read(0, partial=True))
         yield from self.stream.encode(None)
+
+    def _resampled(self, frame: Any) -> list[Any]:
+        """The frame in the output's format. PyAV's resampler asks what comes in but once, and passes on what fits by then."""
+        incoming = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or incoming != self._incoming:
+            self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+            self._incoming = incoming
+        return self._resampler.resample(frame)
 
     def _add(self, frame: Any) -> Iterator[Any]:
         at = round(frame.pts * frame.time_base * self._rate)
@@ -75,7 +84,7 @@ class AACTrack:
         yield from self._queue(frame)
 
     def _queue(self, frame: Any) -> Iterator[Any]:
-        frame.pts = None  # the queue would insist on times without jitter
+        frame.pts, frame.time_base = None, Fraction(1, self._rate)  # the queue would insist on times without jitter
         self._fifo.write(frame)
         while self._fifo.samples >= self._block:
             yield from self._encode(self._fifo.read(self._block))

@@ -23,8 +23,8 @@ _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 
 _KINDS = {"audio": "sound", "subtitle": "subtitles", "data": "data"}
 
-# Before the origin by more than this there is nothing to play; an encoder's lead-in is shorter, and belongs to what follows.
-_LEAD_IN_S = Fraction(1, 4)
+# Before the origin by more than this nothing is needed. What comes less before it may be needed to decode what follows; it is not heard.
+_LEAD_IN_S = Fraction(1)
 
 
 class Tracks:
@@ -62,13 +62,17 @@ class Tracks:
         self._say(left_out)
 
     def packets(self, origin: Fraction, until: Fraction | None) -> Iterator[tuple[float, Any]]:
-        """The packets of all tracks for the output, each with its time there in seconds.
+        """The packets of all tracks for the output, each with its time there in seconds. They are in step, see `TrackClock`.
 
         Args:
             origin: the source's time that is 0 in the output, seconds.
             until: nothing begins from this time of the output on, seconds; None for no end.
+
+        Raises:
+            ValueError: sound that was to be copied changes its format under way; it can be encoded.
         """
         before: dict[int, int] = {}
+        formats: dict[int, tuple[int, int] | None] = {}
         streams = [self._source.streams[index] for index in sorted({*self._outs, *self._encoded})]
         for packet in self._source.demux(streams) if streams else ():
             if packet.dts is None:
@@ -83,6 +87,8 @@ class Tracks:
             if index in self._encoded:
                 yield from _timed(self._encoded[index].packets(packet, time - origin))
                 continue
+            if formats.setdefault(index, _adts_format(packet)) != _adts_format(packet):
+                raise ValueError("its format changes under way")
             shift = round((time - origin) / unit) - packet.dts
             packet.dts += shift
             packet.pts = None if packet.pts is None else packet.pts + shift
@@ -98,7 +104,7 @@ class Tracks:
         name = Path(self._source.name).name
         if self._encoded:
             codecs = ", ".join(self._source.streams[index].codec_context.name for index in self._encoded)
-            _log.warning("%s: its sound (%s) does not fit into an MP4 and is encoded as AAC", name, codecs)
+            _log.warning("%s: its sound (%s) is encoded as AAC: an MP4 does not carry it as it is", name, codecs)
         if left_out:
             _log.warning("%s: does not fit into an MP4 and is left out: %s", name, ", ".join(left_out))
 
@@ -112,6 +118,15 @@ def _fits(stream: Any) -> bool:
     except (ValueError, AttributeError, av.FFmpegError):
         return False
     return True
+
+
+def _adts_format(packet: Any) -> tuple[int, int] | None:
+    """Sampling rate and channels of a packet of AAC with a header of its own (ISO/IEC 13818-7, as numbers); an MP4 has one such pair."""
+    context = packet.stream.codec_context
+    head = bytes(packet)[:4] if context is not None and context.name == "aac" else b""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return None
+    return head[2] >> 2 & 15, (head[2] & 1) << 2 | head[3] >> 6
 
 
 def _timed(packets: Iterator[Any]) -> Iterator[tuple[float, Any]]:

@@ -86,6 +86,24 @@ def onsets(path: Path) -> list[float]:
     return found
 
 
+def pitches(path: Path, begins: Sequence[float]) -> list[float]:
+    """The frequencies of the beeps that begin at these times, Hz, by the zeros that they pass."""
+    samples, rate = np.zeros(0), 0
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            assert frame.time is not None
+            rate = frame.sample_rate
+            at = max(0, round(frame.time * rate))
+            values = frame.to_ndarray()[0].astype(np.float64)
+            samples = np.concatenate([samples, np.zeros(max(0, at + len(values) - len(samples)))])
+            samples[at : at + len(values)] = values
+    found = []
+    for begin in begins:
+        beep = samples[round((begin + 0.02) * rate) : round((begin + 0.07) * rate)]
+        found.append(float(np.count_nonzero(np.diff(np.signbit(beep))) / 2 / 0.05))
+    return found
+
+
 def _beeps(frames: int, beeps: Sequence[int], sample_rate: int) -> np.ndarray:
     samples = np.zeros(frames * sample_rate // RATE)
     wave = 0.7 * np.sin(2 * np.pi * 1000 * np.arange(sample_rate * 8 // 100) / sample_rate)

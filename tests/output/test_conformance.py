@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,8 +143,11 @@ def test_a_folder_that_is_lost_is_one_line_at_most(kind: tuple[Make, str], tmp_p
         errors: list[str] = []
         for number in range(lost_after + 2):
             if number == lost_after:
-                subprocess.run(["rm", "-rf", str(folder)], check=True)
+                lost = tmp_path / f"lost_{lost_after}"
+                if folder.exists():  # some sinks make it with their first result
+                    folder.rename(lost)  # at once, whatever another thread is writing there
                 folder.write_text("a file stands in for it")
+                shutil.rmtree(lost, ignore_errors=True)
             try:
                 sink.write(result(number))
             except OutputError as error:

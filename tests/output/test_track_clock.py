@@ -17,7 +17,7 @@ from lanes.output.track_clock import ClockStep, TrackClock
 from lanes.output.video import VideoSink
 from lanes.results import Frame, FrameResult
 from tests.media import contents, numbered, sound
-from tests.output.beeps import RATE, onsets, recording
+from tests.output.beeps import RATE, onsets, pitches, recording
 from tests.output.results import INFO, convert
 
 
@@ -54,6 +54,17 @@ class TestJoinedRecordings:
         assert packets - 6 <= len(got) <= packets
         times = [time for _, time in got]
         assert times == sorted(set(times))
+
+    @pytest.mark.parametrize("formats", [(48_000, "mono", 44_100, "mono"), (48_000, "stereo", 48_000, "mono")], ids=str)
+    def test_sound_of_another_format_behind_the_seam(self, tmp_path: Path, formats: tuple[int, str, int, str]) -> None:
+        """Copied, it would play at the wrong pitch: an MP4 says once what its AAC is."""
+        first, second = formats[:2], formats[2:]
+        parts = [recording(tmp_path / f"{n}.ts", sample_rate=rate, layout=layout) for n, (rate, layout) in enumerate((first, second))]
+        convert(joined(tmp_path / "drive.ts", parts), tmp_path / "out.mp4")
+        got = contents(tmp_path / "out.mp4")
+        expected = [float(time) for time, number in zip(got.times, got.numbers, strict=True) if number in (10, 35)]
+        assert onsets(tmp_path / "out.mp4") == pytest.approx(expected, abs=0.03)
+        assert pitches(tmp_path / "out.mp4", expected) == pytest.approx([1000] * 4, rel=0.03)
 
     def test_many_seams_do_not_add_up(self, tmp_path: Path) -> None:
         """Sound is longer than the pictures by a part of a packet: without the pictures' clock, each seam would add it."""

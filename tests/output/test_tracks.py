@@ -52,7 +52,7 @@ class TestSound:
             assert float(sound.duration * sound.time_base) == pytest.approx(2, abs=0.1)
             assert sound.layout.name == layout
             assert sound.codec_context.sample_rate == (rate if rate != 10_000 else 48_000)
-        assert caplog.messages == [f"{name}: its sound ({codec}) does not fit into an MP4 and is encoded as AAC"]
+        assert caplog.messages == [f"{name}: its sound ({codec}) is encoded as AAC: an MP4 does not carry it as it is"]
 
     @pytest.mark.parametrize("codec", ["aac", "libmp3lame", "mp2", "ac3", "flac", "alac"])
     def test_what_it_can_is_copied(self, tmp_path: Path, codec: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -87,6 +87,17 @@ class TestSound:
         with av.open(str(tmp_path / "out.mp4")) as container:
             sound = container.streams.audio[0]
             assert float(sound.duration * sound.time_base) == pytest.approx(end - start, abs=0.15)
+
+    def test_what_precedes_the_first_picture_is_kept_and_not_heard(self, tmp_path: Path) -> None:
+        """As cameras write it that take their sound from before the key was pressed."""
+        source = recording(tmp_path / "clip.mp4", beeps=(2, 10))
+        selected = Selected(VideoFile(source), start=Fraction(3, 10))
+        with selected, VideoSink(tmp_path / "out.mp4", selected.info) as sink:
+            for frame in selected:
+                sink.write(FrameResult(frame, frame.pixels[..., 0]))
+        got = contents(tmp_path / "out.mp4")
+        assert got.audio == contents(source).audio
+        assert onsets(tmp_path / "out.mp4") == pytest.approx([0.1], abs=0.025)
 
     def test_damaged_sound_is_silent_and_the_rest_in_step(self, tmp_path: Path) -> None:
         source = recording(tmp_path / "clip.mkv", "pcm_s16le", frames=150, beeps=(10, 135))
