@@ -58,7 +58,7 @@ def open_engine(
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
-        choice = f"preferred of the engines on a {place} that work here" if engine == "auto" else "as asked for"
+        choice = f"preferred among the engines that work on this {place}" if engine == "auto" else "as asked for"
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
     raise InputError(f"{'; '.join(passed_over)}; this machine runs {_alternatives()}")

@@ -73,7 +73,7 @@ def test_auto_takes_openvino_with_the_int8_file() -> None:
     pytest.importorskip("openvino")
     with open_engine(model="tiny") as opened:
         assert (opened.name, opened.precision) == ("openvino", "int8")
-        assert opened.reason == "openvino int8: preferred of the engines on a CPU that work here"
+        assert opened.reason == "openvino int8: preferred among the engines that work on this CPU"
 
 
 @tiny
