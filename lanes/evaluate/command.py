@@ -23,6 +23,7 @@ from lanes import load_segmenter
 from lanes.cli.arguments import Parser, output_path
 from lanes.cli.console import plain_console
 from lanes.cli.logs import messages
+from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
 from lanes.evaluate.run import Evaluation, measure
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> Evaluation:
     if args.page is not None:
         write_page = _page_writer()
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
+        _warn_of_choices(segmenter, frames)
         found = measure(segmenter, frames, console=plain_console(stderr=True))
         facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}
         if args.json is not None:
@@ -77,6 +79,14 @@ def run(args: argparse.Namespace) -> Evaluation:
         if args.page is not None:
             write_atomically(args.page, write_page(found, segmenter, facts))
     return found
+
+
+def _warn_of_choices(segmenter: Segmenter, frames: Sequence[LabelledFrame]) -> None:
+    """Says which of the frames the model's threshold was chosen on."""
+    chosen_on = {f"{frame.source}/{frame.sequence}" for frame in frames} & set(segmenter.engine.model.metadata.threshold_drives)
+    if chosen_on:
+        drives = ", ".join(sorted(chosen_on))
+        logger.warning("the model's threshold was chosen on drives that are scored here, so their scores are a little too good: %s", drives)
 
 
 def describe(segmenter: Segmenter) -> dict[str, str]:

@@ -367,3 +367,17 @@ def test_labels_for_training_only_are_left_out_of_any_score(
     (tmp_path / "data/sources.json").write_text(json.dumps(statements))
     assert run(capsys, "--data", tmp_path / "data", "--model", model, "--engine", "onnx", "--json", tmp_path / "scores.json")[0] == 0
     assert set(json.loads((tmp_path / "scores.json").read_text())["scores"]) == {"ceymo_lines", "roboflow_ego", "mean"}
+
+
+def test_a_score_on_drives_that_chose_the_threshold_is_marked(
+    data: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proto = onnx.load(model)
+    values = json.loads(proto.metadata_props[0].value) | {"threshold_drives": ["camvid/0001TP", "camvid/other"]}
+    helper.set_model_props(proto, {METADATA_KEY: json.dumps(values)})
+    onnx.save(proto, tmp_path / "chosen.onnx")
+    status, _, err = run(capsys, "--data", data, "--model", tmp_path / "chosen.onnx", "--engine", "onnx")
+    assert status == 0
+    assert "chosen on drives that are scored here" in err
+    assert "camvid/0001TP" in err
+    assert "other" not in err
