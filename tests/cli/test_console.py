@@ -17,10 +17,7 @@ from tests.media import Clip
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["drive [front].mp4", "x[/a].mp4", "[bold]b.mp4", ":car:.mp4"]
 
-TO_CONVERT = {
-    *("calibration/int8/calibrate.py", "engines/tensorrt/build.py"),
-    *("lanes/cross_validate.py", "lanes/evaluate/command.py", "lanes/evaluate/measure.py"),
-}
+TO_CONVERT = {"calibration/int8/calibrate.py", "engines/tensorrt/build.py"}
 """Modules that still make consoles of their own."""
 
 

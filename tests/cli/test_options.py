@@ -24,10 +24,7 @@ PROGRAMS = [
 ]
 """What is run by `python -m`."""
 
-TO_CONVERT = {
-    *("lanes.train", "lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data"),
-    *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8"),
-}
+TO_CONVERT = {"engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8"}
 """Those that still have options of another style."""
 
 META = (argparse._HelpAction, argparse._VersionAction)
