@@ -64,8 +64,7 @@ def run(settings: Settings) -> int:
 
 def list_models() -> int:
     """Prints the bundled models, one a line."""
-    from engines.model_file import bundled_models
+    from engines.model_file import describe_models
 
-    for name, files in bundled_models().items():
-        print(f"{name}: {', '.join(files)}")
+    print(describe_models())
     return 0
