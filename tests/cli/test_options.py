@@ -24,8 +24,6 @@ PROGRAMS = [
 ]
 """What is run by `python -m`."""
 
-TO_CONVERT = {"engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8"}
-"""Those that still have options of another style."""
 
 META = (argparse._HelpAction, argparse._VersionAction)
 
@@ -97,7 +95,5 @@ def test_the_options_of(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(faults(parser))
     if not isinstance(parser, Parser):
         found.insert(0, "is not made by lanes.cli.arguments.Parser")
-    if program in TO_CONVERT and found:
-        pytest.xfail("; ".join(found))
     assert found == []
     assert parser.prog == f"python -m {program}"
