@@ -32,6 +32,7 @@ from calibration.int8.ranges import CALIBRATORS, collect
 from calibration.int8.report import LayerCost, Report
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.cli.arguments import Parser, count, output_path
+from lanes.cli.console import plain_console
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.html.page import check_pages
@@ -249,8 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
 
     def work() -> None:
-        report = run(args, Console(stderr=True))
-        console = Console(width=120)
+        report = run(args, plain_console(stderr=True))
+        console = plain_console(width=120)
         console.print(report.calibrator_table())
         console.print(report.layer_table())
         console.print(f"{args.out}: {report.summary}", highlight=False, soft_wrap=True)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from engines.model_file import ModelFile
 from engines.tensorrt import api as trt_api
 from engines.tensorrt.progress import BuildProgress, make_monitor
+from lanes.cli.console import plain_console
 from lanes.errors import InputError
 
 CURES = {
@@ -206,7 +206,7 @@ def _one_line(message: str) -> str:
 def build_with_bar(trt: ModuleType, model: ModelFile, options: BuildOptions, timings: bytes = b"") -> Built:
     """`build` with a progress bar on stderr, where that is a terminal, and with its notes in the log."""
     # What wants no warnings wants no bar.
-    console = Console(stderr=True, quiet=not logging.getLogger().isEnabledFor(logging.WARNING))
+    console = plain_console(stderr=True, quiet=not logging.getLogger().isEnabledFor(logging.WARNING))
     columns = (TextColumn("[bold]building"), BarColumn(), TaskProgressColumn(), TextColumn("[dim]{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=1.0)

@@ -17,12 +17,6 @@ from tests.media import Clip
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["drive [front].mp4", "x[/a].mp4", "[bold]b.mp4", ":car:.mp4"]
 
-TO_CONVERT = {
-    *("calibration/int8/calibrate.py", "engines/tensorrt/build.py"),
-    *("lanes/cross_validate.py", "lanes/evaluate/command.py", "lanes/evaluate/measure.py"),
-}
-"""Modules that still make consoles of their own."""
-
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_of_videos_names_them_as_they_are(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +50,4 @@ def test_control_characters_are_written_out() -> None:
 def test_every_console_is_plain(module: str) -> None:
     calls = [node.func for node in ast.walk(ast.parse((ROOT / module).read_text())) if isinstance(node, ast.Call)]
     names = {call.id if isinstance(call, ast.Name) else call.attr for call in calls if isinstance(call, ast.Name | ast.Attribute)}
-    if "Console" in names and module in TO_CONVERT:
-        pytest.xfail("makes a console of its own")
     assert "Console" not in names, "take lanes.cli.console.plain_console"

@@ -24,10 +24,6 @@ PROGRAMS = [
 ]
 """What is run by `python -m`."""
 
-TO_CONVERT = {
-    *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8"),
-}
-"""Those that still have options of another style."""
 
 META = (argparse._HelpAction, argparse._VersionAction)
 
@@ -50,10 +46,7 @@ def parser_of(program: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Argumen
         raise Built
 
     monkeypatch.setattr(sys, "argv", [program])
-    spec = find_spec(program)
-    # A package stays as it is: imported again, it would be without the modules that other tests have imported from it.
-    module = f"{program}.__main__" if spec is not None and spec.submodule_search_locations else program
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.delitem(sys.modules, program, raising=False)
     for method in ("parse_args", "parse_known_args"):
         monkeypatch.setattr(argparse.ArgumentParser, method, stop)
     with pytest.raises(Built):
@@ -102,7 +95,5 @@ def test_the_options_of(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(faults(parser))
     if not isinstance(parser, Parser):
         found.insert(0, "is not made by lanes.cli.arguments.Parser")
-    if program in TO_CONVERT and found:
-        pytest.xfail("; ".join(found))
     assert found == []
     assert parser.prog == f"python -m {program}"
