@@ -150,6 +150,7 @@ class Pipeline:
             yield frame, FrameTiming(in_memory, {"capture": (in_memory - asked) / 1e6})
 
     def _segment(self) -> None:
+        self.segmenter.reset()
         settled = 0  # frames since the last cut, from which on feedback means something
         for frame, timing in self._frames() if self.live else self._captured:
             band = self._feedback.get()

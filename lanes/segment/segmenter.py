@@ -11,6 +11,7 @@ import numpy as np
 from engines.engine import Engine
 from lanes.arrays import BGRImage, Mask, ProbabilityMap
 from lanes.results import Band
+from lanes.segment.transform import PADDING
 
 
 class Segmenter:
@@ -18,7 +19,8 @@ class Segmenter:
 
     Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size. The three
     steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
-    Calls from several threads wait for each other; the three steps taken singly are one thread's.
+    Calls from several threads wait for each other; the three steps taken singly are one thread's. A model that remembers earlier frames
+    takes each call for the next frame of one video: `reset` begins another.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -67,13 +69,15 @@ class Segmenter:
         return out
 
     def reset(self) -> None:
-        """What came before means nothing for the next frame: for models that remember earlier frames."""
+        """Forgets earlier frames, where the model remembers any: they mean nothing for the next one."""
+        self.engine.reset()
 
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""
-        self._input.fill(114)
+        self._input.fill(PADDING)
         for _ in range(runs):
             self.infer()
+        self.reset()
 
     def close(self) -> None:
         """Releases the engine. May be called more than once."""

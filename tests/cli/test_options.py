@@ -46,7 +46,10 @@ def parser_of(program: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Argumen
         raise Built
 
     monkeypatch.setattr(sys, "argv", [program])
-    monkeypatch.delitem(sys.modules, program, raising=False)
+    spec = find_spec(program)
+    # A package stays as it is: imported again, it would be without the modules that other tests have imported from it.
+    module = f"{program}.__main__" if spec is not None and spec.submodule_search_locations else program
+    monkeypatch.delitem(sys.modules, module, raising=False)
     for method in ("parse_args", "parse_known_args"):
         monkeypatch.setattr(argparse.ArgumentParser, method, stop)
     with pytest.raises(Built):

@@ -203,7 +203,7 @@ class TestFeedback:
         indices(pipeline(Grey(20, cuts=(10,)), segmenter, estimator).results())
         assert segmenter.bands[10 : 10 + FEEDBACK_LAG] == [None] * FEEDBACK_LAG
         assert segmenter.bands[10 + FEEDBACK_LAG] == (10, HEIGHT)
-        assert segmenter.resets == [10]
+        assert segmenter.resets == [0, 10]
         assert len(estimator.causes) == 1
 
 
