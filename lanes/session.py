@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engines.engine import Engine
 from lanes import load_segmenter
+from lanes.assets import DEMO_CLIP
 from lanes.capture import find_sources
 from lanes.capture.live import LiveSource
 from lanes.capture.paced import Paced
@@ -35,9 +36,6 @@ from lanes.settings import Settings
 from lanes.telemetry.machine import machine_facts
 from lanes.telemetry.report import EngineFacts, Report, SourceFacts
 from lanes.telemetry.telemetry import Telemetry
-
-DEMO_CLIP = Path(__file__).resolve().parent / "assets" / "demo.mp4"
-"""What is processed when no source is named."""
 
 
 class Listener:

@@ -17,8 +17,6 @@ from lanes.files import check_file
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, or the folder that the package is installed in."""
 
-DEMO_CLIP = ROOT / "lanes" / "assets" / "demo.mp4"
-
 
 def add_model_options(parser: ArgumentParser, engines: Sequence[str] = (), precisions: Sequence[str] = ("auto", *PRECISIONS)) -> None:
     """Adds --model, and --engine and --precision where there is something to choose.

@@ -30,7 +30,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.common.cli import DEMO_CLIP, add_json, add_plot, add_rounds, check_outputs, print_notes
+from benchmarks.common.cli import add_json, add_plot, add_rounds, check_outputs, print_notes
 from benchmarks.common.confidence import check_statistics
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.plots import save
@@ -50,6 +50,7 @@ from benchmarks.compare.changes import (
 )
 from benchmarks.compare.show import change_table, draw
 from benchmarks.compare.versions import measure_interleaved, read_stretches, unpack
+from lanes.assets import DEMO_CLIP
 from lanes.capture.address import public_argument
 from lanes.cli.arguments import Parser, count
 from lanes.cli.console import plain_console

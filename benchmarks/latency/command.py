@@ -19,7 +19,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.common.cli import ALL_ENGINES, DEMO_CLIP, add_json, add_model_options, check_outputs
+from benchmarks.common.cli import ALL_ENGINES, add_json, add_model_options, check_outputs
 from benchmarks.common.confidence import check_statistics
 from benchmarks.common.results import write_result
 from benchmarks.latency import cold_start
@@ -27,6 +27,7 @@ from benchmarks.latency.measure import benchmark
 from benchmarks.latency.plan import SCENARIOS, SECONDS, Plan
 from benchmarks.latency.show import print_result
 from engines.registry import open_engine
+from lanes.assets import DEMO_CLIP
 from lanes.cli.arguments import Parser, count, natural, positive
 from lanes.cli.console import plain_console
 from lanes.errors import exit_status

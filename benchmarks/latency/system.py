@@ -12,6 +12,7 @@ from benchmarks.latency.clock import ReadClock
 from engines.engine import Engine
 from lanes.arrays import BGRImage, ProbabilityMap
 from lanes.errors import ProcessingError
+from lanes.segment.transform import PADDING
 
 STAGES = ("preprocess", "inference", "postprocess")
 
@@ -42,7 +43,7 @@ class System:
         self.results: list[ProbabilityMap] = []
         self._read = read
         self._transform = engine.model.metadata.transform
-        self._input = np.full((engine.batch, self._transform.height, self._transform.width, 3), 114, np.uint8)
+        self._input = np.full((engine.batch, self._transform.height, self._transform.width, 3), PADDING, np.uint8)
         self._probability: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
 
     def answer(self, frames: Sequence[BGRImage]) -> dict[str, float]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import av
 
+from lanes.assets import DEMO_CLIP
 from lanes.cli.arguments import Parser, output_path
 from lanes.renderer.renderer import RoadRenderer
 from lanes.renderer.scene import Scene
-
-DEMO_CLIP = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
 
 
 def write_clip(path: Path, seconds: float = 6, rate: int = 30, width: int = 1280, height: int = 720) -> None:
