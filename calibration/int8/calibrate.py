@@ -110,7 +110,7 @@ def quantise(model: ModelFile, sets: FrameSets, out: Path, console: Console, acc
         costs = measure_layers(quantiser, calibrator, subsample(sets.calibration, LAYER_FRAMES), console)
         costs = leave_out(quantiser, validation, calibrator, costs, calibrators[calibrator])
         path = quantiser.write([cost.layer for cost in costs if cost.quantised], calibrator)
-        engines = check_runs(path, sets.test[:LAYER_FRAMES], test.threshold)
+        engines = check_runs(path, sets.test, test.threshold)
         score, maps = test.score(path, "int8")
         if not test.accepts(score):
             raise ProcessingError(
