@@ -51,7 +51,7 @@ def measure(
     if not possible:
         raise InputError("; ".join(dict.fromkeys(left_out.values())))
     timed: dict[Combination, list[dict[str, Any]]] = {combination: [] for combination in possible}
-    image = frames[0].picture
+    image = frames[0].image_path
     height, width = read_image(image, cv2.IMREAD_COLOR).shape[:2]
     for combination in interleaved(possible, rounds, console):
         timed[combination].append(run_in_process(combination, image, runs))

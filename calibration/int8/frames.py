@@ -43,7 +43,7 @@ class FittedFrame:
         size: (width, height) of the frame that it was, pixels.
         name: what it is called in reports.
         source: what it is pooled with in scores.
-        sequence: the drive that it belongs to.
+        drive: the drive that it belongs to.
         ground_truth: mask and ignore (or None), (height, width) uint8, non-zero = lane paint and = not known; None without a label.
     """
 
@@ -51,7 +51,7 @@ class FittedFrame:
     size: tuple[int, int]
     name: str
     source: str
-    sequence: str
+    drive: str
     ground_truth: tuple[Mask, Mask | None] | None = None
 
 
@@ -81,7 +81,7 @@ class InSequence(Protocol):
     @property
     def source(self) -> str: ...
     @property
-    def sequence(self) -> str: ...
+    def drive(self) -> str: ...
 
 
 Frames = TypeVar("Frames", bound=InSequence)
@@ -156,18 +156,18 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
 
 
 def hold_out(frames: Sequence[Frames], share: float) -> tuple[list[Frames], list[Frames]]:
-    """Divides frames into those kept and those held out, of every source about `share`, whole sequences each.
+    """Divides frames into those kept and those held out, of every source about `share`, whole drives each.
 
-    Where a source has but one sequence, that is cut into four stretches of time; then only at the cuts are frames alike.
+    Where a source has but one drive, that is cut into four stretches of time; then only at the cuts are frames alike.
     """
     kept: list[Frames] = []
     held: list[Frames] = []
     for group in _grouped(frames, "source"):
-        parts = _grouped(group, "sequence")
+        parts = _grouped(group, "drive")
         if len(parts) == 1:
             parts = [group[len(group) * k // 4 : len(group) * (k + 1) // 4] for k in range(4)]
         parts.sort(key=len)
-        # A third more than wanted is well enough: sequences are as long as they are.
+        # A third more than wanted is well enough: drives are as long as they are.
         most = len(group) * share * 4 / 3
         taken = [parts.pop(0)] if len(parts[0]) > most else []
         for part in reversed(parts):
@@ -229,7 +229,7 @@ def _read_labelled(frame: LabelledFrame, transform: FrameTransform, with_label: 
     pixels, mask, ignore = frame.read_as_labelled()
     size = pixels.shape[1], pixels.shape[0]
     label = (mask, ignore) if with_label else None
-    return FittedFrame(_fit(pixels, transform), size, f"{frame.source}/{frame.stem}", frame.source, frame.sequence, label)
+    return FittedFrame(_fit(pixels, transform), size, f"{frame.source}/{frame.stem}", frame.source, frame.drive, label)
 
 
 def _fit(pixels: BGRImage, transform: FrameTransform) -> BGRImage:

@@ -12,7 +12,7 @@ from calibration.int8.frames import subsample
 from calibration.int8.inference import iou
 from calibration.int8.report import Report
 from lanes.arrays import BGRImage
-from lanes.html.page import picture, render, table
+from lanes.html.page import embed_image, render, table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -112,7 +112,7 @@ def _frame(report: Report, index: int) -> tuple[list[Markup], str]:
         "int8": _painted(frame.image, int8, LANE),
         "where they differ": _painted(_painted(both, _dilate(fp32 & ~int8), LOST), _dilate(int8 & ~fp32), GAINED),
     }
-    return [picture(image, name, 82) for name, image in images.items()], f"{frame.name}: IoU {iou(fp32, int8):.3f}"
+    return [embed_image(image, name, 82) for name, image in images.items()], f"{frame.name}: IoU {iou(fp32, int8):.3f}"
 
 
 def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

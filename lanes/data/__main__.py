@@ -2,7 +2,7 @@
 
 DIR is a folder in any format that training reads (docs/training.md lists them), or a folder of such folders. Every frame is read once. The
 page, report/index.html, is complete in itself: counts, sizes, where the paint is, a montage with the labels drawn, labels that look
-wrong, and pictures that are all but the same in two splits.
+wrong, and near-duplicate images in two splits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Augmentation: the same road from another camera, in another light.
 
-Geometry is one warp of a picture that was averaged as `FrameTransform` averages it, so that training sees edges as sharp as running
+Geometry is one warp of an image that was averaged as `FrameTransform` averages it, so that training sees edges as sharp as running
 does; colour is one look-up table a channel, so that it costs next to nothing. What is drawn on top (shadow, glare, drops, headlights) is
 what the training drives have too little of.
 """
@@ -169,17 +169,17 @@ def with_bonnet(sample: Sample, rng: Generator) -> Sample:
 
 
 Palette = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Mean and spread, (3,) each, of a picture's L*a*b* channels as OpenCV's 8-bit conversion scales them."""
+"""Mean and spread, (3,) each, of an image's L*a*b* channels as OpenCV's 8-bit conversion scales them."""
 
 
 def palette(pixels: BGRImage) -> Palette:
-    """The colours of a picture (H, W, 3, uint8 BGR), summed up."""
+    """The colours of an image (H, W, 3, uint8 BGR), summed up."""
     mean, spread = cv2.meanStdDev(cv2.cvtColor(cv2.resize(pixels, (96, 54), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2LAB))
     return mean[:, 0].astype(np.float32), spread[:, 0].astype(np.float32)
 
 
 def recolour(pixels: BGRImage, wanted: Palette, share: float) -> BGRImage:
-    """A picture (H, W, 3, uint8 BGR) moved by `share` (0 to 1) towards the colours of another one.
+    """An image (H, W, 3, uint8 BGR) moved by `share` (0 to 1) towards the colours of another one.
 
     The colour transfer of Reinhard et al. 2001 ("Color transfer between images"): one road in the light and the camera of another.
     """
@@ -290,7 +290,7 @@ def _drops(pixels: BGRImage, rng: Generator) -> BGRImage:
 
 
 def _reflection(pixels: BGRImage, rng: Generator) -> BGRImage:
-    """The edges of the dashboard mirrored in the windscreen: thin bright lines across the picture, wherever the road goes."""
+    """The edges of the dashboard mirrored in the windscreen: thin bright lines across the image, wherever the road goes."""
     height, width = pixels.shape[:2]
     light = np.zeros((height, width), np.uint8)
     row, slope = rng.uniform(0.2, 1) * height, rng.normal(0, 0.05)

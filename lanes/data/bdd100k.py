@@ -10,7 +10,7 @@ https://github.com/bdd100k/bdd100k/blob/master/bdd100k/eval/lane.py
 
 Every marking is drawn as thin lines along its edges, through the gaps of a dashed one (two lines for one stroke: Wu et al. 2021,
 https://arxiv.org/abs/2108.11250, section 4.1). The gap between the edges of a stroke is filled here. Kerbs are no paint. Crosswalks and
-markings across the road, stop lines above all, may be paint but mark no lane: left open.
+markings across the road, stop lines above all, may be paint but mark no lane: ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ The next line is a lane away, fifteen times as far."""
 
 @dataclass(frozen=True, slots=True)
 class BDD100KFrame(LabelledFrame):
-    """One mask and its picture."""
+    """One mask and its image."""
 
     @property
     def definition(self) -> LabelDefinition:
@@ -51,7 +51,7 @@ class BDD100KFrame(LabelledFrame):
         return "BDD100K: educational, research and not-for-profit use (https://doc.bdd100k.com/license.html)"
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / IMAGES / f"{self.stem}.jpg"
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
@@ -70,7 +70,7 @@ class BDD100KFrame(LabelledFrame):
         path = self.root / MASKS / f"{self.stem}.png"
         byte = read_image(path, cv2.IMREAD_UNCHANGED)
         if byte.ndim != 2:
-            raise InputError(f"{path} is a colour picture; take the folder lane/masks, not lane/colormaps")
+            raise InputError(f"{path} is a colour image; take the folder lane/masks, not lane/colormaps")
         return byte
 
 

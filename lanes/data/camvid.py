@@ -4,7 +4,7 @@
 train/<stem>.png, train_labels/<stem>_L.png, val/ ... test/ ...       as it goes round with splits made
 
 Labels are colour coded: LaneMkgsDriv (128, 0, 192) is all paint that a car may drive over, each dash by itself, with arrows, words,
-stop lines and zigzags. LaneMkgsNonDriv (192, 0, 64) and Void (0, 0, 0) are left open.
+stop lines and zigzags. LaneMkgsNonDriv (192, 0, 64) and Void (0, 0, 0) are ignored.
 Classes: http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/, Brostow et al. 2009, https://doi.org/10.1016/j.patrec.2008.04.005
 
 The splits that go round divide drives. Where they have not been made, the drive at dusk (0001TP) is `val`.
@@ -46,7 +46,7 @@ class CamVidFrame(LabelledFrame):
         return "CamVid: research use"
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / self.images / f"{self.stem}.png"
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the label has its size
@@ -60,7 +60,7 @@ class CamVidFrame(LabelledFrame):
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Split (empty = none made), folder of pictures, folder of labels."""
+    """Split (empty = none made), folder of images, folder of labels."""
     layouts = [
         ("", "701_StillsRaw_full", "LabeledApproved_full"),
         *((split, split, f"{split}_labels") for split in ("train", "val", "test")),

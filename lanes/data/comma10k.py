@@ -44,7 +44,7 @@ class Comma10kFrame(LabelledFrame):
         return "comma10k: MIT"
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / self.images / f"{self.stem}.png"
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size

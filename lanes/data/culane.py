@@ -1,8 +1,8 @@
 """Reads CULane: Beijing from six cars, by day and night, 1640x590.
 
-list/train_gt.txt, val_gt.txt, test.txt ...       a picture a line; in `*_gt.txt` also its label image and which of four lines there are
-driver_*/<clip>.MP4/00000.jpg                     the pictures
-driver_*/<clip>.MP4/00000.lines.txt               a line a row: x y x y ..., pixels; points may lie outside the picture
+list/train_gt.txt, val_gt.txt, test.txt ...       an image a line; in `*_gt.txt` also its label image and which of four lines there are
+driver_*/<clip>.MP4/00000.jpg                     the images
+driver_*/<clip>.MP4/00000.lines.txt               a line a row: x y x y ..., pixels; points may lie outside the image
 laneseg_label_w16/<same path>.png                 the same drawn 16 pixels wide, 1 to 4 = which line; read where there is no .lines.txt
 
 The two nearest lines on either side are labelled with splines, behind vehicles and where the paint cannot be seen too, and none beyond a
@@ -30,7 +30,7 @@ class CULaneFrame(PolylineFrame):
     """One line of a list file.
 
     Attributes:
-        image: the picture, relative to the root.
+        image: the image, relative to the root.
         label_image: the label drawn, relative to the root; None where the list names none.
     """
 
@@ -42,12 +42,12 @@ class CULaneFrame(PolylineFrame):
         return "CULane: non-commercial research"
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / self.image
 
     @property
     def _lines_file(self) -> Path:
-        return self.picture.with_suffix(".lines.txt")
+        return self.image_path.with_suffix(".lines.txt")
 
     def polylines(self) -> list[Polyline] | None:
         if self.label_image is not None and not self._lines_file.exists():
@@ -58,7 +58,7 @@ class CULaneFrame(PolylineFrame):
             raise InputError(f"cannot read {self._lines_file}: {error.strerror}") from None
         return [_parse(row, f"{self._lines_file}:{number}") for number, row in enumerate(text.splitlines(), 1) if row.strip()]
 
-    def drawn(self) -> Mask:
+    def stored_mask(self) -> Mask:
         return read_image(self.root / str(self.label_image), cv2.IMREAD_GRAYSCALE)
 
 

@@ -1,4 +1,4 @@
-"""Reads a folder of pictures and a folder of masks: what most people have of their own roads.
+"""Reads a folder of images and a folder of masks: what most people have of their own roads.
 
 images/<drive>/<name>.jpg         jpg, png, bmp or webp; without folders of drives, a name less its last number is taken for the drive
 masks/<drive>/<name>.png          png or bmp of any depth, non-zero = lane marking
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lanes.arrays import Mask
-from lanes.data.frames import PICTURE_SUFFIXES, Format, LabelledFrame, list_files, read_json, read_mask, split_by_drive
+from lanes.data.frames import TRAINING_IMAGE_SUFFIXES, Format, LabelledFrame, list_files, read_json, read_mask, split_by_drive
 from lanes.data.labels import LabelDefinition
 from lanes.data.statement import EXAMPLE, Statement, parse_statement
 from lanes.errors import InputError
@@ -30,7 +30,7 @@ MASK_SUFFIXES = (".png", ".bmp")
 
 @dataclass(frozen=True, slots=True)
 class FolderFrame(LabelledFrame):
-    """One picture and its mask.
+    """One image and its mask.
 
     Attributes:
         base: folder that holds images/ and masks/, relative to the root.
@@ -61,10 +61,10 @@ class FolderFrame(LabelledFrame):
 
     @property
     def condition(self) -> str:
-        return self.statement.conditions.get(self.sequence, "")
+        return self.statement.conditions.get(self.drive, "")
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / self.base / "images" / self.image
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:  # noqa: ARG002 - the mask has its size
@@ -88,15 +88,15 @@ def _list_frames(root: Path) -> Sequence[FolderFrame]:
     name, statement = _read_statement(root)
     frames = []
     for base in _bases(root):
-        images, masks = root / base / "images", root / base / "masks"
-        mask_of = _by_name(masks, MASK_SUFFIXES)
-        pictures = _by_name(images, PICTURE_SUFFIXES)
-        _check_pairs(images, pictures, masks, mask_of)
-        for stem, picture in pictures.items():
+        image_folder, mask_folder = root / base / "images", root / base / "masks"
+        masks = _by_name(mask_folder, MASK_SUFFIXES)
+        images = _by_name(image_folder, TRAINING_IMAGE_SUFFIXES)
+        _check_pairs(image_folder, images, mask_folder, masks)
+        for stem, image in images.items():
             split, drive = _place(PurePosixPath(base) / stem, name)
             if statement.one_split:
                 drive = name
-            frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(picture), str(mask_of[stem]), statement))
+            frames.append(FolderFrame(root, name, split, drive, str(stem), base, str(image), str(masks[stem]), statement))
     made = [frame for frame in frames if frame.split]
     return made + split_by_drive([frame for frame in frames if not frame.split])
 
@@ -113,7 +113,7 @@ def _by_name(folder: Path, suffixes: Collection[str]) -> dict[PurePosixPath, Pur
 
 
 def _place(path: PurePosixPath, otherwise: str) -> tuple[str, str]:
-    """Split (empty = none made) and drive, from the folders that a picture is in and from its name."""
+    """Split (empty = none made) and drive, from the folders that an image is in and from its name."""
     folders = list(path.parts[:-1])
     split = SPLITS[folders.pop(0)] if folders and folders[0] in SPLITS else ""
     drive = "/".join(folders) or re.sub(r"[\W_]*(?:frame|f)?\d+$", "", path.name)
@@ -121,15 +121,15 @@ def _place(path: PurePosixPath, otherwise: str) -> tuple[str, str]:
 
 
 def _check_pairs(
-    images: Path, pictures: dict[PurePosixPath, PurePosixPath], masks: Path, mask_of: dict[PurePosixPath, PurePosixPath]
+    image_folder: Path, images: dict[PurePosixPath, PurePosixPath], mask_folder: Path, masks: dict[PurePosixPath, PurePosixPath]
 ) -> None:
     for missing, folder, wanted in (
-        (pictures.keys() - mask_of.keys(), masks, "mask (png or bmp)"),
-        (mask_of.keys() - pictures.keys(), images, "picture"),
+        (images.keys() - masks.keys(), mask_folder, "mask (png or bmp)"),
+        (masks.keys() - images.keys(), image_folder, "image"),
     ):
         if missing:
             others = f", nor for {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise InputError(f"{folder} has no {wanted} for {min(missing)}{others}; each picture needs its mask, of the same name")
+            raise InputError(f"{folder} has no {wanted} for {min(missing)}{others}; each image needs its mask, of the same name")
 
 
 def _read_statement(root: Path) -> tuple[str, Statement]:

@@ -21,9 +21,9 @@ from lanes.data.labels import LabelDefinition
 from lanes.errors import InputError
 
 Polyline = NDArray[np.float64]
-"""(N, 2) x and y in pixels of the picture, from either end; points may lie outside the picture."""
+"""(N, 2) x and y in pixels of the image, from either end; points may lie outside the image."""
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+TRAINING_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 VAL_SHARE = 0.2
 """Part of the frames that `split_by_drive` holds back, as nearly as whole drives allow."""
@@ -37,14 +37,14 @@ class LabelledFrame(ABC):
         root: folder of the data set.
         source: what it is called in scores, mixes and reports.
         split: `train`, `val` or `test`.
-        sequence: the drive that it comes from. Frames of one drive are alike, so no drive should be in two splits.
+        drive: the drive that it comes from. Frames of one drive are alike, so no drive should be in two splits.
         stem: name of the frame, unique within its source.
     """
 
     root: Path
     source: str
     split: str
-    sequence: str
+    drive: str
     stem: str
 
     @property
@@ -59,8 +59,8 @@ class LabelledFrame(ABC):
 
     @property
     @abstractmethod
-    def picture(self) -> Path:
-        """File of the picture."""
+    def image_path(self) -> Path:
+        """File of the image."""
 
     @property
     def share(self) -> float | None:
@@ -78,7 +78,7 @@ class LabelledFrame(ABC):
         return ""
 
     def polylines(self) -> list[Polyline] | None:
-        """The lane lines, in pixels of the picture; None where the data set has none as lines. Raises InputError like `read`."""
+        """The lane lines, in pixels of the image; None where the data set has none as lines. Raises InputError like `read`."""
         return None
 
     @abstractmethod
@@ -91,12 +91,12 @@ class LabelledFrame(ABC):
         return None
 
     def read_as_labelled(self) -> tuple[BGRImage, Mask, Mask | None]:
-        """Pixels (H, W, 3) BGR, mask (H, W) and ignore (H, W) or None, as the label gives them; all uint8 and of the picture's size.
+        """Pixels (H, W, 3) BGR, mask (H, W) and ignore (H, W) or None, as the label gives them; all uint8 and of the image's size.
 
         Raises:
-            InputError: a file is missing or broken, or mask and picture differ in size.
+            InputError: a file is missing or broken, or mask and image differ in size.
         """
-        pixels = read_image(self.picture, cv2.IMREAD_COLOR)
+        pixels = read_image(self.image_path, cv2.IMREAD_COLOR)
         mask, ignore = self.label(pixels.shape[1], pixels.shape[0])
         self._check_size("mask", mask, pixels)
         self._check_size("ignore", ignore, pixels)
@@ -114,8 +114,8 @@ class LabelledFrame(ABC):
     def _check_size(self, name: str, label: Mask | None, pixels: BGRImage) -> None:
         if label is not None and label.shape != pixels.shape[:2]:
             raise InputError(
-                f"{self.source}/{self.stem}: the {name} is {label.shape[1]}x{label.shape[0]} but the picture "
-                f"{pixels.shape[1]}x{pixels.shape[0]}; save it at the picture's size"
+                f"{self.source}/{self.stem}: the {name} is {label.shape[1]}x{label.shape[0]} but the image "
+                f"{pixels.shape[1]}x{pixels.shape[0]}; save it at the image's size"
             )
 
 
@@ -127,7 +127,7 @@ class Format:
         name: what it is called.
         layout: what such a folder holds, in words, for a person whose folder was not recognised.
         recognises: whether a folder holds it, by a few names in it.
-        list_frames: all frames of such a folder, in a fixed order. Raises InputError where lists or names are wrong; the pictures
+        list_frames: all frames of such a folder, in a fixed order. Raises InputError where lists or names are wrong; the images
             and masks themselves are not opened.
     """
 
@@ -223,16 +223,16 @@ Frame = TypeVar("Frame", bound=LabelledFrame)
 
 def split_by_drive(frames: Sequence[Frame]) -> list[Frame]:
     """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive."""
-    held = draw_drives(frames, VAL_SHARE)
-    return [replace(frame, split="val" if frame.sequence in held else "train") for frame in frames]
+    held = sample_drives(frames, VAL_SHARE)
+    return [replace(frame, split="val" if frame.drive in held else "train") for frame in frames]
 
 
-def draw_drives(frames: Sequence[LabelledFrame], share: float) -> set[str]:
+def sample_drives(frames: Sequence[LabelledFrame], share: float) -> set[str]:
     """Names of drives that hold about `share` of the frames, one at least; none where there is one drive alone.
 
     Which drives they are is drawn by their names, so that it does not change from run to run.
     """
-    sizes = Counter(frame.sequence for frame in frames)
+    sizes = Counter(frame.drive for frame in frames)
     drawn: set[str] = set()
     if len(sizes) > 1:
         left = max(share * len(frames), min(sizes.values()))

@@ -1,4 +1,4 @@
-"""What a label marks, and what it leaves open.
+"""What a label marks, and what it ignores.
 
 A lane label means one of four things, and a loss or a metric that takes one for another is wrong about real roads.
 `supervise` turns a label of any definition into the one question this project asks, "is this pixel lane paint?", with a

@@ -8,7 +8,7 @@ sources.json              {source: what its labels mean}, as `lanes.data.stateme
 <source>/ids/<stem>.png       class of each pixel; optional
 <source>/polylines.json       {stem: {"lines": [[[x, y], ...], ...]}}; optional
 
-A source of which sources.json says nothing is passed over with a warning.
+A source of which sources.json says nothing is skipped with a warning.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LanedataFrame(LabelledFrame):
 
     Attributes:
         statement: what the source says of itself.
-        width: of the picture, pixels; 0 where the index does not say.
+        width: of the image, pixels; 0 where the index does not say.
         note: what the index notes of the frame.
     """
 
@@ -69,14 +69,14 @@ class LanedataFrame(LabelledFrame):
         return self.statement.for_validation
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self._file("images", "jpg")
 
     @property
     def condition(self) -> str:
         words = set(re.split(r"[,\s]+", self.note)) - {"or", "and", ""}
         noted = bool(words) and words <= LIGHT_AND_WEATHER
-        return self.note if noted else self.statement.conditions.get(self.sequence, "")
+        return self.note if noted else self.statement.conditions.get(self.drive, "")
 
     def polylines(self) -> list[Polyline] | None:
         path = self.root / self.source / "polylines.json"
@@ -116,7 +116,7 @@ def _list_frames(root: Path) -> list[LanedataFrame]:
             f'{{"my_roads": {EXAMPLE}}} (the keys stand in docs/training.md)'
         )
     known: dict[str, Statement] = {}
-    passed_over: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     frames = []
     with index.open(newline="", encoding="utf-8", errors="replace") as file:
         rows = csv.DictReader(file)
@@ -125,18 +125,18 @@ def _list_frames(root: Path) -> list[LanedataFrame]:
             raise InputError(f"{index} has no column {min(missing)}; its first line must name source, split, sequence and stem")
         for row in rows:
             source = row["source"] or ""
-            if source not in known | passed_over:
+            if source not in known | skipped:
                 try:
                     inside(root, source, f"{index}:{rows.line_num}")
                     known[source] = parse_statement(statements.get(source), f"{root / STATEMENTS}: {source}")
                 except InputError as error:
-                    passed_over[source] = str(error)
+                    skipped[source] = str(error)
             if source in known:
                 frames.append(_frame(root, row, known[source], f"{index}:{rows.line_num}"))
-    if passed_over and not frames:
-        raise InputError(next(iter(passed_over.values())))
-    for source, why in passed_over.items():
-        logger.warning("source %s is passed over: %s", source, why)
+    if skipped and not frames:
+        raise InputError(next(iter(skipped.values())))
+    for source, why in skipped.items():
+        logger.warning("source %s is skipped: %s", source, why)
     return frames
 
 

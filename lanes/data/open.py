@@ -11,7 +11,7 @@ from lanes.data.frames import Format, LabelledFrame
 from lanes.errors import InputError
 
 FORMATS = (lanedata.FORMAT, tusimple.FORMAT, culane.FORMAT, bdd100k.FORMAT, comma10k.FORMAT, camvid.FORMAT, folder.FORMAT)
-"""The first that recognises a folder reads it: those with the most telling names come first."""
+"""The first that recognises a folder reads it: those with the most distinctive names come first."""
 
 RESERVED = ("all", "mean", "synthetic")
 """What no source may be called: tables and mixes have lines of these names."""
@@ -30,7 +30,7 @@ def list_frames(root: Path, split: str | None = None, sources: Collection[str] |
     Raises:
         InputError: the folder is in no known format, or what its lists say is wrong.
     """
-    frames = [frame for place, kind in recognise(root) for frame in _list(place, kind)]
+    frames = [frame for folder, kind in recognise(root) for frame in _list(folder, kind)]
     for name in RESERVED:
         if any(frame.source == name for frame in frames):
             raise InputError(f"{root} has a source called {name!r}: that name is taken; give it another, as the name in dataset.json")
@@ -42,22 +42,22 @@ def recognise(root: Path) -> list[tuple[Path, Format]]:
     """The data sets in a folder: itself, or else those right below it. Raises InputError where there are none."""
     if not root.is_dir():
         raise InputError(f"{root} is no folder")
-    places = [root] if _format(root) else sorted(place for place in root.iterdir() if place.is_dir())
-    found = [(place, kind) for place in places if (kind := _format(place))]
+    folders = [root] if _format(root) else sorted(folder for folder in root.iterdir() if folder.is_dir())
+    found = [(folder, kind) for folder in folders if (kind := _format(folder))]
     if not found:
         known = "; ".join(f"{kind.name}: {kind.layout}" for kind in FORMATS)
         raise InputError(f"{root} is a data set in none of the known formats ({known})")
     return found
 
 
-def _list(place: Path, kind: Format) -> Sequence[LabelledFrame]:
+def _list(folder: Path, kind: Format) -> Sequence[LabelledFrame]:
     """What a format finds in a folder. Raises InputError, also where its lists cannot be read at all."""
     try:
-        return kind.list_frames(place)
+        return kind.list_frames(folder)
     except OSError as error:
-        raise InputError(f"cannot read {error.filename or place}: {error.strerror}") from None
+        raise InputError(f"cannot read {error.filename or folder}: {error.strerror}") from None
     except (csv.Error, RecursionError) as error:
-        raise InputError(f"{place}: its lists cannot be read as {kind.name}: {error}") from None
+        raise InputError(f"{folder}: its lists cannot be read as {kind.name}: {error}") from None
 
 
 def _format(root: Path) -> Format | None:

@@ -1,4 +1,4 @@
-"""Labels that are lines rather than masks: how they are drawn, and what they leave open."""
+"""Labels that are lines rather than masks: how they are drawn, and what they ignore."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class PolylineFrame(LabelledFrame):
 
     @abstractmethod
     def polylines(self) -> list[Polyline] | None:
-        """The lines, in the order of the label; None where `drawn` has them. Raises InputError when they are missing or broken."""
+        """The lines, in the order of the label; None where `stored_mask` has them. Raises InputError when they are missing or broken."""
 
-    def drawn(self) -> Mask:
+    def stored_mask(self) -> Mask:
         """The mask of a frame whose lines are stored only as drawn by others. Raises InputError like `read`."""
         raise NotImplementedError
 
     def label(self, width: int, height: int) -> tuple[Mask, Mask | None]:
         lines = self.polylines()
         if lines is None:
-            return self.drawn(), None
+            return self.stored_mask(), None
         lines = visible_lines(lines, width, height)
         return draw_lines(lines, width, height), beyond_outermost(lines, width, height)
 
 
 def visible_lines(lines: Sequence[Polyline], width: int, height: int) -> list[Polyline]:
-    """The lines that are lanes of a picture: two different points at least, and some part inside the picture.
+    """The lines that are lanes of an image: two different points at least, and some part inside the image.
 
-    Labels hold others: TuSimple's pad their lists with lanes of nothing but -2, splines end up beside the picture, and a click without
-    a second one leaves a point. They are in no picture, so no model can find them.
+    Labels hold others: TuSimple's pad their lists with lanes of nothing but -2, splines end up beside the image, and a click without
+    a second one leaves a point. They are in no image, so no model can find them.
     """
     return [line for line in lines if _crosses(line, width, height)]
 
@@ -64,7 +64,7 @@ def _crosses(line: Polyline, width: int, height: int) -> bool:
 def draw_lines(lines: Sequence[Polyline], width: int, height: int) -> Mask:
     """Lines as a mask (H, W) uint8, 255 = line, as wide as paint would be; the highest point of them stands for the horizon.
 
-    Lines of fewer than two points have no direction and are left out. What lies outside the picture is cut off.
+    Lines of fewer than two points have no direction and are left out. What lies outside the image is cut off.
     """
     mask = np.zeros((height, width), np.uint8)
     for line in lines:
@@ -80,7 +80,7 @@ def draw_lines(lines: Sequence[Polyline], width: int, height: int) -> Mask:
 def beyond_outermost(lines: Sequence[Polyline], width: int, height: int) -> Mask | None:
     """Where there may be lines that the label leaves out: (H, W) uint8, 255 = not known; None where it leaves out none.
 
-    Labels of two lines a side at most say nothing of a third. On a side with two lines, what lies outside both is open.
+    Labels of two lines a side at most say nothing of a third. On a side with two lines, what lies outside both is ignored.
     """
     ignore = np.zeros((height, width), np.uint8)
     rows, columns = np.arange(height), np.arange(width)

@@ -10,7 +10,7 @@ judge_on         false: for training only; a score on these labels would say not
 incomplete       true: paint is missing from the masks; where a frame has no `ignore`, all that is not in its mask is unknown
 one_split        true: where one drive ends and the next begins is not known, so that all frames count as one drive
 ids_to_ignore    class ids (`ids/`) that the mask decides one way and a lane mask might decide the other
-polygon_width    width of the pictures whose pixels polygons and polylines count, where the pictures in the folder are scaled
+polygon_width    width of the images whose pixels polygons and polylines count, where the images in the folder are scaled
 drives           light and weather by drive: {"drive-7": "night"}
 arrows           whether arrows are in the masks; for people to know, nothing follows from it
 """
@@ -39,7 +39,7 @@ class Statement:
         incomplete: whether paint is missing from the masks.
         one_split: whether all frames count as one drive.
         ids_to_ignore: class ids that a lane mask might decide either way.
-        polygon_width: width in pixels of the pictures that polylines are drawn on; None = of the pictures in the folder.
+        polygon_width: width in pixels of the images that polylines are drawn on; None = of the images in the folder.
         conditions: light and weather by drive.
     """
 

@@ -1,7 +1,7 @@
 """Reads TuSimple's lane detection challenge: US highways in good weather, the last frame of each clip labelled.
 
 label_data_0313.json ...      a JSON object a line: raw_file, lanes (x of each line), h_samples (the rows); x = -2: no line in this row
-clips/<day>/<clip>/20.jpg     the pictures, 1280x720
+clips/<day>/<clip>/20.jpg     the images, 1280x720
 
 At most five lines are labelled, usually two a side, each as one polyline through gaps and behind vehicles.
 Format: https://github.com/TuSimple/tusimple-benchmark/tree/master/doc/lane_detection
@@ -30,7 +30,7 @@ class TuSimpleFrame(PolylineFrame):
     """One line of a label file.
 
     Attributes:
-        raw_file: the picture, relative to the root.
+        raw_file: the image, relative to the root.
         lanes: x of each line in each row of `h_samples`, pixels; negative = the line is not there. As the file has it, unchecked.
         h_samples: rows, pixels.
         where: label file and line, for messages.
@@ -46,7 +46,7 @@ class TuSimpleFrame(PolylineFrame):
         return "TuSimple lane detection challenge: Apache 2.0 as its repository states"
 
     @property
-    def picture(self) -> Path:
+    def image_path(self) -> Path:
         return self.root / self.raw_file
 
     def polylines(self) -> list[Polyline]:
@@ -58,7 +58,7 @@ class TuSimpleFrame(PolylineFrame):
         for number, lane in enumerate(lanes):
             if len(lane) != len(rows):
                 raise InputError(f"{self.where}: lane {number} has {len(lane)} values for {len(rows)} h_samples")
-        # A comparison that NaN passes too: as_polyline tells of it.
+        # A comparison that NaN passes too: as_polyline refuses it.
         lines = [as_polyline([(x, y) for x, y in zip(lane, rows, strict=True) if not x < 0], self.where) for lane in lanes]
         return [line for line in lines if len(line)]  # a lane of nothing but -2 pads the list
 

@@ -72,18 +72,18 @@ def run(args: argparse.Namespace) -> Evaluation:
         write_page = _page_writer()
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         _warn_of_choices(segmenter, frames)
-        found = measure(segmenter, frames, console=plain_console(stderr=True))
+        evaluation = measure(segmenter, frames, console=plain_console(stderr=True))
         facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}
         if args.json is not None:
-            write_atomically(args.json, json.dumps(facts | as_json(found), indent=1, allow_nan=False) + "\n")
+            write_atomically(args.json, json.dumps(facts | as_json(evaluation), indent=1, allow_nan=False) + "\n")
         if args.page is not None:
-            write_atomically(args.page, write_page(found, segmenter, facts))
-    return found
+            write_atomically(args.page, write_page(evaluation, segmenter, facts))
+    return evaluation
 
 
 def _warn_of_choices(segmenter: Segmenter, frames: Sequence[LabelledFrame]) -> None:
     """Says which of the frames the model's threshold was chosen on."""
-    chosen_on = {f"{frame.source}/{frame.sequence}" for frame in frames} & set(segmenter.engine.model.metadata.threshold_drives)
+    chosen_on = {f"{frame.source}/{frame.drive}" for frame in frames} & set(segmenter.engine.model.metadata.threshold_drives)
     if chosen_on:
         drives = ", ".join(sorted(chosen_on))
         logger.warning("the model's threshold was chosen on drives that are scored here, so their scores are a little too good: %s", drives)
@@ -102,28 +102,28 @@ def describe(segmenter: Segmenter) -> dict[str, str]:
     }
 
 
-def score_table(found: Evaluation) -> Table:
+def score_table(evaluation: Evaluation) -> Table:
     """Overlap with the labels by source and condition."""
     table = Table("source", "condition", "frames", *map(_heading, SCORES), box=None)
-    for source, condition, row in score_rows(found):
+    for source, condition, row in score_rows(evaluation):
         table.add_row(source, condition, str(row["frames"]), *(f"{row[score]:.4f}" for score in SCORES))
     return table
 
 
-def probability_table(found: Evaluation) -> Table:
+def probability_table(evaluation: Evaluation) -> Table:
     """Average precision and calibration by source."""
-    rows = probability_rows(found)
+    rows = probability_rows(evaluation)
     table = Table("source", *map(_heading, rows["mean"]), box=None)
     for source, row in rows.items():
         table.add_row(source, *(f"{value:.4f}" for value in row.values()))
     return table
 
 
-def lane_table(found: Evaluation) -> Table:
+def lane_table(evaluation: Evaluation) -> Table:
     """Lanes as lines, by source and condition."""
     columns = ("TuSimple\naccuracy", "FP", "FN", "CULane\nF1", "precision", "recall")
     table = Table("source", "condition", "frames", *columns, box=None)
-    for source, conditions in lane_rows(found).items():
+    for source, conditions in lane_rows(evaluation).items():
         for condition, row in conditions.items():
             values = [*row["tusimple"].values(), *(row["culane"][name] for name in ("f1", "precision", "recall"))]
             name = source if condition == "all" else ""
@@ -144,15 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_status("lanes.evaluate", lambda: print_scores(run(args)))
 
 
-def print_scores(found: Evaluation) -> None:
+def print_scores(evaluation: Evaluation) -> None:
     """Prints the scores."""
     console = plain_console(width=100)
-    console.print(score_table(found))
+    console.print(score_table(evaluation))
     console.print()
-    console.print(probability_table(found))
-    if lane_rows(found):
+    console.print(probability_table(evaluation))
+    if lane_rows(evaluation):
         console.print()
-        console.print(lane_table(found))
+        console.print(lane_table(evaluation))
 
 
 def _page_writer() -> Callable[[Evaluation, Segmenter, Mapping[str, Any]], str]:

@@ -1,9 +1,9 @@
-"""How steadily a model sees a video, for which nobody drew labels.
+"""How much the masks of an unlabelled video flicker.
 
 A passenger sees a stroke that is missing in one frame long before a score of single frames notices. So each frame's mask is compared
-with those of its two neighbours, carried over to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours have
+with those of its two neighbours, warped to it along the optical flow (DIS, Kroeger et al. 2016): paint that both neighbours have
 and the frame has not is a false negative; paint that the frame has and neither neighbour has is a false positive. Agreement of a mask
-with the one before it, carried over in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that
+with the one before it, warped in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that
 thin lines need (`lanes.evaluate.pixels`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours
 have it in one place and the frame has it in another one, or nowhere.
 
@@ -46,52 +46,52 @@ class Flicker:
 
     Attributes:
         frames: how many frames had two neighbours.
-        steady: a mask against the one before it, carried over.
-        lasting: pixels that are paint in both neighbours.
+        consistent: a mask against the one before it, warped to it.
+        stable: pixels that are paint in both neighbours.
         false_negatives: those of them with no paint near in the frame between.
-        painted: pixels that are paint in the frame between.
+        predicted: pixels that are paint in the frame between.
         false_positives: those of them with no paint near in either neighbour.
-        steady_boundaries: boundaries of the ego lane that both neighbours have in one place. jumped: those that the frame between has not.
+        stable_boundaries: boundaries of the ego lane that both neighbours have in one place. jumped: those that the frame between has not.
     """
 
     frames: int
-    steady: PixelCounts
-    lasting: int = 0
+    consistent: PixelCounts
+    stable: int = 0
     false_negatives: int = 0
-    painted: int = 0
+    predicted: int = 0
     false_positives: int = 0
-    steady_boundaries: int = 0
+    stable_boundaries: int = 0
     jumped: int = 0
 
     @property
     def consistency(self) -> float:
         """Relaxed F1 of a mask against the one before it, 0 to 1."""
-        return self.steady.relaxed_f1
+        return self.consistent.relaxed_f1
 
     @property
     def false_negative_rate(self) -> float:
         """Share of the paint in both neighbours that is missing between them."""
-        return self.false_negatives / self.lasting if self.lasting else 0.0
+        return self.false_negatives / self.stable if self.stable else 0.0
 
     @property
     def false_positive_rate(self) -> float:
         """Share of the paint in a frame that neither neighbour has."""
-        return self.false_positives / self.painted if self.painted else 0.0
+        return self.false_positives / self.predicted if self.predicted else 0.0
 
     @property
     def boundaries_jumped(self) -> float:
         """Share of the ego lane's boundaries, steady from before to after, that are elsewhere or missing in a frame."""
-        return self.jumped / self.steady_boundaries if self.steady_boundaries else 0.0
+        return self.jumped / self.stable_boundaries if self.stable_boundaries else 0.0
 
 
 def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker:
-    """Counts what blinks in a video.
+    """Counts the flicker of a video.
 
     Args:
-        frames: grey picture and mask of each frame in order, (H, W) uint8 both, mask non-zero = lane paint; all of one shape.
+        frames: grey image and mask of each frame in order, (H, W) uint8 both, mask non-zero = lane paint; all of one shape.
     """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    found = Flicker(0, PixelCounts())
+    flicker = Flicker(0, PixelCounts())
     last: deque[tuple[NDArray[np.uint8], Mask]] = deque(maxlen=3)
     feet: deque[dict[int, float]] = deque(maxlen=3)
     for frame in frames:
@@ -100,23 +100,23 @@ def measure_flicker(frames: Iterable[tuple[NDArray[np.uint8], Mask]]) -> Flicker
         if len(last) < 3:
             continue
         (before, mask_before), (now, mask), (after, mask_after) = last
-        earlier = _carried(mask_before, flow.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
-        later = _carried(mask_after, flow.calc(now, after, np.zeros((*now.shape, 2), np.float32)))
+        earlier = _warp(mask_before, flow.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
+        later = _warp(mask_after, flow.calc(now, after, np.zeros((*now.shape, 2), np.float32)))
         radius = tolerance(mask.shape[1])
-        lasting, painted = (earlier > 0) & (later > 0), mask > 0
-        found.frames += 1
-        found.steady += count_pixels(mask, earlier)
-        found.lasting += int(np.count_nonzero(lasting))
-        found.false_negatives += int(np.count_nonzero(lasting & ~dilate(painted, radius)))
-        found.painted += int(np.count_nonzero(painted))
-        found.false_positives += int(np.count_nonzero(painted & ~dilate((earlier > 0) | (later > 0), radius)))
+        stable, predicted = (earlier > 0) & (later > 0), mask > 0
+        flicker.frames += 1
+        flicker.consistent += count_pixels(mask, earlier)
+        flicker.stable += int(np.count_nonzero(stable))
+        flicker.false_negatives += int(np.count_nonzero(stable & ~dilate(predicted, radius)))
+        flicker.predicted += int(np.count_nonzero(predicted))
+        flicker.false_positives += int(np.count_nonzero(predicted & ~dilate((earlier > 0) | (later > 0), radius)))
         feet_before, feet_now, feet_after = feet
         for side in feet_before.keys() & feet_after.keys():
             near = JUMP * mask.shape[1]
             if abs(feet_before[side] - feet_after[side]) < near:
-                found.steady_boundaries += 1
-                found.jumped += abs(feet_now.get(side, math.inf) - feet_before[side]) > 2 * near
-    return found
+                flicker.stable_boundaries += 1
+                flicker.jumped += abs(feet_now.get(side, math.inf) - feet_before[side]) > 2 * near
+    return flicker
 
 
 def _ego_feet(mask: Mask) -> dict[int, float]:
@@ -132,7 +132,7 @@ def _ego_feet(mask: Mask) -> dict[int, float]:
     return feet
 
 
-def _carried(mask: Mask, flow: NDArray[Any]) -> Mask:
+def _warp(mask: Mask, flow: NDArray[Any]) -> Mask:
     """Another frame's mask as it would lie in this one; flow (H, W, 2) float32 leads from this frame's pixels to the other's."""
     rows, columns = np.indices(mask.shape, np.float32)
     warped = cv2.remap(mask, flow[..., 0] + columns, flow[..., 1] + rows, cv2.INTER_LINEAR)

@@ -3,12 +3,12 @@
 Both definitions count pixels of frames of one size; lines of frames of another size are scaled to it, so that a score means the same
 everywhere.
 
-TuSimple, 1280x720 (https://github.com/TuSimple/tusimple-benchmark, evaluate/lane.py): a lane is x at fixed rows. A row is right where
-prediction and ground truth differ by less than 20 px across the lane, or neither has the lane; a lane is found when 85 % of its rows are
-right.
+TuSimple, 1280x720 (https://github.com/TuSimple/tusimple-benchmark, evaluate/lane.py): a lane is x at fixed rows. A row is correct where
+prediction and ground truth differ by less than 20 px across the lane, or neither has the lane; a lane is matched when 85 % of its rows are
+correct.
 
 CULane, 1640x590 (https://github.com/XingangPan/SCNN, tools/lane_evaluation; Pan et al. 2018): lanes are drawn 30 px wide along a cubic
-spline, matched one to one so that the sum of their IoU is greatest, and found where the IoU is above 0.5.
+spline, matched one to one so that the sum of their IoU is greatest, which counts where the IoU is above 0.5.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TUSIMPLE_ROWS = range(160, 711, 10)
 """Rows at which most of TuSimple's labels give x (`h_samples`)."""
 
 TUSIMPLE_PX = 20.0
-TUSIMPLE_FOUND = 0.85
+TUSIMPLE_MATCH = 0.85
 ABSENT = -100.0
 """x of a lane in a row that it does not pass through, in TuSimple's evaluation."""
 
@@ -56,32 +56,32 @@ class TuSimpleScore:
 
     Attributes:
         frames: how many frames were counted.
-        right: sum of each frame's share of right rows.
-        false, missed: sums of each frame's share of false positives among its predictions, and of false negatives among its ground truth.
+        accuracy_sum: sum of each frame's accuracy, the share of its rows that are correct.
+        fp_sum, fn_sum: sums of each frame's share of false positives among its predictions, and of false negatives among its ground truth.
     """
 
     frames: int = 0
-    right: float = 0.0
-    false: float = 0.0
-    missed: float = 0.0
+    accuracy_sum: float = 0.0
+    fp_sum: float = 0.0
+    fn_sum: float = 0.0
 
     def __add__(self, other: TuSimpleScore) -> TuSimpleScore:
         return TuSimpleScore(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @property
     def accuracy(self) -> float:
-        """Share of the ground truth's rows that are right."""
-        return _ratio(self.right, self.frames)
+        """Share of the ground truth's rows that are correct."""
+        return _ratio(self.accuracy_sum, self.frames)
 
     @property
     def fp(self) -> float:
         """False positives: share of predicted lanes that match none."""
-        return _ratio(self.false, self.frames)
+        return _ratio(self.fp_sum, self.frames)
 
     @property
     def fn(self) -> float:
         """False negatives: share of lanes of the ground truth that none matches."""
-        return _ratio(self.missed, self.frames)
+        return _ratio(self.fn_sum, self.frames)
 
 
 def score_tusimple(
@@ -92,33 +92,33 @@ def score_tusimple(
 ) -> TuSimpleScore:
     """TuSimple's scores of one frame.
 
-    The benchmark's own rules are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is right; of
-    five lanes or more, one missed is forgiven and the worst left out, though the rest is divided by 4, as what is missed is, so that six
-    lanes can give more than 1; `false` counts lanes of the ground truth that were found rather than the predictions that found them, so
-    that it can fall below 0; and three predictions too many make the whole frame wrong, with nothing false and all missed. One is not: a
-    lane of the ground truth is one line from its first point to its last, where the benchmark would count rows that a label leaves out
-    in between as without lane.
+    The benchmark's own rules are kept (`evaluate/lane.py` of github.com/TuSimple/tusimple-benchmark): a row that neither has is correct; of
+    five lanes or more, one false negative is forgiven and the worst left out, though the rest is divided by 4, as the false negatives
+    are, so that six lanes can give more than 1; FP counts lanes of the ground truth that were matched rather than the predictions that
+    matched them, so that it can fall below 0; and three predictions too many make the whole frame wrong, with an FP of 0 and an FN of 1.
+    One rule is not: a lane of the ground truth is one line from its first point to its last, where the benchmark would count rows that
+    a label leaves out in between as without lane.
 
     Args:
         predicted, ground_truth: the lanes.
         size: (width, height) of the frame.
         rows: where lanes are compared, in rows of a frame 720 high.
     """
-    prediction, truth = (
+    predicted_x, ground_truth_x = (
         np.array([at_rows(lane, rows) for lane in scaled(lanes, size, TUSIMPLE_SIZE)]).reshape(len(lanes), len(rows))
         for lanes in (predicted, ground_truth)
     )
-    if len(prediction) > len(truth) + 2:
+    if len(predicted_x) > len(ground_truth_x) + 2:
         return TuSimpleScore(1, 0.0, 0.0, 1.0)
-    counted = max(min(4, len(truth)), 1)
-    shares = np.array([_share_right(prediction, lane, rows) for lane in truth])
-    missed = int(np.count_nonzero(shares < TUSIMPLE_FOUND))
-    found = len(truth) - missed
-    right = float(shares.sum())
-    if len(truth) > 4:
-        missed = max(0, missed - 1)
-        right -= float(shares.min())
-    return TuSimpleScore(1, right / counted, _ratio(len(prediction) - found, len(prediction)), missed / counted)
+    counted = max(min(4, len(ground_truth_x)), 1)
+    shares = np.array([_row_accuracy(predicted_x, lane, rows) for lane in ground_truth_x])
+    false_negatives = int(np.count_nonzero(shares < TUSIMPLE_MATCH))
+    matched = len(ground_truth_x) - false_negatives
+    accuracy = float(shares.sum())
+    if len(ground_truth_x) > 4:
+        false_negatives = max(0, false_negatives - 1)
+        accuracy -= float(shares.min())
+    return TuSimpleScore(1, accuracy / counted, _ratio(len(predicted_x) - matched, len(predicted_x)), false_negatives / counted)
 
 
 def at_rows(lane: Lane, rows: Sequence[int]) -> Floats:
@@ -135,8 +135,8 @@ def at_rows(lane: Lane, rows: Sequence[int]) -> Floats:
     return np.where(crossings >= 0, crossings, ABSENT)
 
 
-def _share_right(prediction: Floats, lane: Floats, rows: Sequence[int]) -> float:
-    """The greatest share of rows in which one of the predictions (N, R) is right about a lane of the ground truth (R,)."""
+def _row_accuracy(prediction: Floats, lane: Floats, rows: Sequence[int]) -> float:
+    """The greatest accuracy of one of the predictions (N, R) about a lane of the ground truth (R,)."""
     if not prediction.size:
         return 0.0
     x, y = lane[lane >= 0], np.asarray(rows, np.float64)[lane >= 0]
@@ -187,10 +187,13 @@ def score_culane(predicted: Sequence[Lane], ground_truth: Sequence[Lane], size: 
     """CULane's counts of one frame of `size` (width, height)."""
     from scipy.optimize import linear_sum_assignment
 
-    prediction, truth = ([_drawn(lane) for lane in scaled(lanes, size, CULANE_SIZE)] for lanes in (predicted, ground_truth))
-    overlap = np.array([[_iou(one, other) for other in truth] for one in prediction]).reshape(len(prediction), len(truth))
+    predicted_masks, ground_truth_masks = (
+        [_drawn(lane) for lane in scaled(lanes, size, CULANE_SIZE)] for lanes in (predicted, ground_truth)
+    )
+    overlap = np.array([[_iou(one, other) for other in ground_truth_masks] for one in predicted_masks])
+    overlap = overlap.reshape(len(predicted_masks), len(ground_truth_masks))
     tp = int(np.count_nonzero(overlap[linear_sum_assignment(overlap, maximize=True)] > CULANE_IOU))
-    return CULaneScore(1, tp, len(prediction) - tp, len(truth) - tp)
+    return CULaneScore(1, tp, len(predicted_masks) - tp, len(ground_truth_masks) - tp)
 
 
 def spline(lane: Lane) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lanes.arrays import Mask
 
 TOLERANCE_PX = 5
-"""How far a pixel may lie from the ground truth and still be right, in pixels of a frame 1280 wide; narrower frames in proportion."""
+"""How far a pixel may lie from the ground truth and still be correct, in pixels of a frame 1280 wide; narrower frames in proportion."""
 
 
 @dataclass(slots=True)
@@ -95,17 +95,17 @@ def count_pixels(predicted: Mask, ground_truth: Mask, ignore: Mask | None = None
     if predicted.shape != ground_truth.shape or (ignore is not None and ignore.shape != ground_truth.shape):
         raise ValueError(f"masks of one frame must have one shape, not {predicted.shape} and {ground_truth.shape}")
     known = np.ones(ground_truth.shape, bool) if ignore is None else ignore == 0
-    prediction, truth = (predicted > 0) & known, (ground_truth > 0) & known
+    prediction, lane = (predicted > 0) & known, (ground_truth > 0) & known
     radius = tolerance(ground_truth.shape[1])
-    near_truth, near_prediction, around_truth = dilate(truth, radius), dilate(prediction, radius), dilate(truth, 3 * radius)
+    near_lane, near_prediction, around_lane = dilate(lane, radius), dilate(prediction, radius), dilate(lane, 3 * radius)
     counts = (
-        prediction & truth,
-        prediction | truth,
+        prediction & lane,
+        prediction | lane,
         prediction,
-        truth,
-        prediction & near_truth,
-        truth & near_prediction,
-        prediction & ~around_truth,
+        lane,
+        prediction & near_lane,
+        lane & near_prediction,
+        prediction & ~around_lane,
         known,
     )
     return PixelCounts(1, *(int(np.count_nonzero(pixels)) for pixels in counts))

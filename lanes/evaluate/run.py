@@ -105,18 +105,18 @@ def measure(
     """
     threshold = segmenter.threshold if threshold is None else threshold
     groups: dict[tuple[str, str], Counts] = defaultdict(Counts)
-    singly = []
+    by_frame = []
     drive = None
     for frame in track(by_drive(frames), "frames", console=console, transient=True, disable=console is None):
-        if drive != (frame.source, frame.sequence):
-            drive = (frame.source, frame.sequence)
+        if drive != (frame.source, frame.drive):
+            drive = (frame.source, frame.drive)
             segmenter.reset()
         pixels, ground_truth, ignore = frame.read_as_labelled()
         probability = segmenter(pixels)
         levels = count_levels(probability, ground_truth, ignore)
         groups[frame.source, frame.condition or NOT_STATED] += Counts(levels, *_score_lanes(frame, probability, threshold))
-        singly.append((frame, levels.at(threshold)))
-    return Evaluation(threshold, dict(groups), singly)
+        by_frame.append((frame, levels.at(threshold)))
+    return Evaluation(threshold, dict(groups), by_frame)
 
 
 def by_drive(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
@@ -125,7 +125,7 @@ def by_drive(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
 
     def place(frame: LabelledFrame) -> tuple[int, str, list[tuple[int, str]]]:
         parts = re.split(r"(\d+)", frame.stem)
-        return order[frame.source], frame.sequence, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+        return order[frame.source], frame.drive, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
     return sorted(frames, key=place)
 

@@ -36,25 +36,25 @@ def mean_row(rows: Sequence[Row]) -> Row:
     return {"frames": sum(row["frames"] for row in rows)} | {score: float(np.mean([row[score] for row in rows])) for score in SCORES}
 
 
-def condition_rows(found: Evaluation) -> dict[str, dict[str, Row]]:
+def condition_rows(evaluation: Evaluation) -> dict[str, dict[str, Row]]:
     """Every score by source and condition; under `mean`, each condition's unweighted mean over the sources that have it."""
     rows = {
-        source: {condition: row for condition, row in as_table(_at(groups, found.threshold)).items() if condition != "mean"}
-        for source, groups in found.conditions.items()
+        source: {condition: row for condition, row in as_table(_at(groups, evaluation.threshold)).items() if condition != "mean"}
+        for source, groups in evaluation.conditions.items()
     }
     conditions = dict.fromkeys(condition for groups in rows.values() for condition in groups)
     return rows | {"mean": {name: mean_row([groups[name] for groups in rows.values() if name in groups]) for name in conditions}}
 
 
-def score_rows(found: Evaluation) -> list[tuple[str, str, Row]]:
+def score_rows(evaluation: Evaluation) -> list[tuple[str, str, Row]]:
     """Scores as (source, condition, row) in the order to show them: a source, then its conditions where it has several.
 
     Last the mean over sources, and over those with the same condition where several have it.
     """
-    by_condition = condition_rows(found)
+    by_condition = condition_rows(evaluation)
     sharing = Counter(condition for source, conditions in by_condition.items() if source != "mean" for condition in conditions)
     rows = []
-    for source, row in as_table(_at(found.sources, found.threshold)).items():
+    for source, row in as_table(_at(evaluation.sources, evaluation.threshold)).items():
         conditions = by_condition[source]
         rows.append((source, "all" if source == "mean" or len(conditions) > 1 else next(iter(conditions)), row))
         shown = [name for name in conditions if len(conditions) > 1 and (source != "mean" or (sharing[name] > 1 and name != NOT_STATED))]
@@ -62,20 +62,20 @@ def score_rows(found: Evaluation) -> list[tuple[str, str, Row]]:
     return rows
 
 
-def sweep_rows(found: Evaluation) -> dict[str, dict[str, list[float]]]:
+def sweep_rows(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
     """Every score at the thresholds 0 to 255, by source, and the mean over sources at each threshold."""
     rows = {}
-    for source, counts in found.sources.items():
+    for source, counts in evaluation.sources.items():
         sweep = counts.levels.sweep()
         rows[source] = {score: np.array([getattr(at, score) for at in sweep]) for score in SCORES}
     rows |= {"mean": {score: np.mean([row[score] for row in rows.values()], axis=0) for score in SCORES}}
     return {source: {score: curve.round(6).tolist() for score, curve in row.items()} for source, row in rows.items()}
 
 
-def probability_rows(found: Evaluation) -> dict[str, dict[str, float]]:
+def probability_rows(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Average precision and calibration of the probability by source, and their unweighted mean."""
     rows = {}
-    for source, counts in found.sources.items():
+    for source, counts in evaluation.sources.items():
         bins = reliability(counts.levels)
         names = ("calibration_error", "calibration_error_lane", "brier", "brier_skill")
         values = (bins.error, bins.error_lane, bins.brier, bins.brier_skill)
@@ -83,31 +83,31 @@ def probability_rows(found: Evaluation) -> dict[str, dict[str, float]]:
     return rows | {"mean": {name: float(np.mean([row[name] for row in rows.values()])) for name in next(iter(rows.values()))}}
 
 
-def lane_rows(found: Evaluation) -> dict[str, dict[str, Row]]:
+def lane_rows(evaluation: Evaluation) -> dict[str, dict[str, Row]]:
     """TuSimple's and CULane's scores by source and condition, and of `all` of a source; only of sources that have lanes as lines."""
     rows = {}
-    for source, counts in found.sources.items():
-        groups = {"all": counts} | found.conditions[source]
+    for source, counts in evaluation.sources.items():
+        groups = {"all": counts} | evaluation.conditions[source]
         if counts.tusimple.frames:
             rows[source] = {condition: _lane_row(group) for condition, group in groups.items()}
     return rows
 
 
-def as_json(found: Evaluation) -> Row:
-    """All that was found, in JSON's types; thresholds and probabilities from 0 to 1."""
+def as_json(evaluation: Evaluation) -> Row:
+    """Every figure of an evaluation, in JSON's types; thresholds and probabilities from 0 to 1."""
     return {
-        "threshold": found.threshold / (LEVELS - 1),
-        "scores": as_table(_at(found.sources, found.threshold)),
-        "by_condition": condition_rows(found),
-        "probability": probability_rows(found),
-        "lanes": lane_rows(found),
-        "sweep": {"threshold": (np.arange(LEVELS) / (LEVELS - 1)).round(6).tolist()} | sweep_rows(found),
-        "precision_recall": {source: _curve(counts.levels) for source, counts in found.sources.items()},
-        "reliability": {source: _bins(reliability(counts.levels)) for source, counts in found.sources.items()},
+        "threshold": evaluation.threshold / (LEVELS - 1),
+        "scores": as_table(_at(evaluation.sources, evaluation.threshold)),
+        "by_condition": condition_rows(evaluation),
+        "probability": probability_rows(evaluation),
+        "lanes": lane_rows(evaluation),
+        "sweep": {"threshold": (np.arange(LEVELS) / (LEVELS - 1)).round(6).tolist()} | sweep_rows(evaluation),
+        "precision_recall": {source: _curve(counts.levels) for source, counts in evaluation.sources.items()},
+        "reliability": {source: _bins(reliability(counts.levels)) for source, counts in evaluation.sources.items()},
         "frames": [
             {"source": frame.source, "stem": frame.stem, "condition": frame.condition or NOT_STATED}
             | {score: getattr(counts, score) for score in SCORES}
-            for frame, counts in found.frames
+            for frame, counts in evaluation.frames
         ],
     }
 

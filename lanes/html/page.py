@@ -1,7 +1,7 @@
 """HTML pages that are complete in themselves: one file that can be mailed, and shown without a network.
 
 A page is a template in `lanes/html/templates` that extends `base.html.j2`, which has the look of them all. Whatever goes into a template is
-escaped, but for what `table`, `plot` and `picture` return, which is markup already.
+escaped, but for what `table`, `plot` and `embed_image` return, which is markup already.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[st
     return Markup(render("table.html.j2", head=head, rows=cells, kinds=kinds or [""] * len(rows), text=text))
 
 
-def picture(pixels: NDArray[np.uint8], alt: str, quality: int = 85) -> Markup:
+def embed_image(pixels: NDArray[np.uint8], alt: str, quality: int = 85) -> Markup:
     """An image inside the page.
 
     Args:

@@ -1,6 +1,6 @@
 """Trains a lane network: `python -m lanes.train --data lanedata --out runs/unet`.
 
-`--weights` starts from another network's weights: to train on for one's own roads, or to grow a wider network out of a narrow one.
+`--weights` starts from another network's weights: to train on for one's own roads, or to widen a narrower one.
 `--resume` goes on with a run that was stopped. What is kept and what is logged stands in docs/training.md.
 """
 
@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default="32-true",
         help="precision, as Lightning names it: bf16-mixed pays where the processor or the GPU multiplies bf16",
     )
-    parser.add_argument("--seed", type=natural, default=1, metavar="N", help="seed of the examples and of the first weights")
+    parser.add_argument("--seed", type=natural, default=1, metavar="N", help="seed of the examples and of the initial weights")
     parser.add_argument("--workers", type=natural, default=1, metavar="N", help="processes that prepare examples")
     parser.add_argument("--val-every", type=count, default=500, metavar="N", help="steps between validations")
     parser.add_argument("--val-stride", type=count, default=1, metavar="N", help="validate on every n-th validation frame")

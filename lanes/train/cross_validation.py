@@ -54,7 +54,7 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
             if frames:
                 by_drive: dict[str, PixelCounts] = defaultdict(PixelCounts)
                 for frame, counts in measure(segmenter, frames).frames:
-                    by_drive[frame.sequence] += counts
+                    by_drive[frame.drive] += counts
                 together = score_row(sum(by_drive.values(), PixelCounts()))
                 found[split] = {"all": together, "drives": {drive: score_row(counts) for drive, counts in by_drive.items()}}
     return found

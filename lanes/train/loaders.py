@@ -41,14 +41,14 @@ class Cache:
     """Keeps the samples that were read, up to a number of bytes; the others are read each time.
 
     It is filled by the process that reads. A worker that is started afresh, as by spawn or forkserver, gets an empty one: what is
-    pickled to it are paths, no pictures.
+    pickled to it are paths, no images.
 
     Args:
-        room: bytes to fill.
+        capacity: bytes to fill.
     """
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, capacity: int) -> None:
+        self.free = capacity
         self._kept: dict[object, Sample] = {}
 
     def get(self, key: object, read: Callable[[], Sample]) -> Sample:
@@ -57,14 +57,14 @@ class Cache:
             return self._kept[key]
         sample = read()
         size = sample.pixels.nbytes + sample.target.nbytes + sample.weight.nbytes
-        if size <= self.room:
+        if size <= self.free:
             self._kept[key] = sample
-            self.room -= size
+            self.free -= size
         return sample
 
     def __getstate__(self) -> dict[str, object]:
         freed = sum(each.pixels.nbytes + each.target.nbytes + each.weight.nbytes for each in self._kept.values())
-        return {"room": self.room + freed, "_kept": {}}
+        return {"free": self.free + freed, "_kept": {}}
 
 
 def read_sample(frame: LabelledFrame) -> Sample:
@@ -86,7 +86,7 @@ def read_sample(frame: LabelledFrame) -> Sample:
 
 
 def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
-    """A random rendered road at the model's size, labelled exactly; arrows, words and stop lines are left open."""
+    """A random rendered road at the model's size, labelled exactly; arrows, words and stop lines are ignored."""
     rendering = RoadRenderer(Scene.random(rng), transform.width, transform.height).render(float(rng.uniform(0, 20)))
     weight = np.where(rendering.other_paint > 0, 0, 255).astype(np.uint8)
     return Sample(rendering.pixels, rendering.paint, weight)

@@ -1,4 +1,4 @@
-"""The picture of a training run: loss and IoU, on validation drives beside frames that were trained on."""
+"""The plot of a training run: loss and IoU, on validation drives beside frames that were trained on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def draw_curves(logs: Sequence[Path], out: Path) -> None:
 
     Args:
         logs: Lightning's `metrics.csv`, one for each time that the run was resumed, in order; a later one takes over from its first step.
-        out: the picture, in a format that its suffix names.
+        out: the plot, in a format that its suffix names.
     """
     points: dict[str, dict[float, float]] = defaultdict(dict)
     for log in logs:

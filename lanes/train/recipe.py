@@ -29,7 +29,7 @@ class Recipe:
         steps: length of the schedule: a short linear warm-up, then half a cosine down to nothing.
         batch: examples a step, on each device.
         learning_rate: the highest that the optimiser gets.
-        seed: of the examples and of the first weights.
+        seed: of the examples and of the initial weights.
         precision: Lightning's name of it.
         loss: a name of `LOSSES`.
         optimiser: a name of `OPTIMISERS`.

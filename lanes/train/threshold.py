@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lanes.data.frames import LabelledFrame, draw_drives
+from lanes.data.frames import LabelledFrame, sample_drives
 from lanes.evaluate.probability import LEVELS, LevelCounts, count_levels
 from lanes.models.base import LaneNetwork
 
@@ -35,15 +35,15 @@ def hold_out(validation: BySource) -> tuple[dict[str, list[LabelledFrame]], dict
         The frames to choose on, and the others, by source.
     """
     by_source: dict[str, list[LabelledFrame]] = {source: list(frames) for source, frames in validation.items()}
-    chosen = {source: draw_drives(frames, SHARE) for source, frames in by_source.items()}
+    chosen = {source: sample_drives(frames, SHARE) for source, frames in by_source.items()}
     if not any(chosen.values()):  # each source is one drive
-        drawn = draw_drives([replace(frame, sequence=frame.source) for frames in by_source.values() for frame in frames], SHARE)
-        chosen = {source: {frame.sequence for frame in frames} if source in drawn else set() for source, frames in by_source.items()}
+        drawn = sample_drives([replace(frame, drive=frame.source) for frames in by_source.values() for frame in frames], SHARE)
+        chosen = {source: {frame.drive for frame in frames} if source in drawn else set() for source, frames in by_source.items()}
     held: dict[str, list[LabelledFrame]] = defaultdict(list)
     rest: dict[str, list[LabelledFrame]] = defaultdict(list)
     for source, frames in by_source.items():
         for frame in frames:
-            (held if frame.sequence in chosen[source] else rest)[source].append(frame)
+            (held if frame.drive in chosen[source] else rest)[source].append(frame)
     return dict(held), dict(rest)
 
 

@@ -40,7 +40,7 @@ class Place(NamedTuple):
     """Where a frame comes from."""
 
     source: str
-    sequence: str
+    drive: str
     number: int
 
 
@@ -51,20 +51,20 @@ def test_no_drive_is_on_both_sides(places: list[tuple[str, int]], share: float) 
     assert sorted(frame.number for frame in [*kept, *held]) == [frame.number for frame in frames]
     for source in {frame.source for frame in frames}:
         of_it = [frame for frame in frames if frame.source == source]
-        sequences = [{frame.sequence for frame in side if frame.source == source} for side in (kept, held)]
-        if len({frame.sequence for frame in of_it}) > 1:
-            assert sequences[0].isdisjoint(sequences[1])
-            assert all(sequences)
+        drives = [{frame.drive for frame in side if frame.source == source} for side in (kept, held)]
+        if len({frame.drive for frame in of_it}) > 1:
+            assert drives[0].isdisjoint(drives[1])
+            assert all(drives)
         elif len(of_it) >= 4:
-            assert all(sequences)
+            assert all(drives)
 
 
 def drives(frames: list[FittedFrame]) -> set[tuple[str, str]]:
-    return {(frame.source, frame.sequence) for frame in frames}
+    return {(frame.source, frame.drive) for frame in frames}
 
 
 def test_labelled_sets_share_no_drive_and_score_none_that_was_trained_on(sets: FrameSets, labels: Path) -> None:
-    trained = {(frame.source, frame.sequence) for frame in list_frames(labels, "train")}
+    trained = {(frame.source, frame.drive) for frame in list_frames(labels, "train")}
     assert drives(sets.calibration) <= trained
     assert not trained & (drives(sets.validation) | drives(sets.test))
     # udacity_ego has a single drive in val, which had to be cut.

@@ -86,12 +86,12 @@ def test_a_frame_is_read_with_what_its_label_means(tmp_path: Path) -> None:
     assert list_frames(tmp_path, "val") == []
 
 
-def test_a_broken_picture_a_missing_one_and_a_mask_of_another_size_are_named(tmp_path: Path) -> None:
+def test_a_broken_image_a_missing_one_and_a_mask_of_another_size_are_named(tmp_path: Path) -> None:
     write_frame(tmp_path / "broken", picture=b"not a picture")
     with pytest.raises(InputError, match=r"images.a\.jpg cannot be decoded"):
         list_frames(tmp_path / "broken")[0].read()
     write_frame(tmp_path / "size", mask_size=(32, 36))
-    with pytest.raises(InputError, match="the mask is 32x36 but the picture 64x36"):
+    with pytest.raises(InputError, match="the mask is 32x36 but the image 64x36"):
         list_frames(tmp_path / "size")[0].read()
     write_frame(tmp_path / "gone")
     (tmp_path / "gone/roboflow_ego/images/a.jpg").unlink()

@@ -78,7 +78,7 @@ def test_every_flaw_is_found_and_nothing_else(flawed: Path) -> None:
     assert shared_drives(found) == ["roads: drive drive0 is in train and in val"]
     assert len(found.broken) == 2
     assert any("broken.jpg cannot be decoded" in text for text in found.broken)
-    assert any("short: the mask is 320x100 but the picture 320x180" in text for text in found.broken)
+    assert any("short: the mask is 320x100 but the image 320x180" in text for text in found.broken)
 
 
 def test_where_the_camera_points_down_paint_in_the_upper_third_is_usual(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_is_drawn_is_the_label(tmp_path: Path) -> None:
 
 
 def test_real_frames_whose_mask_is_the_sky_are_found(shared: Path) -> None:
-    frames = [frame for frame in list_frames(shared / "lanedata", "val") if frame.sequence == "yt-_TqDU5dCl_Y"]
+    frames = [frame for frame in list_frames(shared / "lanedata", "val") if frame.drive == "yt-_TqDU5dCl_Y"]
     (kind,) = findings(survey(frames, QUIET))
     assert kind.anchor == "much"
     assert len(kind.frames) == 2

@@ -155,7 +155,7 @@ def test_a_format_is_recognised_and_read(
 ) -> None:
     write(tmp_path)
     frames = list_frames(tmp_path)
-    assert {(frame.source, frame.split, frame.sequence) for frame in frames} == places
+    assert {(frame.source, frame.split, frame.drive) for frame in frames} == places
     assert len({(frame.source, frame.stem) for frame in frames}) == len(frames)
     for frame in frames:
         pixels, mask, ignore = frame.read()
@@ -176,11 +176,11 @@ def test_a_format_is_recognised_and_read(
 def test_a_missing_picture_and_a_broken_one_are_named(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
-    frame.picture.write_bytes(b"no picture")
-    with pytest.raises(InputError, match=f"{frame.picture.name} cannot be decoded"):
+    frame.image_path.write_bytes(b"no picture")
+    with pytest.raises(InputError, match=f"{frame.image_path.name} cannot be decoded"):
         frame.read()
-    frame.picture.unlink()
-    with pytest.raises(InputError, match=f"{frame.picture.name} is missing"):
+    frame.image_path.unlink()
+    with pytest.raises(InputError, match=f"{frame.image_path.name} is missing"):
         frame.read()
 
 
@@ -188,8 +188,8 @@ def test_a_missing_picture_and_a_broken_one_are_named(write: Callable[[Path], No
 def test_a_mask_of_another_size_is_named(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
-    save(frame.picture, np.zeros((40, 80, 3), np.uint8))
-    with pytest.raises(InputError, match=f"the mask is {WIDTH}x{HEIGHT} but the picture 80x40"):
+    save(frame.image_path, np.zeros((40, 80, 3), np.uint8))
+    with pytest.raises(InputError, match=f"the mask is {WIDTH}x{HEIGHT} but the image 80x40"):
         frame.read()
 
 
@@ -197,7 +197,7 @@ def test_a_mask_of_another_size_is_named(write: Callable[[Path], None], tmp_path
 def test_a_missing_mask_is_named(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
-    masks = [path for path in tmp_path.rglob(f"*{Path(frame.stem).name}*.png") if path != frame.picture]
+    masks = [path for path in tmp_path.rglob(f"*{Path(frame.stem).name}*.png") if path != frame.image_path]
     for mask in masks:
         mask.unlink()
     assert masks
@@ -247,7 +247,7 @@ def test_a_drive_is_held_back_whole_or_not_at_all(drives: list[int], random: obj
     statement = Statement(LabelDefinition.ALL_PAINT, "my own")
     frames = [LanedataFrame(Path(), "camvid", "", f"drive {drive}", str(number), statement) for number, drive in enumerate(drives)]
     split = split_by_drive(frames)
-    sides = [{frame.sequence for frame in split if frame.split == side} for side in ("train", "val")]
+    sides = [{frame.drive for frame in split if frame.split == side} for side in ("train", "val")]
     assert sides[0].isdisjoint(sides[1])
     assert sides[0]
     assert bool(sides[1]) == (len(set(drives)) > 1)
@@ -260,8 +260,8 @@ def test_tusimple_without_the_usual_files_is_split_by_day(tmp_path: Path) -> Non
     lines = [tusimple_line(f"clips/day{day}/{clip}/20.jpg") for day in range(5) for clip in range(4)]
     (tmp_path / "label_data_mine.json").write_text("".join(lines))
     frames = list_frames(tmp_path)
-    assert len({frame.sequence for frame in frames if frame.split == "val"}) == 1
-    assert len({frame.sequence for frame in frames if frame.split == "train"}) == 4
+    assert len({frame.drive for frame in frames if frame.split == "val"}) == 1
+    assert len({frame.drive for frame in frames if frame.split == "train"}) == 4
 
 
 # --- lines -----------------------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_a_line_that_is_no_tusimple_label_is_named(line: str, tmp_path: Path) ->
 def test_a_broken_culane_label_is_named(text: str, message: str, tmp_path: Path) -> None:
     write_culane(tmp_path)
     frame = list_frames(tmp_path, "train")[0]
-    frame.picture.with_suffix(".lines.txt").write_text(f"63 70 63 40\n{text}\n")
+    frame.image_path.with_suffix(".lines.txt").write_text(f"63 70 63 40\n{text}\n")
     with pytest.raises(InputError, match=rf"00000\.lines\.txt:2: .*{message}"):
         frame.read()
 
@@ -316,7 +316,7 @@ def test_a_broken_culane_label_is_named(text: str, message: str, tmp_path: Path)
 def test_culane_is_read_from_the_label_images_where_there_are_no_lines(tmp_path: Path) -> None:
     write_culane(tmp_path)
     frame = list_frames(tmp_path, "val")[0]
-    frame.picture.with_suffix(".lines.txt").unlink()
+    frame.image_path.with_suffix(".lines.txt").unlink()
     with pytest.raises(InputError, match=r"val_gt\.png is missing"):
         frame.read()
     save(tmp_path / "laneseg_label_w16/val_gt.png", stripe(3))
@@ -451,7 +451,7 @@ def test_a_grey_mask_where_colours_are_meant_is_refused(write: Callable[[Path], 
     write(tmp_path)
     frame = list_frames(tmp_path)[0]
     for path in tmp_path.rglob(f"*{frame.stem}*.png"):
-        if path != frame.picture:
+        if path != frame.image_path:
             save(path, np.full((HEIGHT, WIDTH), 3, np.uint8))
     with pytest.raises(InputError, match="has none of the colours of its format"):
         frame.read()
@@ -484,7 +484,7 @@ def test_a_picture_without_a_mask_and_a_mask_without_a_picture_are_named(tmp_pat
         list_frames(tmp_path)
     for name in ("b/2", "c/7"):
         save(tmp_path / f"masks/{name}.png", stripe())
-    with pytest.raises(InputError, match="images has no picture for c/7"):
+    with pytest.raises(InputError, match="images has no image for c/7"):
         list_frames(tmp_path)
 
 
@@ -556,7 +556,7 @@ def test_splits_that_a_folder_has_are_taken(layout: str, tmp_path: Path) -> None
         save(tmp_path / f"{layout.format(split=split, kind='ignore')}.png", stripe(columns=slice(0, 9)))
     (tmp_path / "dataset.json").write_text(STATEMENT)
     frames = list_frames(tmp_path)
-    assert sorted((frame.split, frame.sequence) for frame in frames) == [("test", "x"), ("train", "x"), ("val", "x")]
+    assert sorted((frame.split, frame.drive) for frame in frames) == [("test", "x"), ("train", "x"), ("val", "x")]
     for frame in frames:
         ignore = frame.read()[2]
         assert ignore is not None
@@ -565,7 +565,7 @@ def test_splits_that_a_folder_has_are_taken(layout: str, tmp_path: Path) -> None
 
 def test_without_folders_a_name_less_its_number_is_the_drive(tmp_path: Path) -> None:
     write_folder(tmp_path, ("clip_a_0001", "clip_a_0002", "clip_b-f7", "000123"))
-    assert {Path(frame.stem).name: frame.sequence for frame in list_frames(tmp_path)} == {
+    assert {Path(frame.stem).name: frame.drive for frame in list_frames(tmp_path)} == {
         "clip_a_0001": "clip_a",
         "clip_a_0002": "clip_a",
         "clip_b-f7": "clip_b",

@@ -1,4 +1,4 @@
-"""What data says of itself is what is done with it, and a source that says nothing is passed over."""
+"""What data says of itself is what is done with it, and a source that says nothing is skipped."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def test_a_source_that_says_nothing_is_passed_over_with_a_warning(tmp_path: Path
     frames = list_frames(write(tmp_path, rows, {"north": LABELLED, "odd": LABELLED | {"definition": "E"}}))
     assert [frame.source for frame in frames] == ["north"]
     first, second = caplog.messages
-    assert "source new is passed over" in first
+    assert "source new is skipped" in first
     assert "give an object with a definition and a licence" in first
-    assert "source odd is passed over" in second
+    assert "source odd is skipped" in second
     assert "'E' is not known" in second
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_in_an_incomplete_mask_is_unknown_unless_ignore_says_where_t
 
 def test_where_drives_are_not_known_all_frames_are_one(tmp_path: Path) -> None:
     write(tmp_path, ["runs,train,a,1,", "runs,train,b,2,"], {"runs": LABELLED | {"one_split": True}})
-    assert {frame.sequence for frame in list_frames(tmp_path)} == {"runs"}
+    assert {frame.drive for frame in list_frames(tmp_path)} == {"runs"}
 
 
 def test_ids_that_the_source_names_are_left_open(tmp_path: Path) -> None:
@@ -127,6 +127,6 @@ def test_the_shared_frames_are_all_read(shared: Path) -> None:
     frames = list_frames(shared / "lanedata")
     assert len(frames) == len((shared / "lanedata/index.csv").read_text().splitlines()) - 1
     assert {frame.source for frame in frames if not frame.for_validation} == {"bdd_guided"}
-    assert len({frame.sequence for frame in frames if frame.source == "rtk_brazil"}) == 1
+    assert len({frame.drive for frame in frames if frame.source == "rtk_brazil"}) == 1
     for frame in frames[::150]:
         frame.read()

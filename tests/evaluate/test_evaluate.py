@@ -206,14 +206,16 @@ def test_the_page_is_complete_and_shows_the_frames_that_are_wrong(report: tuple[
 
 
 def test_errors_are_drawn_in_three_colours() -> None:
-    from lanes.evaluate.page import FALSE_NEGATIVE, FALSE_POSITIVE, RIGHT, draw_errors
+    from lanes.evaluate.page import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, draw_errors
 
     pixels = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     ignore = lines((290,))
     drawn = draw_errors(pixels, lines((60, 120, 290)), lines((61, 200)), ignore)
     row = [tuple(pixel.tolist()) for pixel in drawn[HEIGHT - 1]]
-    assert (row[60], row[120], row[200]) == (RIGHT, FALSE_POSITIVE, FALSE_NEGATIVE)
-    assert (row[58], row[63]) == (RIGHT, (100, 100, 100)), "a pixel beside the ground truth is neither false positive nor false negative"
+    assert (row[60], row[120], row[200]) == (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE)
+    assert (row[58], row[63]) == (TRUE_POSITIVE, (100, 100, 100)), (
+        "a pixel beside the ground truth is neither false positive nor false negative"
+    )
     assert row[290] == (35, 35, 35), "what is not known is darkened and has no colour"
     assert row[10] == (100, 100, 100)
 

@@ -27,13 +27,13 @@ def drive() -> list[Pair]:
     return [(cv2.cvtColor(one.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8), one.paint) for one in renderings]
 
 
-def test_the_ground_truth_of_a_drive_does_not_blink(drive: list[Pair]) -> None:
+def test_the_ground_truth_of_a_drive_does_not_flicker(drive: list[Pair]) -> None:
     found = measure_flicker(drive)
     assert found.frames == FRAMES - 2
     assert found.consistency > 0.9
     assert found.false_negative_rate < 0.02
     assert found.false_positive_rate < 0.02
-    assert found.steady_boundaries == 2 * (FRAMES - 2)
+    assert found.stable_boundaries == 2 * (FRAMES - 2)
     assert found.jumped == 0
 
 
@@ -45,7 +45,7 @@ def test_paint_missing_in_one_frame_is_a_false_negative(drive: list[Pair]) -> No
     assert found.false_negative_rate == pytest.approx(1 / 5, abs=0.05)
     assert found.consistency < steady.consistency - 0.1
     # Both boundaries are missing in that frame; in those beside it a neighbour has none, so that they count nowhere.
-    assert (found.jumped, found.steady_boundaries) == (2, 2 * (FRAMES - 4))
+    assert (found.jumped, found.stable_boundaries) == (2, 2 * (FRAMES - 4))
 
 
 def test_paint_of_one_frame_alone_is_a_false_positive(drive: list[Pair]) -> None:
@@ -81,7 +81,7 @@ def test_the_program_prints_a_row_a_video(pictures: Path, capsys: pytest.Capture
     assert float(row[2]) > 0.9
 
 
-def test_a_broken_video_among_others_is_passed_over_and_told_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_video_among_others_is_skipped_and_shown_by_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Clip(frames=4).write(tmp_path / "a.mp4")
     (tmp_path / "b.mp4").write_text("no video")
     assert main([str(tmp_path)]) == 1

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lanes.errors import InputError
 from lanes.html import page
-from lanes.html.page import TEMPLATES, check_pages, picture, plot, render, table
+from lanes.html.page import TEMPLATES, check_pages, embed_image, plot, render, table
 
 NASTY = "<b>&\"'</b>"
 
@@ -36,8 +36,8 @@ def test_rows_have_their_kind_and_markup_stays_markup() -> None:
 
 
 def test_text_is_escaped_wherever_it_comes_from() -> None:
-    assert NASTY not in picture(np.zeros((4, 4, 3), np.uint8), NASTY)
-    assert "data:image/jpeg;base64,/9j/" in picture(np.zeros((4, 4), np.uint8), "")
+    assert NASTY not in embed_image(np.zeros((4, 4, 3), np.uint8), NASTY)
+    assert "data:image/jpeg;base64,/9j/" in embed_image(np.zeros((4, 4), np.uint8), "")
     figure = pytest.importorskip("matplotlib.figure").Figure()
     assert NASTY not in plot(figure, NASTY)
     assert plot(figure, "same") == plot(figure, "same")

@@ -48,7 +48,7 @@ def test_validation_sees_a_frame_as_the_running_model_does(rendered_sources: Pat
     frame = list_frames(rendered_sources, "val")[0]
     transform = FrameTransform(64, 32)
     rgb, target, weight = WholeFrames([frame], transform, Cache(1 << 20))[0]
-    pixels = cv2.imread(str(frame.picture))
+    pixels = cv2.imread(str(frame.image_path))
     expected = np.empty((32, 64, 3), np.uint8)
     transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, expected)
     assert np.array_equal(rgb.numpy().transpose(1, 2, 0)[..., ::-1], expected)

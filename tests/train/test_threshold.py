@@ -70,7 +70,7 @@ def test_a_batch_counts_as_its_maps_do() -> None:
 def test_no_drive_chooses_the_threshold_and_validates(sources: dict[str, dict[str, int]]) -> None:
     by_source = {source: frames(source, drives) for source, drives in sources.items()}
     held, rest = hold_out(by_source)
-    sides = [{(frame.source, frame.sequence) for group in side.values() for frame in group} for side in (held, rest)]
+    sides = [{(frame.source, frame.drive) for group in side.values() for frame in group} for side in (held, rest)]
     assert sides[0].isdisjoint(sides[1])
     assert sum(len(group) for side in (held, rest) for group in side.values()) == sum(map(len, by_source.values()))
     assert sides[1]

@@ -1,4 +1,4 @@
-"""Pictures that are all but the same: found by a hash that scaling and compression leave as it is."""
+"""Near-duplicate images: found by a hash that scaling and compression leave as it is."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lanes.data.frames import LabelledFrame
 HASH_SIDE = 16
 ALIKE_BITS = 32
 """Bits in which the hashes of two frames may differ for these to be called alike, of HASH_SIDE squared. Over five sources of road frames, a
-picture and its copy of half the size at JPEG quality 50 differ in 3 (median) to 25, frames of different drives in 50 and more."""
+image and its copy of half the size at JPEG quality 50 differ in 3 (median) to 25, frames of different drives in 50 and more."""
 
 BLOCK = 1024
 """Hashes that are compared with as many others at once: what bounds the memory."""
 
 
 def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether each of HASH_SIDE x HASH_SIDE cells of a picture is darker than the one to the right of it: (HASH_SIDE squared) bool.
+    """Whether each of HASH_SIDE x HASH_SIDE cells of an image is darker than the one to the right of it: (HASH_SIDE squared) bool.
 
     Scaling, compression and changes of brightness leave most of it as it is (dHash, Krawetz 2013,
     https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html). The usual 8 x 8 cells take any two motorways
@@ -30,7 +30,7 @@ def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Args:
         grey: (H, W) uint8.
     """
-    # Two steps: the first takes the picture to one size, from which equal cells follow whatever its own was.
+    # Two steps: the first takes the image to one size, from which equal cells follow whatever its own was.
     even = cv2.resize(grey, (4 * HASH_SIDE, 4 * HASH_SIDE), interpolation=cv2.INTER_AREA)
     small = cv2.resize(even, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
     bits: NDArray[np.bool_] = (small[:, 1:] > small[:, :-1]).ravel()
@@ -38,7 +38,7 @@ def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def alike(frames: Sequence[LabelledFrame], bits: NDArray[np.uint8], readable: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    """Frames that are all but the same as one of another split: (index, index of the most alike, bits that differ), most alike first.
+    """Frames that are near-duplicates of one of another split: (index, index of the most alike, bits that differ), most alike first.
 
     Of two splits, each frame of the smaller one is compared with all of the larger one, and named once.
 

@@ -1,4 +1,4 @@
-"""What a person should look at in a data set: labels that look wrong, pictures and drives that are in two splits."""
+"""What a person should look at in a data set: suspect labels, images and drives in two splits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lanes.data.explore.duplicates import ALIKE_BITS, HASH_SIDE
 from lanes.data.explore.survey import Survey, Values
 
 MUCH_LANE = 0.2
-"""Share of a picture above which nobody's lane paint lies: a mask inverted, or another class taken for paint."""
+"""Share of an image above which nobody's lane paint lies: a mask inverted, or another class taken for paint."""
 
 MUCH_SKY = 0.1
-"""Share of the lane pixels in the picture's upper third, beyond what is usual in the drive, above which a mask marks the sky."""
+"""Share of the lane pixels in the image's upper third, beyond what is usual in the drive, above which a mask marks the sky."""
 
 USUAL = 5
 """Frames of a drive from which on there is a usual value: where the camera points down, the road reaches into the upper third."""
@@ -30,36 +30,36 @@ class Finding:
     frames: list[int]
 
 
-def findings(found: Survey) -> list[Finding]:
+def findings(survey: Survey) -> list[Finding]:
     """Labels that look wrong and frames that are in two splits, kind by kind; kinds of which there are none are left out."""
-    share, sky = found.share, found.sky
-    much = sorted(found.where(share > MUCH_LANE), key=lambda index: -share[index])
-    unusual = sky - _usual(found, sky)
-    high = sorted(found.where((unusual > MUCH_SKY) & (share <= MUCH_LANE)), key=lambda index: -unusual[index])
+    share, sky = survey.share, survey.sky
+    much = sorted(survey.where(share > MUCH_LANE), key=lambda index: -share[index])
+    unusual = sky - _usual(survey, sky)
+    high = sorted(survey.where((unusual > MUCH_SKY) & (share <= MUCH_LANE)), key=lambda index: -unusual[index])
     kinds = [
-        Finding("much", f"More than {MUCH_LANE:.0%} of the picture is lane", "An inverted mask, or another class taken for paint?", much),
+        Finding("much", f"More than {MUCH_LANE:.0%} of the image is lane", "An inverted mask, or another class taken for paint?", much),
         Finding(
             "sky",
             "Lane in the upper third",
             f"{MUCH_SKY:.0%} more of it than is usual in the drive. Sky, a tree, a roof taken for paint?",
             high,
         ),
-        Finding("empty", "No lane at all", "Right where the road has none, wrong where a label is missing.", found.where(share == 0)),
+        Finding("empty", "No lane at all", "Right where the road has none, wrong where a label is missing.", survey.where(share == 0)),
         Finding(
             "alike",
-            "All but the same picture in two splits",
-            f"Their hashes differ in {ALIKE_BITS} of {HASH_SIDE**2} bits at most. A score on such frames shows what was learnt by heart.",
-            [held for held, _, _ in found.pairs],
+            "Near-duplicates in two splits",
+            f"Their hashes differ in {ALIKE_BITS} of {HASH_SIDE**2} bits at most. A score on such frames shows what was memorised.",
+            [held for held, _, _ in survey.pairs],
         ),
     ]
     return [kind for kind in kinds if kind.frames]
 
 
-def _usual(found: Survey, values: Values) -> Values:
+def _usual(survey: Survey, values: Values) -> Values:
     """For each frame the median over its drive, 0 where that is too short."""
     drives: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index in found.where(~np.isnan(values)):
-        drives[found.frames[index].source, found.frames[index].sequence].append(index)
+    for index in survey.where(~np.isnan(values)):
+        drives[survey.frames[index].source, survey.frames[index].drive].append(index)
     usual = np.zeros(len(values))
     for indices in drives.values():
         if len(indices) >= USUAL:
@@ -67,10 +67,10 @@ def _usual(found: Survey, values: Values) -> Values:
     return usual
 
 
-def shared_drives(found: Survey) -> list[str]:
+def shared_drives(survey: Survey) -> list[str]:
     """Drives that are in more than one split, in words: neighbouring frames are then trained on and validated on."""
     sentences = []
-    for name, source in found.sources.items():
+    for name, source in survey.sources.items():
         splits: dict[str, list[str]] = defaultdict(list)
         for split, drive in source.frames:
             splits[drive].append(split)

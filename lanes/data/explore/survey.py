@@ -25,7 +25,7 @@ from lanes.errors import InputError
 Values = NDArray[np.float64]
 
 MAP_SIZE = (192, 108)
-"""Width and height of the maps of where the paint is; pictures of any shape are squeezed into it."""
+"""Width and height of the maps of where the paint is; images of any shape are squeezed into it."""
 
 BATCH = 256
 """Frames read ahead: what bounds the memory."""
@@ -39,11 +39,11 @@ class FrameFacts:
         size: (width, height), pixels.
         share: part of the known pixels that are lane, 0 to 1.
         ignored: part of the pixels that are not known, 0 to 1.
-        sky: part of the lane pixels that lie in the picture's upper third, 0 to 1.
+        sky: part of the lane pixels that lie in the image's upper third, 0 to 1.
         brightness: mean grey value, 0 to 255.
         lane: (108, 192) float32, share of lane in each cell.
-        pixels: (108, 192, 3) uint8 BGR, the picture small.
-        bits: (HASH_SIDE squared) bool, `difference_hash` of the picture.
+        pixels: (108, 192, 3) uint8 BGR, the image small.
+        bits: (HASH_SIDE squared) bool, `difference_hash` of the image.
     """
 
     size: tuple[int, int]
@@ -77,7 +77,7 @@ class Survey:
         share, ignored, sky, brightness: a value a frame, as in `FrameFacts`; NaN for frames that could not be read.
         bits: (frames, HASH_SIDE squared / 8) uint8, packed hashes.
         broken: what could not be read, in words.
-        pairs: frames that are all but the same as one of another split, as `alike` gives them.
+        pairs: frames that are near-duplicates of one of another split, as `alike` gives them.
     """
 
     frames: Sequence[LabelledFrame]
@@ -105,7 +105,7 @@ def survey(frames: Sequence[LabelledFrame], console: Console) -> Survey:
         track(_facts(frames), "reading frames", total=count, console=console, transient=True, disable=not console.is_terminal)
     ):
         source = found.sources[frames[index].source]
-        source.frames[frames[index].split, frames[index].sequence] += 1
+        source.frames[frames[index].split, frames[index].drive] += 1
         if isinstance(facts, InputError):
             found.broken.append(str(facts))
             continue
