@@ -25,7 +25,7 @@ class NotFoundError(InputError):
 
 
 class UnsupportedCodecError(InputError):
-    """The pictures are there, in a coding that this machine's libraries cannot decode."""
+    """The video is there, in a codec that this machine's libraries cannot decode."""
 
 
 class ProcessingError(Exception):
@@ -46,7 +46,7 @@ def exit_status(program: str, work: Callable[[], int | None], interrupted: str =
     Args:
         program: what the line begins with.
         work: raises `InputError`, `ProcessingError` or KeyboardInterrupt, or returns the exit status, None for 0.
-        interrupted: what is said after Ctrl-C.
+        interrupted: the message after Ctrl-C.
 
     Returns:
         The exit status: 2 after an InputError, 1 after a ProcessingError, 130 after Ctrl-C.

@@ -1,6 +1,6 @@
-"""How steadily a model sees videos for which nobody drew labels: `python -m lanes.flicker clip.mp4`.
+"""How much a model flickers on unlabelled videos: `python -m lanes.flicker clip.mp4`.
 
-Prints, for each video, how well a mask agrees with the one before it, carried over along the optical flow (consistency, 0 to 1); which
+Prints, for each video, how well a mask agrees with the one before it, warped along the optical flow (consistency, 0 to 1); which
 share of the paint that both neighbours of a frame have is missing in it (false negatives); which share of its paint neither neighbour has
 (false positives); and how often a boundary of the ego lane jumps. Compare models on one video.
 """
@@ -39,10 +39,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carries out a request and returns the exit status: 1 when a video had to be passed over. Raises InputError or ProcessingError."""
+    """Carries out a request and returns the exit status: 1 when a video had to be skipped. Raises InputError or ProcessingError."""
     progress = plain_console(stderr=True)
     table = Table("video", "frames", "consistency", "false negatives", "false positives", "ego lane jumped", box=None)
-    passed_over = 0
+    skipped = 0
     failures: list[InputError | ProcessingError] = []
     with load_segmenter(args.model, args.engine, args.precision) as segmenter:
         for videos in args.videos:
@@ -50,12 +50,12 @@ def run(args: argparse.Namespace) -> int:
                 sources = find_sources(videos)
                 for source in sources.opened():
                     try:
-                        found = _measure(source, segmenter, progress)
+                        flicker = _measure(source, segmenter, progress)
                     except (InputError, ProcessingError) as error:
                         failures.append(error)
                     else:
-                        table.add_row(source.info.name, *_cells(found))
-                passed_over += sources.passed_over
+                        table.add_row(source.info.name, *_cells(flicker))
+                skipped += sources.skipped
             except InputError as error:  # nothing there can be opened
                 failures.append(error)
     for failure in failures if table.row_count else failures[:-1]:
@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> int:
     if failures and not table.row_count:
         raise failures[-1]
     plain_console(width=120).print(table)
-    return int(passed_over + len(failures) > 0)
+    return int(skipped + len(failures) > 0)
 
 
-def _cells(found: Flicker) -> list[str]:
-    shares = found.false_negative_rate, found.false_positive_rate, found.boundaries_jumped
-    return [str(found.frames), f"{found.consistency:.4f}", *(f"{share:.2%}" for share in shares)]
+def _cells(flicker: Flicker) -> list[str]:
+    shares = flicker.false_negative_rate, flicker.false_positive_rate, flicker.boundaries_jumped
+    return [str(flicker.frames), f"{flicker.consistency:.4f}", *(f"{share:.2%}" for share in shares)]
 
 
 def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker:
@@ -77,10 +77,10 @@ def _measure(source: Source, segmenter: Segmenter, progress: Console) -> Flicker
         if source.info.live:
             raise InputError(f"{source.info.name}: has no end; record some of it and give the file")
         frames = track(segmented(source, segmenter), escape(source.info.name), source.info.frames, console=progress, transient=True)
-        found = measure_flicker(frames)
-    if not found.frames:
+        flicker = measure_flicker(frames)
+    if not flicker.frames:
         raise InputError(f"{source.info.name}: fewer than three frames, so there is nothing to compare")
-    return found
+    return flicker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ class Camera(LiveSource):
         InputError: there is no such camera, it cannot be opened, or it is open and sends nothing.
     """
 
-    patience = 10.0
+    frame_timeout = 10.0
     _capture: cv2.VideoCapture | None = None
 
     @abstractmethod
@@ -40,7 +40,7 @@ class Camera(LiveSource):
         self._capture = self._connect()
         pixels = self._grab_pixels()
         if pixels is None:
-            raise InputError(f"{self.name}: opens but sends no picture; unplug it and plug it in again, or try another camera")
+            raise InputError(f"{self.name}: opens but sends no frame; unplug it and plug it in again, or try another camera")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         height, width = pixels.shape[:2]
         self._announce(Notice(f"{self.name}: {self._format(width, height, rate)} (asked for: {WIDTH}x{HEIGHT} {FOURCC} at {FRAME_RATE})"))
@@ -71,7 +71,7 @@ class Camera(LiveSource):
         return " ".join(word for word in words if word)
 
     def _grab_pixels(self) -> BGRImage | None:
-        """The next picture; None when there is none."""
+        """The next frame; None when there is none."""
         assert self._capture is not None
         good, pixels = self._capture.read()
         if not good:

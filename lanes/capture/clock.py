@@ -9,7 +9,7 @@ _STEP_S, _STEP_PERIODS = 10, 100
 _BELIEVED_S = 600
 _GAP_S, _GAP_PERIODS = 1, 10
 
-# No camera takes pictures so fast. Programs that copy recordings write such steps where a clock went back.
+# No camera takes frames so fast. Programs that copy recordings write such steps where a clock went back.
 _CREEP_S = Fraction(1, 5000)
 
 
@@ -40,10 +40,10 @@ class Clock:
         self._stamp: int | None = None
         self._time: int | None = None
         self._shift = 0
-        self._anchor = self._made_up = 0
+        self._anchor = self._extrapolated = 0
         self._steps: deque[int] = deque(maxlen=15)
         self._longest = 0
-        self._heard: set[int] = set()
+        self._audio_seconds: set[int] = set()
         self._last_pts = self._last_dts = -(2**63)
         self._faulty_pts = self._faulty_dts = 0
 
@@ -57,13 +57,13 @@ class Clock:
         """The usual one, seconds."""
         return self._period() * self._unit
 
-    def lasting(self, ticks: int) -> None:
-        """A packet of pictures says that it lasts that long."""
+    def note_duration(self, ticks: int) -> None:
+        """A video packet claims this duration."""
         self._longest = max(self._longest, ticks)
 
-    def heard(self, second: int) -> None:
+    def note_audio(self, second: int) -> None:
         """There is sound in that second of the stamps' clock."""
-        self._heard.add(second)
+        self._audio_seconds.add(second)
 
     def time(self, pts: int | None, dts: int | None, lost: bool = False) -> tuple[Fraction, bool]:
         """The next frame's time in seconds, and whether it is the first after a cut.
@@ -78,13 +78,13 @@ class Clock:
         if self._time is None:
             self._keep(stamp or 0)
         elif stamp is None or self._stamp is None:
-            self._make_up()
+            self._extrapolate()
         elif self._creep < (step := stamp - self._stamp) <= self._gap and stamp + self._shift > self._time:
             self._steps.append(step)
             self._keep(stamp + self._shift)
         elif 0 <= step <= self._creep:
-            cut = self._made_up == 1 and len(self._steps) > 0 and self._period() >= 4
-            self._make_up()
+            cut = self._extrapolated == 1 and len(self._steps) > 0 and self._period() >= 4
+            self._extrapolate()
         else:
             cut = self._irregular(stamp, step, lost)
         self._stamp = self._stamp if stamp is None else stamp
@@ -104,7 +104,7 @@ class Clock:
             self._keep(self._time + max(1, round(period / 2)))
             return False
         elif step < 0:
-            self._heard.clear()
+            self._audio_seconds.clear()
         self._keep(self._time + max(1, round(period)))
         self._shift = self._time - stamp
         return step <= -period or step > self._gap
@@ -118,20 +118,20 @@ class Clock:
         if seconds <= _BELIEVED_S and (lost or step <= 2 * self._longest or len(self._steps) < 3):
             return True
         first, last = begin * self._unit, end * self._unit
-        return 2 * sum(first < second < last for second in self._heard) >= seconds
+        return 2 * sum(first < second < last for second in self._audio_seconds) >= seconds
 
     def _period(self) -> Fraction:
         return Fraction(sorted(self._steps)[len(self._steps) // 2]) if self._steps else self._nominal
 
     def _keep(self, time: int) -> None:
         self._time = self._anchor = time
-        self._made_up = 0
+        self._extrapolated = 0
 
-    def _make_up(self) -> None:
+    def _extrapolate(self) -> None:
         """One period on, rounded to ticks such that the rate stays exact over many frames."""
         assert self._time is not None
-        self._made_up += 1
-        self._time = max(self._time + 1, self._anchor + round(self._made_up * self._period()))
+        self._extrapolated += 1
+        self._time = max(self._time + 1, self._anchor + round(self._extrapolated * self._period()))
 
     def _choose(self, pts: int | None, dts: int | None) -> int | None:
         """The stamp that has run backward less often, as FFmpeg's `guess_correct_pts` has it."""

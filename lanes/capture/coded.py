@@ -13,7 +13,7 @@ from lanes.capture.clock import Clock
 _DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError, av.ExternalError)
 
 # Damage makes a demuxer raise without moving on in some formats: that often in a row, and the file has ended.
-_FRUITLESS_READS = 50
+_MAX_FAILED_READS = 50
 
 # That many frames may come out of a decoder yet from before a damaged stretch that the demuxer has met: by its threads and reordering.
 _DELAY = 64
@@ -22,8 +22,8 @@ _DELAY = 64
 # if none come for so many periods; from the second on, it shows that time has passed.
 _HOLE, _LARGE_HOLE, _MISSING = 8, 50, 5
 
-# With this flag FFmpeg makes presentation stamps up where a container has none (AVI), in the order of decoding.
-_MAKE_UP_PTS = 0x0001
+# With this flag FFmpeg invents presentation stamps where a container has none (AVI), in the order of decoding.
+_GENERATE_PTS = 0x0001
 
 
 class CodedFrame(NamedTuple):
@@ -45,7 +45,7 @@ class CodedFrame(NamedTuple):
 
 
 class CodedFrames:
-    """The frames of a stream in the order of presentation, once. What cannot be decoded is passed over and counted in `corrupt`.
+    """The frames of a stream in the order of presentation, once. What cannot be decoded is skipped and counted in `corrupt`.
 
     Frames are suspect from damage on until the next key frame. Two whole recordings joined byte by byte are no damage.
 
@@ -63,7 +63,7 @@ class CodedFrames:
         self._failure: av.FFmpegError | None = None
         self._before_hole = 0  # `corrupt`, when the demuxer met it
         self._hole = self._lost = 0  # for so many frames still, it may lie before them; and some before them may be lost
-        container.flags &= ~_MAKE_UP_PTS
+        container.flags &= ~_GENERATE_PTS
         # Frame threads hold a frame back for each processor.
         stream.thread_type = "SLICE" if low_delay else "AUTO"
         stream.codec_context.copy_opaque = True  # see `_packets`
@@ -112,7 +112,7 @@ class CodedFrames:
                 yield frame, damaged or frame.opaque is not None
             if self.corrupt > before:
                 self._lost = _DELAY
-        # Some decoders leave a damaged picture out without a word. In these codecs each packet is a picture (a field, if interlaced).
+        # Some decoders drop a damaged frame silently. In these codecs each packet is a frame (a field, if interlaced).
         if self._stream.codec_context.name in ("h264", "hevc") and not interlaced:
             self.corrupt = max(self.corrupt, sent - given)
         if self._failure is not None:
@@ -152,28 +152,28 @@ class CodedFrames:
             # nothing was lost: so it is at every seam of two recordings.
             broken |= torn
             torn = packet.is_corrupt
-            self._clock.lasting(packet.duration or 0)
+            self._clock.note_duration(packet.duration or 0)
             yield packet
 
     def _demuxed(self) -> Iterator[Any]:
-        """The stream's packets; None where the container is damaged. The clock hears of the sound in between."""
-        fruitless = 0
+        """The stream's packets; None where the container is damaged. The clock takes note of the sound in between."""
+        failed_reads = 0
         streams = [self._stream, *self._container.streams.audio]
         packets = self._container.demux(streams)
-        while fruitless < _FRUITLESS_READS:
+        while failed_reads < _MAX_FAILED_READS:
             try:
                 packet = next(packets, None)
             except _DAMAGE:
                 self.corrupt += 1
                 self._lost = _DELAY
-                fruitless += 1
+                failed_reads += 1
                 packets = self._container.demux(streams)  # a generator that raised is spent
                 yield None
                 continue
             if packet is None:
                 return
-            fruitless = 0
+            failed_reads = 0
             if packet.stream.index == self._stream.index:
                 yield packet
             elif packet.pts is not None:
-                self._clock.heard(int(packet.pts * packet.time_base))
+                self._clock.note_audio(int(packet.pts * packet.time_base))

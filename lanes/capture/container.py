@@ -10,7 +10,7 @@ from av.stream import Disposition
 
 from lanes.errors import InputError, UnsupportedCodecError
 
-# What cameras, phones and editors write. FFmpeg would also show text as a terminal film, and read lists that name other files: none of
+# What cameras, phones and editors write. FFmpeg would also show text as a terminal animation, and read lists that name other files: none of
 # those demuxers is asked at all.
 FORMATS = (
     "apng,asf,av1,avi,avs2,avs3,cavsvideo,dhav,dirac,dnxhd,dv,evc,flv,gif,gxf,h261,h263,h264,hevc,ifv,ipu,ivf,kux,live_flv,lxf,m4v,matroska,"
@@ -23,7 +23,7 @@ STREAM_FORMATS = f"{FORMATS},aac,ac3,eac3,hls,mp3,rtp,rtsp,sdp"
 # FFmpeg's own weight of the default flag against pixels, in choosing a stream (`ffmpeg_mux_init.c`, `map_auto_video`).
 _DEFAULT_IS_WORTH = 5_000_000
 
-_NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+_NOT_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 
 _NO_STAMPS = 0x80  # AVFMT_NOTIMESTAMPS
 
@@ -34,25 +34,25 @@ _log = logging.getLogger(__name__)
 
 
 def video_stream(container: Any, name: str) -> Any:
-    """The stream that players show: flagged as default, large, and first, in that order; never a cover picture, a thumbnail or a tile.
+    """The stream that players show: flagged as default, large, and first, in that order; never a cover image, a thumbnail or a tile.
 
     Raises:
         UnsupportedCodecError: there is no decoder for it.
         InputError: there is none, or it is a photo in tiles.
     """
     streams = container.streams.video
-    films = [stream for stream in streams if not stream.disposition & _NO_FILM]
+    videos = [stream for stream in streams if not stream.disposition & _NOT_VIDEO]
     tiles = "mov" in container.format.name and any(stream.disposition & Disposition.dependent for stream in streams)
-    if tiles and not any(stream.disposition & Disposition.default for stream in films):  # what there is besides is a thumbnail
-        raise InputError(f"{name}: its picture is stored in tiles, which are not put together here; convert it to JPEG or PNG")
-    if not films:
-        raise InputError(f"{name}: there is no video stream in it; give a file that has pictures")
-    decodable = [stream for stream in films if stream.codec_context is not None]
+    if tiles and not any(stream.disposition & Disposition.default for stream in videos):  # what there is besides is a thumbnail
+        raise InputError(f"{name}: its image is stored in tiles, which are not put together here; convert it to JPEG or PNG")
+    if not videos:
+        raise InputError(f"{name}: there is no video stream in it; give a video or an image")
+    decodable = [stream for stream in videos if stream.codec_context is not None]
     if not decodable:
         raise UnsupportedCodecError(f"{name}: there is no decoder for its video here; convert it to H.264 or HEVC")
-    for stream in films:
+    for stream in videos:
         if stream.codec_context is None:
-            _log.warning("%s: there is no decoder for its stream %d, passed over", name, stream.index)
+            _log.warning("%s: there is no decoder for its stream %d, skipped", name, stream.index)
     return max(decodable, key=_weight)
 
 

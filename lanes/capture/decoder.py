@@ -30,14 +30,14 @@ _SMALLEST_INTERLACED = 4  # pixels; the filter takes no smaller ones
 
 
 class Shape(NamedTuple):
-    """Size of the upright picture in pixels, and width of a pixel over its height."""
+    """Size of the upright frame in pixels, and width of a pixel over its height."""
 
     width: int
     height: int
     pixel_aspect: Fraction
 
 
-class _Whole(NamedTuple):
+class _Progressive(NamedTuple):
     """A frame as it is coded, deinterlaced, its upright shape, and what is known of it."""
 
     image: av.VideoFrame
@@ -46,7 +46,7 @@ class _Whole(NamedTuple):
 
 
 class Decoder:
-    """Decodes the video stream of an open container that players show, passing over what cannot be decoded.
+    """Decodes the video stream of an open container that players show, skipping what cannot be decoded.
 
     Every frame is turned, deinterlaced and converted by what it says of itself, which may change under way.
 
@@ -65,10 +65,10 @@ class Decoder:
         colour: of the first frame; see `SourceInfo`.
         wanted_from: of the frames up to that time only the newest is wanted, see `Source.skip_to`. The others are not converted, which
             takes about as long as decoding does, but for one a second.
-        late: frames that were passed over for that.
+        late: frames that were skipped for that.
 
     Raises:
-        InputError: no video stream, no decoder for it, or not one picture in it can be decoded.
+        InputError: no video stream, no decoder for it, or not one frame in it can be decoded.
     """
 
     def __init__(self, container: Any, name: str, source: str | None = None, low_delay: bool = False) -> None:
@@ -112,10 +112,10 @@ class Decoder:
         yield from self._decoded
 
     def _converted(self) -> Iterator[Frame]:
-        held: _Whole | None = None  # wanted only if it turns out to be the last
+        held: _Progressive | None = None  # wanted only if it turns out to be the last
         cut, given, before = False, Fraction(0), Fraction(0)
-        for whole in self._whole():
-            time = whole.coded.time
+        for frame in self._progressive():
+            time = frame.coded.time
             if held is not None:
                 self._index += 1
                 self.late += 1
@@ -124,14 +124,14 @@ class Decoder:
             successor = time + (1 / self.frame_rate if self.frame_rate else time - before)
             before = time
             if self.wanted_from is not None and successor <= self.wanted_from and time < given + 1:
-                held = whole
+                held = frame
                 continue
-            yield self._finished(whole, cut)
+            yield self._to_frame(frame, cut)
             cut, given = False, time
         if held is not None:
-            yield self._finished(held, cut)
+            yield self._to_frame(held, cut)
 
-    def _whole(self) -> Iterator[_Whole]:
+    def _progressive(self) -> Iterator[_Progressive]:
         """Frames as they are coded, deinterlaced."""
         for coded in self._coded_frames:
             image = coded.image
@@ -150,12 +150,12 @@ class Decoder:
                 self._waiting.append((self._shape_of(image), coded))
                 yield from self._deinterlaced(image)
             else:
-                yield _Whole(image, self._shape_of(image), coded)
+                yield _Progressive(image, self._shape_of(image), coded)
         yield from self._deinterlaced(None)
 
-    def _deinterlaced(self, image: av.VideoFrame | None) -> Iterator[_Whole]:
-        for whole in self._deinterlacer.push(image) if self._deinterlacer else ():
-            yield _Whole(whole, *self._waiting.popleft())
+    def _deinterlaced(self, image: av.VideoFrame | None) -> Iterator[_Progressive]:
+        for frame in self._deinterlacer.push(image) if self._deinterlacer else ():
+            yield _Progressive(frame, *self._waiting.popleft())
 
     def _shape_of(self, image: av.VideoFrame) -> Shape:
         # The container's aspect, unless the codec has changed its own since.
@@ -164,9 +164,9 @@ class Decoder:
         aspect = declared if now == coded else Fraction(now or 1)
         return Shape(image.height, image.width, 1 / aspect) if self._orientation.transposed else Shape(image.width, image.height, aspect)
 
-    def _finished(self, whole: _Whole, cut: bool) -> Frame:
-        """The frame, converted. `cut`: whether there was a cut in frames that were passed over before it."""
-        image, shape, coded = whole
+    def _to_frame(self, frame: _Progressive, cut: bool) -> Frame:
+        """The frame, converted. `cut`: whether there was a cut in frames that were skipped before it."""
+        image, shape, coded = frame
         index, self._index = self._index, self._index + 1
         cut = cut or coded.cut or (index > 0 and shape != self.shape)
         self.shape = shape
@@ -194,7 +194,7 @@ class Decoder:
             src_colorspace=SWSCALE_MATRICES.get(int(image.colorspace), SWSCALE_DEFAULT),
             dst_colorspace=SWSCALE_DEFAULT,
             src_color_range=_LIMITED if self._mislabelled else int(image.color_range),
-            threads=1,  # the others are busy, and splitting a picture costs more than it saves
+            threads=1,  # the others are busy, and splitting a frame costs more than it saves
         )
         plane = bgr.planes[0]
         lines: NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)  # type: ignore[call-overload]

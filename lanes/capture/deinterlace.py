@@ -1,4 +1,4 @@
-"""Deinterlacer: whole pictures from interlaced ones, whose odd and even lines were taken at two moments."""
+"""Deinterlacer: progressive frames from interlaced ones, whose odd and even lines were taken at two moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a coded picture is turned and mirrored to stand upright, as its display matrix says."""
+"""How a coded frame is turned and mirrored to stand upright, as its display matrix says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lanes.arrays import BGRImage
 
 
 class Orientation(NamedTuple):
-    """What makes a coded picture upright: transposed first, then mirrored left to right, then flipped upside down. The eight of EXIF."""
+    """What makes a coded frame upright: transposed first, then mirrored left to right, then flipped upside down. The eight of EXIF."""
 
     transposed: bool = False
     mirrored: bool = False
@@ -43,7 +43,7 @@ class Orientation(NamedTuple):
         return (UPRIGHT, cls(True, False, True), cls(False, True, True), cls(True, True, False))[turns]
 
     def apply(self, pixels: BGRImage) -> BGRImage:
-        """The upright picture, (H, W, 3) or (W, H, 3) uint8 BGR, contiguous; `pixels` itself where nothing is to be done."""
+        """The upright frame, (H, W, 3) or (W, H, 3) uint8 BGR, contiguous; `pixels` itself where nothing is to be done."""
         image: NDArray[np.uint8] = pixels
         if self.transposed:
             image = cv2.transpose(image)  # type: ignore[assignment]

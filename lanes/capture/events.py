@@ -44,7 +44,7 @@ class FormatChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class Frozen(Event):
-    """The source has sent the same picture for `seconds`."""
+    """The source has sent the same frame for `seconds`."""
 
     seconds: float
 

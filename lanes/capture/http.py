@@ -1,4 +1,4 @@
-"""HTTP: asks for an address and looks at the answer's head, so that what is wrong with it can be said, and how to read it is known."""
+"""HTTP: requests an address and looks at the answer's head, for a helpful error and the way to read the body."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lanes.errors import InputError, NotFoundError, UnauthorizedError
 _AGENT = "Lanestream"
 
 
-def ask(address: str, timeout: float, sockets: Sockets) -> http.client.HTTPResponse:
+def open_url(address: str, timeout: float, sockets: Sockets) -> http.client.HTTPResponse:
     """The server's answer, its body not read yet. User name and password go as Basic or Digest, as the server asks.
 
     Certificates are not verified: cameras have none that anybody signed.
@@ -42,27 +42,27 @@ def ask(address: str, timeout: float, sockets: Sockets) -> http.client.HTTPRespo
         opener, plain = _opener(address, sockets)
         return opener.open(Request(plain, headers={"User-Agent": _AGENT}), timeout=timeout)  # type: ignore[no-any-return]
     except HTTPError as error:
-        refusal = refused(name, error.code, "@" in urlsplit(address).netloc)
+        refusal = status_error(name, error.code, "@" in urlsplit(address).netloc)
         error.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        refusal = unreachable(name, reason)
+        refusal = connection_error(name, reason)
     raise refusal  # outside of the `except`: the error that it comes from holds the address
 
 
-def refused(name: str, status: int, credentials: bool) -> InputError:
+def status_error(name: str, status: int, credentials: bool) -> InputError:
     """The error for a server's answer, `status` as HTTP and RTSP number them. `credentials`: whether any were given."""
-    said = f"{status} {http.client.responses.get(status, '')}".strip()
+    answer = f"{status} {http.client.responses.get(status, '')}".strip()
     if status in (401, 403):
         if credentials:
-            return UnauthorizedError(f"{name}: refuses this user name and password ({said}); check them, and whether this user may watch")
-        return UnauthorizedError(f"{name}: wants a user name and a password ({said}); give them as SCHEME://USER:PASSWORD@HOST/...")
+            return UnauthorizedError(f"{name}: refuses this user name and password ({answer}); check them, and whether this user may watch")
+        return UnauthorizedError(f"{name}: wants a user name and a password ({answer}); give them as SCHEME://USER:PASSWORD@HOST/...")
     if status in (404, 410):
-        return NotFoundError(f"{name}: the server has nothing at this address ({said}); check what comes after the host")
-    return InputError(f"{name}: the server answers {said}; check the address, or try again later")
+        return NotFoundError(f"{name}: the server has nothing at this address ({answer}); check what comes after the host")
+    return InputError(f"{name}: the server answers {answer}; check the address, or try again later")
 
 
-def unreachable(name: str, reason: object) -> InputError:
+def connection_error(name: str, reason: object) -> InputError:
     """The error for a server that does not answer, or not as one should."""
     if isinstance(reason, TimeoutError):
         return InputError(f"{name}: does not answer; check the address and the network")

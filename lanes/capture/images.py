@@ -21,7 +21,7 @@ from lanes.results import Frame
 FRAME_RATE = Fraction(30)
 """Images carry no times; they are taken as that many frames a second."""
 
-# In a JPEG, 0xFF begins a marker, unless 0x00 follows (a byte 0xFF of the picture), another 0xFF (fill) or 0xD0 to 0xD7 (restart).
+# In a JPEG, 0xFF begins a marker, unless 0x00 follows (a byte 0xFF of the image data), another 0xFF (fill) or 0xD0 to 0xD7 (restart).
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
 
@@ -80,14 +80,14 @@ class ImageFiles(Source):
     def _read_all(self) -> Iterator[Frame]:
         for index, file in enumerate(self._files):
             if self._is_late((index + 1) / FRAME_RATE) and index + 1 < len(self._files):
-                self._pass_over(1)
+                self._skip(1)
                 continue
             try:
                 pixels = read_image(file)
             except InputError as error:
                 self._failure = error
                 self._corrupt += 1
-                _log.warning("%s; passed over", error)
+                _log.warning("%s; skipped", error)
             else:
                 yield Frame(pixels, index, index / FRAME_RATE, file.name, file.stem)
 
@@ -120,7 +120,7 @@ def read_image(file: Path) -> BGRImage:
 
 
 def _whole_jpeg(data: bytes) -> bool:
-    """Whether a JPEG's own end follows its scans, whatever comes after it: phones append films, cameras more pictures."""
+    """Whether a JPEG's own end follows its scans, whatever comes after it: phones append videos, cameras more images."""
     at = 2
     while (marker := _MARKER.search(data, at)) is not None:
         code, at = marker[1][0], marker.end()

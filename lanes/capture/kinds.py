@@ -12,7 +12,7 @@ from lanes.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 Kind = Literal["image", "video"]
 
-# Small pictures of videos, which a folder has beside these.
+# Thumbnails of videos, which a folder has beside these.
 _SIDE_FILES = frozenset({".thm"})
 
 _HEAD = 1024

@@ -21,7 +21,7 @@ class LiveSource(Source):
     A subclass numbers the frames that it gives in `_frames` without gaps, but for those that it dropped itself.
     """
 
-    patience: float | None = None
+    frame_timeout: float | None = None
     """Seconds without a frame after which the source counts as lost; None waits for ever."""
 
     def __init__(self, name: str) -> None:
@@ -51,12 +51,12 @@ class LiveSource(Source):
         with self._change:
             if self._grabber.ident is None and not self._closing.is_set():
                 self._grabber.start()
-            limits = [limit for limit in (timeout, self.patience) if limit is not None]
+            limits = [limit for limit in (timeout, self.frame_timeout) if limit is not None]
             came = self._change.wait_for(lambda: self._newest is not None or self._ended, min(limits, default=None))
             if not came and timeout is not None and timeout == min(limits):
                 return None
             if not came:
-                raise SourceLostError(f"{self.name}: no frame for {self.patience:g} seconds; check that it is still there and sending")
+                raise SourceLostError(f"{self.name}: no frame for {self.frame_timeout:g} seconds; check that it is still there and sending")
             frame, self._newest = self._newest, None
             if frame is None:
                 if self._failure is not None and not self._closing.is_set():

@@ -1,4 +1,4 @@
-"""Motion JPEG over HTTP: a response in many parts, each a picture (`multipart/x-mixed-replace`), as most cheap cameras send it."""
+"""Motion JPEG over HTTP: a response in many parts, each an image (`multipart/x-mixed-replace`), as most cheap cameras send it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from lanes.capture.arrival import ArrivalClock
 from lanes.errors import InputError, SourceLostError
 from lanes.results import Frame
 
-# No camera sends a larger picture; a server that never ends one must not fill the memory.
+# No camera sends a larger image; a server that never ends one must not fill the memory.
 _LARGEST = 64 << 20
 _LONGEST_LINE = 1 << 16
 
 
 class MotionJPEG:
-    """The pictures of a response, each as soon as its last byte has come. Times are those of arrival, from 0.
+    """The images of a response, each as soon as its last byte has come. Times are those of arrival, from 0.
 
-    FFmpeg's reader of this format makes 25 pictures a second up, buffers seconds of them and loses the last one.
+    FFmpeg's reader of this format invents 25 frames a second, buffers seconds of them and loses the last one.
 
     Attributes:
-        width, height: of the first picture, pixels.
-        corrupt: pictures that could not be decoded so far.
+        width, height: of the first image, pixels.
+        corrupt: images that could not be decoded so far.
 
     Args:
         response: its head is read, its body is not.
         name: what the source is called in messages.
 
     Raises:
-        InputError: it ends before a picture came.
+        InputError: it ends before an image came.
     """
 
     def __init__(self, response: http.client.HTTPResponse, name: str) -> None:
@@ -48,11 +48,11 @@ class MotionJPEG:
             self._first = None
         if self._first is None:
             response.close()
-            raise InputError(f"{name}: answers as a camera with Motion JPEG, but sends no picture; check the address")
+            raise InputError(f"{name}: answers as a camera with Motion JPEG, but sends no image; check the address")
         self.width, self.height = self._first.size
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, once; ends where the server ends the response between two pictures. Raises SourceLostError where it breaks off."""
+        """The frames, once; ends where the server ends the response between two images. Raises SourceLostError where it breaks off."""
         if self._first is not None:
             first, self._first = self._first, None
             yield first
@@ -80,7 +80,7 @@ class MotionJPEG:
             while (length := self._head()) is not None:
                 yield self._until_boundary() if length < 0 else self._exactly(length)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            cause = getattr(error, "strerror", None) or "it broke off inside a picture"
+            cause = getattr(error, "strerror", None) or "it broke off inside an image"
         else:
             return
         raise SourceLostError(f"{self._name}: the connection was lost ({cause}); what came before is kept")

@@ -28,10 +28,10 @@ SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt
 TIMEOUT = 10.0
 """Seconds for a server to answer, and for the next data to come."""
 
-# UDP, the default, loses packets on a busy network and shows it as smeared pictures.
+# UDP, the default, loses packets on a busy network and shows it as smeared frames.
 _OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
 
-# Bare coded pictures without a clock: FFmpeg makes 25 a second up.
+# Elementary streams have no clock: FFmpeg invents 25 frames a second.
 _CLOCKLESS = {"h264", "hevc", "mjpeg", "mpjpeg", "m4v", "mpegvideo", "obu", "vvc"}
 
 # RTSP numbers its answers as HTTP does, and FFmpeg gives them the same errors.
@@ -59,34 +59,34 @@ class NetworkStream(LiveSource):
         InputError: no answer, or no video there.
     """
 
-    patience = 2 * TIMEOUT
+    frame_timeout = 2 * TIMEOUT
 
     def __init__(self, address: str) -> None:
         super().__init__(public_address(address))
         self._scheme = scheme_of(address) or ""
         self._address = self._scheme + address[len(self._scheme) :]
         self._container: Any = None
-        self._pictures: Decoder | MotionJPEG | None = None
+        self._reader: Decoder | MotionJPEG | None = None
         self._sockets = Sockets()
         self._is_file = self._clockless = False
         self._close_is_end = self._no_ranges = self._recording = False
 
     @property
     def corrupt(self) -> int:
-        """Frames that could not be decoded so far, and were passed over."""
-        return self._pictures.corrupt if self._pictures else 0
+        """Frames that could not be decoded so far, and were skipped."""
+        return self._reader.corrupt if self._reader else 0
 
     def _open(self) -> SourceInfo:
         interrupt_by(self._closing)
         info = SourceInfo(self.name, "stream", 0, 0, frame_rate=None, frames=None, live=True)
-        pictures = self._motion_jpeg() if self._scheme in ("http", "https") else None
-        if pictures is not None:
-            self._pictures = pictures
-            return replace(info, width=pictures.width, height=pictures.height)
+        reader = self._motion_jpeg() if self._scheme in ("http", "https") else None
+        if reader is not None:
+            self._reader = reader
+            return replace(info, width=reader.width, height=reader.height)
         failure = self._decode()
         if failure is not None:
             raise self._refusal(failure)  # outside of the `except`: FFmpeg's error holds the address
-        decoder = self._pictures
+        decoder = self._reader
         assert isinstance(decoder, Decoder)
         if self._recording and self._container.streams.audio:
             self._announce(Notice(f"{self.name}: its sound is left out; download the file and give that to keep it"))
@@ -96,10 +96,10 @@ class NetworkStream(LiveSource):
         return replace(info, frame_rate=decoder.frame_rate, time_base=decoder.time_base, start=decoder.first_time)
 
     def _motion_jpeg(self) -> MotionJPEG | None:
-        """Looks at an HTTP server's answer: pictures in parts are read from it; anything else is left to FFmpeg."""
-        from lanes.capture.http import ask  # takes 50 ms to import
+        """Looks at an HTTP server's answer: images in parts are read from it; anything else is left to FFmpeg."""
+        from lanes.capture.http import open_url  # takes 50 ms to import
 
-        response = ask(self._address, TIMEOUT, self._sockets)
+        response = open_url(self._address, TIMEOUT, self._sockets)
         if response.headers.get_content_maintype() == "multipart":
             return MotionJPEG(response, self.name)
         # Without a length and without chunks, closing the connection is how a server says that this was all.
@@ -116,23 +116,23 @@ class NetworkStream(LiveSource):
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
             self._clockless = bool(_CLOCKLESS & set(self._container.format.name.split(",")))
             self._recording = self._container.duration is not None or (self._is_file and self._clockless)
-            self._pictures = Decoder(self._container, self.name, low_delay=not self._recording)
+            self._reader = Decoder(self._container, self.name, low_delay=not self._recording)
         except (av.FFmpegError, OSError) as error:
             return error
         return None
 
     def _refusal(self, error: av.FFmpegError | OSError) -> InputError:
-        from lanes.capture.http import refused, unreachable
+        from lanes.capture.http import connection_error, status_error
 
         for kind, status in _STATUS.items():
             if isinstance(error, kind):
-                return refused(self.name, status, "@" in self._address)
+                return status_error(self.name, status, "@" in self._address)
         if isinstance(error, av.error.ProtocolNotFoundError):
             return UnsupportedCodecError(f"{self.name}: this FFmpeg does not speak {self._scheme}://; try another protocol of the camera")
         if isinstance(error, av.error.DecoderNotFoundError | av.error.DemuxerNotFoundError):
             return UnsupportedCodecError(f"{self.name}: this FFmpeg cannot decode its video; set the camera to H.264 or HEVC")
         if isinstance(error, av.error.ExitError):
-            return unreachable(self.name, TimeoutError())
+            return connection_error(self.name, TimeoutError())
         if isinstance(error, av.InvalidDataError | av.error.ArgumentError):  # the latter for what is not among the formats
             return InputError(f"{self.name}: sends no video that can be read; check the address")
         if self._no_ranges:
@@ -140,7 +140,7 @@ class NetworkStream(LiveSource):
                 f"{self.name}: the server gives no ranges, so that a file whose index is at its end cannot be read from it; "
                 "download it and give the file"
             )
-        return unreachable(self.name, error)
+        return connection_error(self.name, error)
 
     def close(self) -> None:
         self._closing.set()
@@ -149,8 +149,8 @@ class NetworkStream(LiveSource):
 
     def _frames(self) -> Iterator[Frame]:
         interrupt_by(self._closing)
-        if isinstance(self._pictures, MotionJPEG):
-            for frame in self._pictures:
+        if isinstance(self._reader, MotionJPEG):
+            for frame in self._reader:
                 if frame.cut:
                     self._set_info(replace(self.info, width=frame.size[0], height=frame.size[1]))
                 yield frame
@@ -160,20 +160,20 @@ class NetworkStream(LiveSource):
             yield from self._decoded()
 
     def skip_to(self, time: Fraction) -> None:
-        if self._recording and isinstance(self._pictures, Decoder):
-            self._pictures.wanted_from = time
+        if self._recording and isinstance(self._reader, Decoder):
+            self._reader.wanted_from = time
 
     def _decoded(self) -> Iterator[Frame]:
-        assert isinstance(self._pictures, Decoder)
+        assert isinstance(self._reader, Decoder)
         arrival = ArrivalClock() if self._clockless and not self._recording else None
         late = 0
         try:
-            for frame in self._pictures:
-                self._pass_over(self._pictures.late - late)
-                late = self._pictures.late
+            for frame in self._reader:
+                self._skip(self._reader.late - late)
+                late = self._reader.late
                 if arrival is not None:
                     frame.time = arrival.time()
-                info = replace(self.info, **self._pictures.shape._asdict()) if frame.cut else self.info
+                info = replace(self.info, **self._reader.shape._asdict()) if frame.cut else self.info
                 if info != self.info:
                     self._set_info(info)
                 yield frame
@@ -185,6 +185,6 @@ class NetworkStream(LiveSource):
         raise SourceLostError(f"{self.name}: the connection was lost ({cause}); what came before is kept")
 
     def _release(self) -> None:
-        for part in (self._pictures, self._container):
+        for part in (self._reader, self._container):
             if part is not None and not isinstance(part, Decoder):
                 part.close()

@@ -25,7 +25,7 @@ class Sources:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
-        self.passed_over = 0
+        self.skipped = 0
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -34,8 +34,8 @@ class Sources:
         return iter(self._sources)
 
     def opened(self) -> Iterator[Source]:
-        """The sources, each opened when its turn comes. Of several, one that cannot be opened is named in the log, passed over, and
-        counted in `passed_over`.
+        """The sources, each opened when its turn comes. Of several, one that cannot be opened is named in the log, skipped, and
+        counted in `skipped`.
 
         Raises:
             InputError: the only source cannot be opened, or none of several.
@@ -48,8 +48,8 @@ class Sources:
             except InputError as error:
                 failure = error
                 if len(self) > 1:
-                    _log.error("%s; passed over", error)
-                    self.passed_over += 1
+                    _log.error("%s; skipped", error)
+                    self.skipped += 1
                 continue
             except BaseException:  # Ctrl-C, and what is left of the opening must not go on unseen
                 source.close()

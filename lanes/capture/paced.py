@@ -50,7 +50,7 @@ class Pace:
 
 
 def paced(frames: Iterable[Frame], closing: threading.Event, skip_to: Callable[[Fraction], None]) -> Iterator[Frame]:
-    """Gives each frame when it is due, or as soon as it can be had if that is later, and stamps it with the moment it was due.
+    """Gives each frame when it is due, or as soon as it is decoded if that is later, and stamps it with the moment it was due.
 
     Args:
         frames: of a recording.
@@ -69,7 +69,7 @@ def paced(frames: Iterable[Frame], closing: threading.Event, skip_to: Callable[[
 class Paced(LiveSource):
     """A recording treated as if it were live: each frame comes when it is due, and late ones are dropped and counted.
 
-    A decoder that is slower than the recording's clock passes over frames whose successor is due already (`late`), as far as the
+    A decoder that is slower than the recording's clock skips frames whose successor is due already (`late`), as far as the
     coding allows; how late it is with the others is part of their age.
 
     Args:
@@ -86,7 +86,7 @@ class Paced(LiveSource):
 
     @property
     def corrupt(self) -> int:
-        """Frames that could not be decoded so far, and were passed over."""
+        """Frames that could not be decoded so far, and were skipped."""
         return self._source.corrupt
 
     def _frames(self) -> Iterator[Frame]:
@@ -94,7 +94,7 @@ class Paced(LiveSource):
         late = 0
         for count, frame in enumerate(paced(self._source, self._closing, self._source.skip_to)):
             now_late = self._source.counts.dropped.get("late", 0)
-            self._pass_over(now_late - late)
+            self._skip(now_late - late)
             late = now_late
             frame.index = count + late
             yield frame

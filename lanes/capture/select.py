@@ -18,7 +18,7 @@ class Selected(Source):
 
     Args:
         source: not open yet; it is opened and closed with this one.
-        start: seconds after the source's start; frames before it are decoded and passed over.
+        start: seconds after the source's start; frames before it are decoded and skipped.
         end: seconds after the source's start; the first frame at or after it is not given any more. None for the source's own end.
         every: 1 for all frames, 2 for every other one.
         limit: frames at most; None for all.
@@ -30,7 +30,7 @@ class Selected(Source):
         super().__init__(source.name)
         self._source = source
         self._start, self._end, self._every, self._limit = start, end, every, limit
-        self._passed_over = 0
+        self._skipped = 0
 
     def _open(self) -> SourceInfo:
         self._source.open()
@@ -48,7 +48,7 @@ class Selected(Source):
         if self._limit is not None:
             frames = self._limit if frames is None else min(frames, self._limit)
         rate = info.frame_rate and info.frame_rate / self._every
-        # `info.file.end` stays the recording's own: an output sees by it that there is more sound than it has pictures for.
+        # `info.file.end` stays the recording's own: an output sees by it that there is more sound than video.
         return replace(info, start=info.start + self._start, frames=frames, frame_rate=rate)
 
     def _frames(self) -> Iterator[Frame]:
@@ -58,15 +58,15 @@ class Selected(Source):
         cut = False
         for frame in self._source:
             if end is not None and frame.time >= end:
-                self._passed_over += 1
+                self._skipped += 1
                 break
-            cut |= frame.cut  # of a frame that is passed over, too
+            cut |= frame.cut  # of a frame that is skipped, too
             if frame.time < begin:
-                self._passed_over += 1
+                self._skipped += 1
                 continue
             position += 1
             if (position - 1) % self._every:
-                self._passed_over += 1
+                self._skipped += 1
                 continue
             frame.cut, cut = cut, False
             given += 1
@@ -91,9 +91,9 @@ class Selected(Source):
 
     @property
     def counts(self) -> Counts:
-        """Those of the source without the frames that were passed over."""
+        """Those of the source without the frames that were skipped."""
         counts = self._source.counts
-        return replace(counts, captured=counts.captured - self._passed_over, delivered=counts.delivered - self._passed_over)
+        return replace(counts, captured=counts.captured - self._skipped, delivered=counts.delivered - self._skipped)
 
     @property
     def corrupt(self) -> int:

@@ -37,7 +37,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A stream beside the pictures in a file.
+    """A stream beside the video in a file.
 
     Attributes:
         index: of the stream in its container.
@@ -58,7 +58,7 @@ class FileInfo:
         path: the file itself where the source is one video file (its other tracks are copied from it), else None.
         files: every file that is read, so that none of them is ever written over.
         end: the time at which playing ends, where the source says so: it shows how long the last frame stays.
-        tracks: sound, subtitles and data beside the pictures.
+        tracks: sound, subtitles and data beside the video.
         metadata: what the container says of itself (`creation_time`, `location`, make and model), as it is written there.
     """
 
@@ -211,7 +211,7 @@ class Source(ABC):
     def skip_to(self, time: Fraction) -> None:
         """A hint from a consumer that is behind: of the frames up to `time`, only the newest is wanted.
 
-        A source passes over the others where that is cheaper than decoding them. Their numbers stay unused, and they count as `late`.
+        A source skips the others where that is cheaper than decoding them. Their numbers stay unused, and they count as `late`.
         """
         self._wanted_from = time
 
@@ -232,7 +232,7 @@ class Source(ABC):
 
     @property
     def corrupt(self) -> int:
-        """Frames (or images) that could not be decoded so far, and were passed over."""
+        """Frames (or images) that could not be decoded so far, and were skipped."""
         return self._corrupt
 
     def __enter__(self: S) -> S:
@@ -258,8 +258,8 @@ class Source(ABC):
         """For `_frames`: whether a frame is not wanted any more, since its successor, of that time, is due as well."""
         return self._wanted_from is not None and successor <= self._wanted_from
 
-    def _pass_over(self, count: int) -> None:
-        """For `_frames`: so many frames before the next one are passed over, because of `skip_to`."""
+    def _skip(self, count: int) -> None:
+        """For `_frames`: so many frames before the next one are skipped, because of `skip_to`."""
         if count:
             with self._change:
                 self._captured += count

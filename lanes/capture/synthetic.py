@@ -69,7 +69,7 @@ class SyntheticRoad(Source):
         for index in range(self._count):
             time = index / self._rate
             if self._is_late((index + 1) / self._rate) and index + 1 < self._count:
-                self._pass_over(1)
+                self._skip(1)
                 continue
             yield Frame(self._renderer.render(float(time)).pixels, index, time, self.name, f"{index:06d}")
 

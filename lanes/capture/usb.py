@@ -35,7 +35,7 @@ class USBCamera(Camera):
             capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)  # type: ignore[call-overload]
         if not capture.isOpened():
             raise InputError(
-                f"{self.name}: the camera cannot be opened; another program may be using it, or it gives no pictures (try the next number)"
+                f"{self.name}: the camera cannot be opened; another program may be using it, or it gives no frames (try the next number)"
             )
         for setting, value in (
             (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC)),

@@ -23,7 +23,7 @@ class VideoFile(Source):
 
     Times are the container's own, exact, at constant or variable frame rate, as far as they make sense (`Clock`). Frames are turned and
     mirrored as players do, and deinterlaced. Their size may change under way. A stretch that cannot be decoded is counted in `corrupt` and
-    passed over, and a file that stops early ends there.
+    skipped, and a file that stops early ends there.
 
     Iterating raises `ProcessingError` when the file cannot be read on, as from a failing disk.
 
@@ -48,7 +48,7 @@ class VideoFile(Source):
 
     @property
     def corrupt(self) -> int:
-        """Frames that could not be decoded so far, and were passed over."""
+        """Frames that could not be decoded so far, and were skipped."""
         return self._decoder.corrupt if self._decoder else 0
 
     def _frames(self) -> Iterator[Frame]:
@@ -56,7 +56,7 @@ class VideoFile(Source):
         late = 0
         try:
             for frame in self._decoder:
-                self._pass_over(self._decoder.late - late)
+                self._skip(self._decoder.late - late)
                 late = self._decoder.late
                 info = replace(self.info, **self._decoder.shape._asdict()) if frame.cut else self.info
                 if info != self.info:
@@ -132,7 +132,7 @@ def _open(path: Path) -> av.container.InputContainer:
 
 
 def _tracks(container: Any) -> tuple[Track, ...]:
-    """The streams beside the pictures."""
+    """The streams beside the video."""
     beside = [stream for stream in container.streams if stream.type in ("audio", "subtitle", "data")]
     return tuple(Track(stream.index, stream.type, stream.codec_context and stream.codec_context.name) for stream in beside)
 

@@ -20,7 +20,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line. What is wrong with one is told in one line, with status 2.
+    """A command line. An error is one line on stderr, with status 2.
 
     Args:
         prog: the program as it is called, `python -m lanes.train`.

@@ -75,10 +75,10 @@ def _row(setting: Setting) -> str:
 
 def api_page() -> str:
     """docs/api.md."""
-    return "\n".join([API_HEAD, *(_entry(name) for name in sorted(lanes.__all__, key=_place))]) + "\n"
+    return "\n".join([API_HEAD, *(_entry(name) for name in sorted(lanes.__all__, key=_order))]) + "\n"
 
 
-def _place(name: str) -> tuple[int, str]:
+def _order(name: str) -> tuple[int, str]:
     """Functions first, then classes, then the rest."""
     thing = getattr(lanes, name)
     return (0 if inspect.isfunction(thing) else 1 if inspect.isclass(thing) else 2), name.casefold()
@@ -114,8 +114,8 @@ def _signature(name: str, thing: Any) -> str:
         text = str(argument).partition(":")[0].partition("=")[0].strip()  # with its stars
         text += "" if argument.annotation is argument.empty else f": {argument.annotation}"
         arguments.append(text if argument.default is argument.empty else f"{text} = {argument.default!r}")
-    unsaid = inspect.isclass(thing) or signature.return_annotation in (signature.empty, "None")
-    returned = "" if unsaid else f" -> {signature.return_annotation}"
+    implicit = inspect.isclass(thing) or signature.return_annotation in (signature.empty, "None")
+    returned = "" if implicit else f" -> {signature.return_annotation}"
     line = f"{name}({', '.join(arguments)}){returned}"
     if len(line) <= 100:
         return line

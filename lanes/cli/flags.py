@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str] | None = None, program: str = "lanestream") -
 
     Raises:
         InputError: the file or the environment cannot be used.
-        SystemExit: after `--help` and `--version`, and with status 2 where the command line cannot be used, which is told on stderr.
+        SystemExit: after `--help` and `--version`, and with status 2 where the command line cannot be used; one line on stderr says why.
     """
     from_environment = read_environment(os.environ)
     given = make_parser(program, from_environment).parse_args(arguments)

@@ -58,7 +58,7 @@ def run(settings: Settings) -> int:
     from lanes.cli.console import make_console
     from lanes.cli.run import run as carry_out
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a broken picture is reported in this program's words
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # this program reports broken images itself
     return carry_out(settings, make_console(settings))
 
 

@@ -48,7 +48,7 @@ class Progress(Listener):
 
     def source_failed(self, error: InputError | ProcessingError) -> None:
         self.close()
-        _log.error("%s; passed over" if isinstance(error, InputError) else "%s", error)
+        _log.error("%s; skipped" if isinstance(error, InputError) else "%s", error)
 
     def advance(self, result: FrameResult, fps: float | None) -> None:
         """One more frame is done."""

@@ -94,7 +94,7 @@ class Settings:
 
     start: Fraction | None = _setting(None, TIME, FRAMES, "TIME", "begin at this time of the video", "its beginning")
     end: Fraction | None = _setting(None, TIME, FRAMES, "TIME", "stop at this time of the video", "its end")
-    every: int = _setting(1, COUNT, FRAMES, "N", "process every N-th frame and pass over those between")
+    every: int = _setting(1, COUNT, FRAMES, "N", "process every N-th frame and skip those between")
     limit: int | None = _setting(None, COUNT, FRAMES, "N", "stop after N frames")
 
     output: str | None = _setting(

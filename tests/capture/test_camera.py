@@ -42,7 +42,7 @@ def test_csi_without_gstreamer() -> None:
 
 
 def test_one_that_sends_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="camera: opens but sends no picture"):
+    with pytest.raises(InputError, match="camera: opens but sends no frame"):
         OpenedCamera(str(tmp_path / "nothing.mp4")).open()
 
 

@@ -63,7 +63,7 @@ def test_a_first_frame_by_another_clock(first: int) -> None:
 
 def test_no_packet_lasts_an_hour() -> None:
     clock = Clock(UNIT, Fraction(25))
-    clock.lasting(3600 * 90_000)
+    clock.note_duration(3600 * 90_000)
     stamps = [PERIOD * index + (3600 * 90_000 if index >= 50 else 0) for index in range(100)]
     assert [int(clock.time(stamp, None)[0] / UNIT) for stamp in stamps] == [PERIOD * index for index in range(100)]
 
@@ -92,13 +92,13 @@ class TestAGapIsNoStep:
 
     def test_a_packet_that_lasts_as_long(self) -> None:
         clock = Clock(UNIT, Fraction(25))
-        clock.lasting(31 * 90_000)
+        clock.note_duration(31 * 90_000)
         self.check(clock)
 
     def test_sound_goes_on(self) -> None:
         clock = Clock(UNIT, Fraction(25))
         for second in range(35):
-            clock.heard(second)
+            clock.note_audio(second)
         self.check(clock)
 
     def test_frames_were_lost(self) -> None:

@@ -193,7 +193,7 @@ class TestInterlaced:
 
 class TestDamage:
     @pytest.mark.parametrize("suffix", [".mp4", ".ts", ".mkv"])
-    def test_a_damaged_stretch_is_counted_and_passed_over(self, tmp_path: Path, suffix: str) -> None:
+    def test_a_damaged_stretch_is_counted_and_skipped(self, tmp_path: Path, suffix: str) -> None:
         clip = Clip(frames=120, width=768, height=512, options={"g": "10", "crf": "10", "preset": "ultrafast"}).write(
             tmp_path / f"whole{suffix}"
         )

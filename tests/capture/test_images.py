@@ -95,7 +95,7 @@ class TestImageFiles:
         with open_source(str(tmp_path)) as source:
             assert [frame.size for frame in source] == sizes
 
-    def test_broken_images_are_named_and_passed_over(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_broken_images_are_named_and_skipped(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         write_images(tmp_path, 4)
         (tmp_path / "1.png").write_bytes(b"no image")
         _, jpeg = cv2.imencode(".jpg", numbered(9, 640, 480))

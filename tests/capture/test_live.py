@@ -125,7 +125,7 @@ def test_a_stuck_device_is_given_back_when_its_read_returns(ticking: Ticking) ->
 
 
 def test_silence_is_an_error(ticking: Ticking) -> None:
-    ticking.patience = 0.05
+    ticking.frame_timeout = 0.05
     with pytest.raises(SourceLostError, match="ticking: no frame for"):
         ticking.take_newest()
 

@@ -134,7 +134,7 @@ class TestMotionJPEG:
         with answering(answer) as host, open_source(f"http://{host}/stream") as source:
             frames = iter(source)
             assert number_of(next(frames).pixels) == 1
-            with pytest.raises(SourceLostError, match="broke off inside a picture"):
+            with pytest.raises(SourceLostError, match="broke off inside an image"):
                 next(frames)
 
     def test_a_broken_picture_is_counted_and_a_new_size_is_a_cut(self) -> None:
@@ -148,7 +148,7 @@ class TestMotionJPEG:
             assert FormatChanged(source.info) in source.events()
 
     def test_none_at_all(self) -> None:
-        with answering(motion_jpeg([])) as host, pytest.raises(InputError, match="sends no picture"):
+        with answering(motion_jpeg([])) as host, pytest.raises(InputError, match="sends no image"):
             open_source(f"http://{host}/stream")
 
 

@@ -26,7 +26,7 @@ class TestSeveralVideos:
                 seen.append((source.info.name, len(list(source))))
         assert seen == [("a.mkv", 2), ("b9.mp4", 2), ("b10.mp4", 5)]
 
-    def test_an_unusable_one_is_named_and_passed_over(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_unusable_one_is_named_and_skipped(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         Clip(frames=2).write(tmp_path / "good.mp4")
         (tmp_path / "bad.mp4").write_text("no video")
         names = []

@@ -46,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 class Recording(Source):
-    """Grey frames at 30 a second or at given times, each of which takes a while to decode; those not wanted are passed over."""
+    """Grey frames at 30 a second or at given times, each of which takes a while to decode; those not wanted are skipped."""
 
     def __init__(
         self, frames: int = 30, decode_ms: float = 0.0, clock: FakeTime | None = None, times: list[Fraction] | None = None
@@ -63,7 +63,7 @@ class Recording(Source):
         for index, due in enumerate(self.times):
             later = self.times[index + 1 :]
             if later and self._wanted_from is not None and later[0] <= self._wanted_from:
-                self._pass_over(1)
+                self._skip(1)
                 continue
             if self.clock is not None:
                 self.clock.pass_ms(self.decode_ms)

@@ -111,7 +111,7 @@ def test_videos_of_one_name_are_kept_apart(tmp_path: Path, capfd: pytest.Capture
     assert "front_lanes-2.mp4" in capfd.readouterr().err
 
 
-def test_quiet_still_says_which_video_was_passed_over(tmp_path: Path) -> None:
+def test_quiet_still_says_which_video_was_skipped(tmp_path: Path) -> None:
     drives = tmp_path / ("a" * 90)
     drives.mkdir()
     Clip(frames=3).write(drives / "a.mp4")
@@ -125,7 +125,7 @@ def test_quiet_still_says_which_video_was_passed_over(tmp_path: Path) -> None:
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
     assert line.startswith(f"run_video.py: {drives / 'b.mp4'}: ")
-    assert line.endswith("; passed over")
+    assert line.endswith("; skipped")
 
 
 def test_a_limit_and_no_output(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
