@@ -1,6 +1,6 @@
 """What files are called, where an output may go, and files that appear only when they are complete.
 
-A bad place is refused before any work is done.
+A bad path is refused before any work is done.
 """
 
 from __future__ import annotations
@@ -71,30 +71,30 @@ def check_folder(folder: Path, inputs: Sequence[Path] = (), overwrite: bool = Fa
 
 
 def check_is_folder(path: Path) -> None:
-    """Refuse a name of a picture or a video where a folder is meant. Raises InputError."""
+    """Refuse a name of an image or a video where a folder is meant. Raises InputError."""
     if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not path.is_dir():
         raise InputError(f"{path}: the outputs go into a folder; give one")
 
 
-def check_distinct(places: Sequence[Path]) -> None:
-    """Make sure that no two outputs of a request have the same place.
+def check_distinct(paths: Sequence[Path]) -> None:
+    """Make sure that no two outputs of a request have the same path.
 
     Raises:
         InputError: two have.
     """
-    for index, place in enumerate(places):
-        if any(same_place(place, other) for other in places[:index]):
-            raise InputError(f"{place}: two outputs have the same place; give each its own")
+    for index, path in enumerate(paths):
+        if any(same_path(path, other) for other in paths[:index]):
+            raise InputError(f"{path}: two outputs have the same path; give each its own")
 
 
-def same_place(one: Path, other: Path) -> bool:
+def same_path(one: Path, other: Path) -> bool:
     """Whether two paths name one file or folder, which need not exist: through `..`, links, and letters where case means nothing."""
     return _same_file(one, other) or identity(one) == identity(other)
 
 
-def identity(place: Path) -> str:
-    """One text for all paths that name the same place: absolute, links followed, in lower case where case means nothing."""
-    resolved = Path(os.path.realpath(place))
+def identity(path: Path) -> str:
+    """One text for all paths to the same file or folder: absolute, links followed, in lower case where case means nothing."""
+    resolved = Path(os.path.realpath(path))
     return str(resolved).casefold() if _ignores_case(resolved) else str(resolved)
 
 
@@ -187,7 +187,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         draft.path.write_bytes(content.encode() if isinstance(content, str) else content)
         draft.publish()
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; free some space or give another place") from None
+        raise OutputError(f"cannot write {path}: {error.strerror}; free some space or give another path") from None
     finally:
         if draft is not None:
             draft.discard()
@@ -204,13 +204,13 @@ def _check_names(folder: Path, images: Sequence[Path]) -> None:
             raise InputError(f"{folder}: {other.name} and {file.name} would both become {file.stem}.png there; rename one of them")
 
 
-def _check_creatable(place: Path, folder: Path) -> None:
+def _check_creatable(path: Path, folder: Path) -> None:
     """`folder`, or the innermost one above it that exists, takes new entries."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir():
-        raise InputError(f"{place}: {existing} is a file, not a folder; give another place")
+        raise InputError(f"{path}: {existing} is a file, not a folder; give another path")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{place}: no permission to write in {existing}; give another place, or change its permissions")
+        raise InputError(f"{path}: no permission to write in {existing}; give another path, or change its permissions")
 
 
 def _check_name(path: Path) -> None:
@@ -235,10 +235,10 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _ignores_case(place: Path) -> bool:
-    """Whether upper and lower case name the same file where `place` is or would be."""
+def _ignores_case(path: Path) -> bool:
+    """Whether upper and lower case name the same file where `path` is or would be."""
     # Unlike `Path.is_dir`, this takes names that are too long.
-    folder = next((parent for parent in place.parents if os.path.isdir(parent)), place)  # noqa: PTH112
+    folder = next((parent for parent in path.parents if os.path.isdir(parent)), path)  # noqa: PTH112
     try:
         entry = next((entry for entry in folder.iterdir() if entry.name.swapcase() != entry.name), folder)
     except OSError:  # no permission to list it

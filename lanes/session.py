@@ -39,7 +39,7 @@ from lanes.telemetry.telemetry import Telemetry
 
 
 class Listener:
-    """Hears what happens between the results, in the thread that iterates. Each method does nothing here."""
+    """Is notified of what happens between the results, in the thread that iterates. Each method does nothing here."""
 
     def engine_opened(self, engine: Engine) -> None:
         """The engine is ready, and `engine.reason` says why it is this one."""
@@ -48,7 +48,7 @@ class Listener:
         """A source is open and its outputs are: frames follow."""
 
     def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
-        """A source has ended, and its outputs are complete: what was written, kind and place."""
+        """A source has ended, and its outputs are complete: what was written, kind and path."""
 
     def source_failed(self, error: InputError | ProcessingError) -> None:
         """One of several sources could not be processed, or not to its end; the next one follows."""
@@ -59,7 +59,7 @@ class Session:
 
     Args:
         settings: those of `run_video.py`; the ones that are about messages have no effect here.
-        listener: hears of engine and sources.
+        listener: is notified of engine and sources.
         make_estimator: gives each source its lane estimator.
 
     Attributes:
@@ -88,7 +88,7 @@ class Session:
         self._names: list[str] = []
         self._live = False
         self._several = False
-        self._places: set[Path] = set()
+        self._claimed: set[Path] = set()
 
     def results(self) -> Generator[FrameResult, None, None]:
         """Every frame of every source, written to the outputs when the next one is asked for. Iterate once.
@@ -100,7 +100,7 @@ class Session:
             ProcessingError: the only source failed under way; what was finished is kept.
         """
         settings = self.settings
-        self._check_places()
+        self._check_paths()
         sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
         self.sources = len(sources)
         self._several = self.sources > 1
@@ -192,7 +192,7 @@ class Session:
         return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still)) if path is not None]
 
     def _output_of(self, source: Source) -> tuple[Path | None, Path | None]:
-        """Where the overlay goes, and the demo's still picture. A demo finds a free name: who runs it twice wants no refusal."""
+        """Where the overlay goes, and the demo's still image. A demo finds a free name: who runs it twice wants no refusal."""
         output, info = self.settings.output, source.info
         if output == "none":
             return None, None
@@ -210,17 +210,17 @@ class Session:
     def _unclaimed(self, path: Path) -> Path:
         """The path, numbered where another source of this run has it already."""
         free, number = path, 1
-        while free in self._places:
+        while free in self._claimed:
             number += 1
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        self._places.add(free)
+        self._claimed.add(free)
         return free
 
-    def _check_places(self) -> None:
-        """Refuses places for the records and the report that cannot be written, and any place that is named twice."""
+    def _check_paths(self) -> None:
+        """Refuses paths for the records and the report that cannot be written, and any path that is named twice."""
         settings = self.settings
         asked = (settings.output, settings.masks, settings.records, settings.report)
-        check_distinct([Path(place) for place in asked if place is not None and str(place) != "none"])
+        check_distinct([Path(path) for path in asked if path is not None and str(path) != "none"])
         for path in (settings.records, settings.report):
             if path is not None:
                 check_file(path, overwrite=settings.overwrite)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanes.errors import InputError, OutputError
-from lanes.files import Draft, check_distinct, check_file, remove_empty, same_place, shortened, write_atomically
+from lanes.files import Draft, check_distinct, check_file, remove_empty, same_path, shortened, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -123,22 +123,22 @@ class TestPlaces:
         (tmp_path / "link").symlink_to(tmp_path / "a")
         place = tmp_path / "a" / "new.json"
         for other in (Path("a/new.json"), Path("a/../a/new.json"), tmp_path / "link" / "new.json", Path("link/../a/./new.json")):
-            assert same_place(place, other)
-            with pytest.raises(InputError, match="same place"):
+            assert same_path(place, other)
+            with pytest.raises(InputError, match="same path"):
                 check_distinct([place, tmp_path / "b", other])
         check_distinct([place, tmp_path / "new.json", tmp_path / "a" / "NEW.json"])
 
     def test_where_case_means_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "Clips").mkdir()
         monkeypatch.setattr("lanes.files._ignores_case", lambda _: True)
-        assert same_place(tmp_path / "out.mp4", tmp_path / "OUT.MP4")
-        assert not same_place(tmp_path / "out.mp4", tmp_path / "out2.mp4")
+        assert same_path(tmp_path / "out.mp4", tmp_path / "OUT.MP4")
+        assert not same_path(tmp_path / "out.mp4", tmp_path / "out2.mp4")
 
     def test_a_link_to_itself_is_no_traceback(self, tmp_path: Path) -> None:
         (tmp_path / "loop").symlink_to(tmp_path / "loop")
         with pytest.raises(InputError, match="cannot be used"):
             check_file(tmp_path / "loop" / "out.mp4")
-        assert not same_place(tmp_path / "loop" / "a", tmp_path / "loop" / "b")
+        assert not same_path(tmp_path / "loop" / "a", tmp_path / "loop" / "b")
 
     def test_a_name_that_is_too_long_is_refused_before_any_work(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="cannot be used"):

@@ -48,7 +48,7 @@ def open_outputs(
         InputError: one of them cannot be written, two are the same, another run writes there, or the encoder does not work here.
     """
     files = info.file.files if info.file else ()
-    check_distinct([place for place in (output, masks) if place is not None])
+    check_distinct([path for path in (output, masks) if path is not None])
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
         makers.append(lambda: MasksSink(masks, files, overwrite))

@@ -15,7 +15,7 @@ from av.audio.resampler import AudioResampler
 _BITS_PER_SAMPLE, _MOST_BITS = 4, 96_000
 
 _TOLERANCE_S = Fraction(1, 20)
-"""Times of sound that jitter by less are passed over, since samples follow one another without a gap."""
+"""Times of sound that jitter by less are skipped, since samples follow one another without a gap."""
 
 
 class AACTrack:

@@ -1,4 +1,4 @@
-"""Claim: one run at a time writes to a place."""
+"""Claim: one run at a time writes to an output."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ class Claim:
     memory cards and network drives have no locks. It spares the second run its work; that two runs never mix their bytes does
     not rest on it, for each writes a draft of its own (`lanes.files.Draft`).
 
-    Take it before you look whether the place is free: another run may have ended in between.
+    Take it before you check whether the path is free: another run may have ended in between.
 
     Args:
-        place: a file or folder, by any of its paths.
+        path: a file or folder, by any of its paths.
 
     Raises:
         InputError: another run is writing there.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, path: Path) -> None:
         from filelock import FileLock, Timeout
 
         self._lock: FileLock | None = None
         owner = os.getuid() if hasattr(os, "getuid") else 0
         folder = Path(tempfile.gettempdir()) / f"lanestream-{owner}"
-        self._file = folder / f"{hashlib.sha256(os.fsencode(identity(place))).hexdigest()[:32]}.lock"
+        self._file = folder / f"{hashlib.sha256(os.fsencode(identity(path))).hexdigest()[:32]}.lock"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             lock = FileLock(self._file, timeout=0, thread_local=False)
             lock.acquire()
         except Timeout:
             if self._file.exists():
-                raise InputError(f"{place}: another run is writing it; wait for its end, or give another place") from None
-        except (OSError, NotImplementedError):  # no place for locks here, or none of these
+                raise InputError(f"{path}: another run is writing it; wait for its end, or give another path") from None
+        except (OSError, NotImplementedError):  # no folder for locks here, or none of these
             pass
         else:
             self._lock = lock

@@ -1,4 +1,4 @@
-"""Encoder: pictures in, H.264 packets out, by whatever encoder FFmpeg has here (PyAV). It knows no file: any muxer can take its packets."""
+"""Encoder: frames in, H.264 packets out, by whatever encoder FFmpeg has here (PyAV). It knows no file: any muxer can take its packets."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ KEY_FRAME_GAP = Fraction(1)
 
 
 class Encoder:
-    """Encodes pictures of one size as 8-bit 4:2:0, limited range, a key frame a second, in the order in which they are shown.
+    """Encodes frames of one size as 8-bit 4:2:0, limited range, a key frame a second, in the order in which they are shown.
 
     A side of odd length grows by one pixel, the edge repeated, for 4:2:0 has none.
 
     Args:
-        size: (width, height) of the pictures, pixels.
+        size: (width, height) of the frames, pixels.
         frame_rate: average, frames per second; for the rate control alone.
         unit: seconds; every time is rounded to a multiple of it.
         colour: the tags that the video is to have, and by whose matrix BGR is converted.
@@ -98,11 +98,11 @@ class Encoder:
         self._container, self.stream = self._open(self.name)
 
     def encode(self, pixels: BGRImage, time: Fraction) -> list[av.Packet[Any]]:
-        """Takes a picture and gives the packets that are ready.
+        """Takes a frame and gives the packets that are ready.
 
         Args:
             pixels: (H, W, 3) uint8 BGR of the encoder's size; free again when this returns.
-            time: seconds from the first picture, rising.
+            time: seconds from the first frame, rising.
 
         Raises:
             av.FFmpegError: the encoder failed.
@@ -119,7 +119,7 @@ class Encoder:
         return packets
 
     def flush(self) -> list[av.Packet[Any]]:
-        """The packets that are left, after the last picture."""
+        """The packets that are left, after the last frame."""
         packets: list[av.Packet[Any]] = self.stream.encode(None)
         return packets
 
@@ -142,15 +142,15 @@ class Encoder:
         )
 
     def _failure(self, name: str) -> str | None:
-        """Why an encoder does not work here, found by encoding one picture; None if it does. FFmpeg names hardware that is not there."""
+        """Why an encoder does not work here, found by encoding one frame; None if it does. FFmpeg names hardware that is not there."""
         try:
             container, stream = self._open(name)
         except (ValueError, TypeError, OSError, av.FFmpegError) as error:
             return "it is not in this FFmpeg" if isinstance(error, av.codec.codec.UnknownCodecError) else _reason(error)
         try:
-            picture = av.VideoFrame(stream.width, stream.height, stream.pix_fmt)
-            picture.pts, picture.time_base = 0, self._unit
-            return None if [*stream.encode(picture), *stream.encode(None)] else "it gives no pictures"
+            frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt)
+            frame.pts, frame.time_base = 0, self._unit
+            return None if [*stream.encode(frame), *stream.encode(None)] else "it gives no packets"
         except (ValueError, OSError, av.FFmpegError) as error:
             return _reason(error)
         finally:
@@ -194,14 +194,14 @@ class Encoder:
 def parameter_sets(packet: av.Packet[Any]) -> bytes:
     """The H.264 parameter sets at the start of an encoder's packets (ITU-T H.264, annex B), for a muxer's header.
 
-    Most encoders give them apart, as `extradata`; some, as those of Video4Linux, send them with the first picture alone.
+    Most encoders give them apart, as `extradata`; some, as those of Video4Linux, send them with the first frame alone.
     """
     units = re.split(b"\0\0\0?\1", bytes(packet))[1:]
     return b"".join(b"\0\0\0\1" + unit for unit in units if unit and unit[0] & 31 in (7, 8))
 
 
 def letterboxed(pixels: BGRImage, size: tuple[int, int]) -> BGRImage:
-    """A picture of another size, scaled to fit into `size` (width, height) with its proportions kept, centred on black."""
+    """An image of another size, scaled to fit into `size` (width, height) with its proportions kept, centred on black."""
     height, width = pixels.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = max(1, round(width * scale)), max(1, round(height * scale))
@@ -213,7 +213,7 @@ def letterboxed(pixels: BGRImage, size: tuple[int, int]) -> BGRImage:
 
 
 def _tags(source: Colour) -> Colour:
-    """The output's colour tags. An RGB source has a matrix that 4:2:0 cannot; what the source left open stays open."""
+    """The output's colour tags. An RGB source has a matrix that 4:2:0 cannot; what the source leaves unspecified stays so."""
     matrix = source.matrix if source.matrix in SWSCALE_MATRICES or source.matrix == 2 else 6
     return Colour(matrix, 1, source.primaries, source.transfer)
 

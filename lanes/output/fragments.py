@@ -75,7 +75,7 @@ class FragmentWriter:
         lost = not self.close()
         size = self._path.stat().st_size
         whole = whole_fragments(self._path)
-        if 0 < whole < size:  # the muxer does not report that its last fragment found no room
+        if 0 < whole < size:  # the muxer does not report that its last fragment did not fit
             os.truncate(self._path, whole)
         return whole, lost or whole < size
 

@@ -1,4 +1,4 @@
-"""Pictures in a folder, one PNG each: `ImagesSink` for the overlay of an image source, and what it shares with the masks."""
+"""Images in a folder, one PNG each: `ImagesSink` for the overlay of an image source, and what it shares with the masks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lanes.output.claim import Claim
 from lanes.output.sink import Sink
 from lanes.results import FrameResult
 
-# `cv2.IMWRITE_PNG_FILTER` and two of its values by number: OpenCV before 4.12 has no names for them, and passes over what it does not know.
+# `cv2.IMWRITE_PNG_FILTER` and two of its values by number: OpenCV before 4.12 has no names for them, and skips what it does not know.
 PNG_FILTER, PNG_FILTER_NONE, PNG_FILTER_UP = 19, 8, 32
 
 PHOTOGRAPH = (cv2.IMWRITE_PNG_COMPRESSION, 1, PNG_FILTER, PNG_FILTER_UP)
@@ -25,7 +25,7 @@ PHOTOGRAPH = (cv2.IMWRITE_PNG_COMPRESSION, 1, PNG_FILTER, PNG_FILTER_UP)
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8], options: Sequence[int] = PHOTOGRAPH) -> None:
-    """Write an image under a temporary name and rename it, so that whoever watches the folder sees whole files only.
+    """Write an image under a temporary name and rename it, so that a program that watches the folder sees whole files only.
 
     Args:
         path: ends in `.png`.
@@ -49,7 +49,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8], options: Sequence[int] = PH
 
 
 class FolderSink(Sink):
-    """Writes one PNG a frame, `<stem>.png`, into a folder. Pictures may be of any size.
+    """Writes one PNG a frame, `<stem>.png`, into a folder. Images may be of any size.
 
     Args:
         folder: made if missing.
@@ -74,11 +74,11 @@ class FolderSink(Sink):
             raise
 
     @abstractmethod
-    def picture(self, result: FrameResult) -> NDArray[np.uint8]:
+    def image(self, result: FrameResult) -> NDArray[np.uint8]:
         """What is written of a result: (H, W) or (H, W, 3) uint8."""
 
     def write(self, result: FrameResult) -> None:
-        write_png(self._folder / f"{result.frame.stem}.png", self.picture(result), self.OPTIONS)
+        write_png(self._folder / f"{result.frame.stem}.png", self.image(result), self.OPTIONS)
 
     def close(self) -> None:
         remove_empty(self._made)
@@ -90,5 +90,5 @@ class ImagesSink(FolderSink):
 
     OPTIONS = PHOTOGRAPH
 
-    def picture(self, result: FrameResult) -> NDArray[np.uint8]:
+    def image(self, result: FrameResult) -> NDArray[np.uint8]:
         return result.frame.pixels

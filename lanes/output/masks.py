@@ -20,5 +20,5 @@ class MasksSink(FolderSink):
         *(PNG_FILTER, PNG_FILTER_NONE),
     )
 
-    def picture(self, result: FrameResult) -> Mask:
+    def image(self, result: FrameResult) -> Mask:
         return result.mask

@@ -27,7 +27,7 @@ def finish_mp4(
     origin: Fraction = Fraction(0),
     until: Fraction | None = None,
 ) -> None:
-    """Copy the video of `fragments`, and what lies beside the pictures in `source`, into `target`, its index at the front (fast start).
+    """Copy the video of `fragments`, and what lies beside the video in `source`, into `target`, its index at the front (fast start).
 
     The source's tags are kept: when and where it was recorded, the camera's make, titles, languages.
 
@@ -38,7 +38,7 @@ def finish_mp4(
         last: how long the last frame stays, seconds.
         source: a file whose sound, subtitles and data are wanted, see `Tracks`.
         sound: `copy` what can be, or `encode` all of it.
-        steps: of the clock of the pictures in `source`.
+        steps: of the clock of the video in `source`.
         origin: the time in `source` that is 0 in `target`, seconds.
         until: from this time of `target` on nothing of `source` is wanted, seconds; None keeps all.
 
@@ -46,16 +46,16 @@ def finish_mp4(
         av.FFmpegError, OSError, ValueError: a file cannot be read or written.
     """
     with av.open(f"file:{fragments}") as video:
-        picture = video.streams.video[0]
+        video_stream = video.streams.video[0]
         options = {
             # Without the second flag, an MP4 takes only the tags that music has.
             "movflags": "+faststart+use_metadata_tags",
             # Edit lists count in the movie's own time scale, which is milliseconds by default: too coarse for exact times.
-            "movie_timescale": str(picture.time_base.denominator),
+            "movie_timescale": str(video_stream.time_base.denominator),
         }
         with MuxedFile(target) as file, av.open(file, "w", format="mp4", options=options) as output:
-            out = output.add_stream_from_template(picture, opaque=True)
-            inputs = [_video_packets(video, picture, out, begin, last)]
+            out = output.add_stream_from_template(video_stream, opaque=True)
+            inputs = [_video_packets(video, video_stream, out, begin, last)]
             if source is None:
                 _mux(output, inputs)
                 return

@@ -11,7 +11,7 @@ from lanes.results import FrameResult
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE_S = 5.0
+_CLOSE_TIMEOUT_S = 5.0
 """How long `close` waits for a sink that is stuck, as in sending to a viewer that has gone."""
 
 
@@ -23,14 +23,14 @@ class NewestSink(Sink):
 
     Args:
         inner: any sink. It is written to and closed in the thread alone.
-        patience_s: how long `close` waits, seconds.
+        close_timeout_s: how long `close` waits, seconds.
     """
 
     policy = Policy.NEVER_BLOCK
 
-    def __init__(self, inner: Sink, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, inner: Sink, close_timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
         self._inner = inner
-        self._patience_s = patience_s
+        self._close_timeout_s = close_timeout_s
         self._newest: FrameResult | None = None
         self._closing = self._discarding = False
         self._error: BaseException | None = None
@@ -43,7 +43,7 @@ class NewestSink(Sink):
         kept = replace(result, mask=result.mask.copy())
         with self._change:
             self._raise_error()
-            if not self._thread.is_alive():  # it has failed, and said so
+            if not self._thread.is_alive():  # it has failed, and raised its error
                 return
             self.dropped += self._newest is not None
             self._newest = kept
@@ -60,7 +60,7 @@ class NewestSink(Sink):
             if not self._closing:
                 self._closing, self._discarding = True, discard
             self._change.notify()
-        self._thread.join(self._patience_s)
+        self._thread.join(self._close_timeout_s)
         if self._thread.is_alive():
             _log.warning("%s does not take its last result; it is left behind", type(self._inner).__name__)
         with self._change:

@@ -1,4 +1,4 @@
-"""StillSink: one frame of the overlay as a picture."""
+"""StillSink: one frame of the overlay as an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TrackClock: sound and other tracks follow the times of the pictures where the recording's clock steps."""
+"""TrackClock: sound and other tracks follow the times of the video where the recording's clock steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _TOLERANCE_S = Fraction(2)
-"""How far a track's step may lie from the pictures': tracks are interleaved loosely, and begin and end at moments of their own."""
+"""How far a track's step may lie from the video's: tracks are interleaved loosely, and begin and end at moments of their own."""
 
 _GAP_S = Fraction(1, 4)
 """A packet that comes so long after the end of the one before it may be behind a step."""
@@ -15,10 +15,10 @@ _GAP_S = Fraction(1, 4)
 
 @dataclass(frozen=True, slots=True)
 class ClockStep:
-    """A recording's clock was set anew, as where recordings are joined; the pictures' times go on without the step.
+    """A recording's clock was set anew, as where recordings are joined; the video's times go on without the step.
 
     Attributes:
-        before, after: what the clock showed at the last picture before it and the first one behind it, seconds.
+        before, after: what the clock showed at the last frame before it and the first one after it, seconds.
         shift: what is added to the clock from then on, seconds.
     """
 
@@ -28,15 +28,15 @@ class ClockStep:
 
 
 class TrackClock:
-    """Gives the packets of one track, in the order of the file, the times that keep them with the pictures.
+    """Gives the packets of one track, in the order of the file, the times that keep them with the video.
 
-    - Where the track's clock steps near a step of the pictures, it is shifted as they are from then on.
-    - Where it steps back without them, it goes on where it was. Where it steps forward, that is a gap and stays one.
+    - Where the track's clock steps near a step of the video, it is shifted as the video is from then on.
+    - Where it steps back without it, it goes on where it was. Where it steps forward, that is a gap and stays one.
     - After a step, what begins more than half its length before the end of what came last is left out: recordings that are joined
-      overlap a little, sound being longer than the pictures by a part of a packet.
+      overlap a little, sound being longer than the video by a part of a packet.
 
     Args:
-        steps: of the pictures' clock, in order.
+        steps: of the video's clock, in order.
     """
 
     def __init__(self, steps: Sequence[ClockStep]) -> None:

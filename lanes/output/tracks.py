@@ -1,4 +1,4 @@
-"""What lies beside the pictures in a recording - sound, subtitles, data - and how it comes into the overlay video."""
+"""What lies beside the video in a recording - sound, subtitles, data - and how it comes into the overlay video."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _LEAD_IN_S = Fraction(1)
 
 
 class Tracks:
-    """The tracks of an input container that go into an MP4 with the pictures: copied where it carries them, sound else encoded as AAC.
+    """The tracks of an input container that go into an MP4 with the video: copied where it carries them, sound else encoded as AAC.
 
-    What is encoded and what is left out is said in one line of the log each.
+    What is encoded and what is left out is logged in one line each.
 
     Args:
         source: the input container.
         output: the container to write to; it gets the streams, the source's tags, and those of its tracks.
-        steps: of the pictures' clock.
+        steps: of the video's clock.
         sound: `copy` what can be, or `encode` all of it.
     """
 
@@ -59,7 +59,7 @@ class Tracks:
                 self._encoded[stream.index] = AACTrack(stream, output)
             else:
                 left_out.append(f"{_KINDS[stream.type]} ({codec or stream.metadata.get('handler_name', 'unknown').strip()})")
-        self._say(left_out)
+        self._warn(left_out)
 
     def packets(self, origin: Fraction, until: Fraction | None) -> Iterator[tuple[float, Any]]:
         """The packets of all tracks for the output, each with its time there in seconds. They are in step, see `TrackClock`.
@@ -100,7 +100,7 @@ class Tracks:
         for track in self._encoded.values():
             yield from _timed(track.flush())
 
-    def _say(self, left_out: Sequence[str]) -> None:
+    def _warn(self, left_out: Sequence[str]) -> None:
         name = Path(self._source.name).name
         if self._encoded:
             codecs = ", ".join(self._source.streams[index].codec_context.name for index in self._encoded)

@@ -34,8 +34,8 @@ class VideoSink(Sink):
     """Encodes `FrameResult.frame.pixels`. Times, length, colours, sound, subtitles, data tracks and tags are the source's.
 
     A run writes fragments, one a second, into a draft beside the target: after a crash, it plays up to its last whole fragment.
-    `close` turns them into an ordinary MP4 with its index in front and the source's other tracks beside the pictures; where there is
-    no room for that, the fragments themselves get the name: they play as well.
+    `close` turns them into an ordinary MP4 with its index in front and the source's other tracks beside the video; where the disk is
+    too full for that, the fragments themselves get the name: they play as well.
     The video has the size of its first frame; later ones of another size are scaled into it, their proportions kept, on black.
 
     Args:
@@ -81,7 +81,7 @@ class VideoSink(Sink):
             self._writer = FragmentWriter(self._fragments.path, self._encoder.stream)
         except (OSError, av.FFmpegError) as error:
             self.discard()
-            raise InputError(f"{path}: cannot be written ({error.strerror}); give another place") from error
+            raise InputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
         except BaseException:
             self.discard()
             raise
@@ -92,7 +92,7 @@ class VideoSink(Sink):
         frame = result.frame
         pixels = frame.pixels
         if frame.size != self._size:
-            self._say_resized(frame)
+            self._warn_of_size(frame)
             pixels = letterboxed(pixels, self._size)
         self._note_time(frame)
         try:
@@ -132,7 +132,7 @@ class VideoSink(Sink):
         self._frames += 1
         self._last = frame.time
 
-    def _say_resized(self, frame: Frame) -> None:
+    def _warn_of_size(self, frame: Frame) -> None:
         if not self._resized:
             self._resized = True
             this, video = ("{}x{}".format(*size) for size in (frame.size, self._size))
@@ -144,7 +144,7 @@ class VideoSink(Sink):
         """Makes what was written the file that was asked for, or the next best.
 
         Raises:
-            OutputError: it is less than was asked for, and `write` has not said so.
+            OutputError: it is less than was asked for, and `write` has not reported it.
         """
         reported = self._failed
         try:
@@ -157,10 +157,10 @@ class VideoSink(Sink):
         except OSError as error:
             raise OutputError(f"{self._path}: was taken away while it was being written ({error.strerror}); nothing is left") from error
         if not whole:
-            raise OutputError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another place")
+            raise OutputError(f"{self._path}: the disk took not one second of it; nothing is left. Free some space or give another path")
         problem = self._finish()
         if self._failed or lost:
-            problem = "the disk had no room for the last frames; what came before is kept and plays"
+            problem = "the disk was full before the last frames; what came before is kept and plays"
         if problem and not reported:
             raise OutputError(f"{self._path}: {problem}")
 
@@ -213,7 +213,7 @@ class VideoSink(Sink):
         Raises:
             OutputError: it has another name.
         """
-        self._drafts.remove(draft)  # whatever happens, it is not thrown away
+        self._drafts.remove(draft)  # whatever happens, it is not removed
         try:
             draft.publish(self._overwrite)
             return

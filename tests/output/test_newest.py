@@ -99,7 +99,7 @@ def test_what_it_raises_at_the_end_comes_out_of_close() -> None:
 
 def test_one_that_is_stuck_is_left_behind_and_closed_when_it_comes_out(caplog: pytest.LogCaptureFixture) -> None:
     viewer = Viewer()
-    sink = NewestSink(viewer, patience_s=0.01)
+    sink = NewestSink(viewer, close_timeout_s=0.01)
     sink.write(result(0))
     sink.close()
     assert caplog.messages == ["Viewer does not take its last result; it is left behind"]
@@ -111,7 +111,7 @@ def test_one_that_is_stuck_is_left_behind_and_closed_when_it_comes_out(caplog: p
 
 def test_discard_reaches_the_sink_and_writes_nothing_more() -> None:
     viewer = Viewer()
-    sink = NewestSink(viewer, patience_s=0.01)
+    sink = NewestSink(viewer, close_timeout_s=0.01)
     sink.write(result(0))
     assert viewer.entered.acquire(timeout=30)
     sink.write(result(1))

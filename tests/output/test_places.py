@@ -76,14 +76,14 @@ class TestRefusals:
 
     @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that takes no files")
     def test_a_place_that_takes_no_files(self, tmp_path: Path) -> None:
-        self.refuse(tmp_path, "another place|another one", output=Path("/proc/lanestream/out.mp4"))
-        self.refuse(tmp_path, "another place|another one", masks=Path("/proc/lanestream"))
+        self.refuse(tmp_path, "another path|another one", output=Path("/proc/lanestream/out.mp4"))
+        self.refuse(tmp_path, "another path|another one", masks=Path("/proc/lanestream"))
 
     def test_two_outputs_in_one_place(self, tmp_path: Path) -> None:
         (tmp_path / "a").mkdir()
         (tmp_path / "link").symlink_to(tmp_path)
         for other in (tmp_path / "out.mp4", tmp_path / "a" / ".." / "out.mp4", tmp_path / "link" / "out.mp4"):
-            with pytest.raises(InputError, match="same place"):
+            with pytest.raises(InputError, match="same path"):
                 open_outputs(INFO, output=tmp_path / "out.mp4", masks=other)
         assert names(tmp_path) == ["a", "link"]
 
@@ -109,7 +109,7 @@ class TestRefusals:
         assert names(tmp_path) == ["000000.png", "notes.txt"]
 
     def test_masks_and_overlays_in_one_folder(self, tmp_path: Path) -> None:
-        self.refuse(tmp_path, "same place", replace(INFO, kind="images"), output=tmp_path / "out", masks=tmp_path / "out")
+        self.refuse(tmp_path, "same path", replace(INFO, kind="images"), output=tmp_path / "out", masks=tmp_path / "out")
 
     def test_inputs_whose_outputs_would_have_one_name(self, tmp_path: Path) -> None:
         info = replace(INFO, kind="images", file=FileInfo(files=(tmp_path / "a" / "1.png", tmp_path / "b" / "1.jpg")))

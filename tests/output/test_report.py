@@ -32,7 +32,7 @@ def test_of_a_run_without_frames_it_is_json_with_every_field(tmp_path: Path) -> 
 
 def test_a_place_that_was_lost_is_one_line_of_a_run(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("a file stands in for it")
-    with pytest.raises(OutputError, match=r"cannot write .*report\.json: .*; free some space or give another place") as caught:
+    with pytest.raises(OutputError, match=r"cannot write .*report\.json: .*; free some space or give another path") as caught:
         write_report(tmp_path / "folder" / "report.json", REPORT)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["folder"]
