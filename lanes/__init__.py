@@ -84,14 +84,14 @@ def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "
 
 
 def detect_lanes(pixels: BGRImage, segmenter: Segmenter) -> list[Lane]:
-    """The lanes of one picture by itself: `detect_lanes(cv2.imread("frame.jpg"), segmenter)`.
+    """The lanes of one image by itself: `detect_lanes(cv2.imread("frame.jpg"), segmenter)`.
 
     Args:
         pixels: (H, W, 3) uint8 BGR, upright, of any size.
-        segmenter: what `load_segmenter` gave; load it once for many pictures.
+        segmenter: what `load_segmenter` gave; load it once for many images.
 
     Returns:
-        Lanes from left to right, in pixels of this picture. Empty where there is no paint that looks like a lane line.
+        Lanes from left to right, in pixels of this image. Empty where there is no paint that looks like a lane line.
 
     Raises:
         ValueError: `pixels` is no such array.
@@ -108,7 +108,7 @@ def process(source: str | Path | None = None, *, output: str | Path = "none", **
     """Finds the lanes in a video, frame by frame: `for result in lanes.process("drive.mp4"): print(result.lanes)`.
 
     Args:
-        source: a video file, a folder or glob of pictures or videos, a camera or an address; None for the bundled demo clip.
+        source: a video file, a folder or glob of images or videos, a camera or an address; None for the bundled demo clip.
         output: where the overlay goes, as for `run_video.py`; `none` draws nothing, and leaves the frames' pixels as they are.
         settings: any other setting of `run_video.py`, under the name of its flag with underscores (docs/settings.md). The environment
             is not read.

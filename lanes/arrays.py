@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BGRImage: TypeAlias = NDArray[np.uint8]
-"""(H, W, 3) uint8: a picture, colours in the order blue, green, red, 0 to 255."""
+"""(H, W, 3) uint8: an image, colours in the order blue, green, red, 0 to 255."""
 
 Mask: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8: 255 where something is, 0 where it is not."""

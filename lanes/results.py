@@ -1,4 +1,4 @@
-"""What is known of a frame, typed: made by the stages of the pipeline, turned into JSON and pictures by the outputs alone.
+"""What is known of a frame, typed: made by the stages of the pipeline, turned into JSON and images by the outputs alone.
 
 Points are in pixels of the source frame, upright as a viewer sees it, x to the right and y down, whole numbers at pixel centres. Metres
 are in the vehicle frame of ISO 8855 (x forward, y left, z up, origin on the road below the camera).
@@ -25,7 +25,7 @@ Band = tuple[int, int]
 
 @dataclass(slots=True)
 class Frame:
-    """One picture of a source, upright as a viewer sees it.
+    """One picture of a source in time, upright as a viewer sees it.
 
     Attributes:
         pixels: (H, W, 3) uint8, BGR, writable. The consumer that holds the frame owns them; a source never touches them again.

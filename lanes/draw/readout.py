@@ -1,4 +1,4 @@
-"""The readout in the corner of the picture: engine, precision, frames per second, latency."""
+"""The readout in the corner of the frame: engine, precision, frames per second, latency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lanes.draw.theme import PILL, PILL_OPACITY, RULE, TEXT, TEXT_MUTED, Colour
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """The figures shown in the corner of the picture.
+    """The figures shown in the corner of the frame.
 
     Attributes:
         engine: the engine's name (`openvino`).

@@ -17,7 +17,7 @@ SHIFT = 4
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Working memory of the frame's size, kept from frame to frame: `blended` a picture, `stencil` a mask, both with any content."""
+    """Working memory of the frame's size, kept from frame to frame: `blended` an image, `stencil` a mask, both with any content."""
 
     blended: BGRImage
     stencil: Mask

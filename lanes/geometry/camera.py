@@ -22,7 +22,7 @@ class Camera:
     """A pinhole camera with plumb-bob lens distortion, and how it is mounted.
 
     Attributes:
-        width, height: of the picture, pixels.
+        width, height: of the image, pixels.
         fx, fy: focal lengths, pixels. cx, cy: principal point, pixels.
         mount_height: of the optical centre above the ground, metres.
         pitch, roll, yaw: radians, see the module's docstring.
@@ -55,7 +55,7 @@ class Camera:
         yaw: float = 0.0,
         lateral: float = 0.0,
     ) -> Camera:
-        """A camera with square pixels, its principal point in the middle of the picture, and no distortion."""
+        """A camera with square pixels, its principal point in the middle of the image, and no distortion."""
         return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, mount_height, pitch, roll, yaw, lateral)
 
     @cached_property

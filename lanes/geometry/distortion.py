@@ -38,7 +38,7 @@ class Distortion:
     def reach(self) -> float:
         """Distance from the axis, in focal lengths, at which the image folds back on itself: infinite for most lenses.
 
-        Beyond it the polynomial sends points at the side into the picture again, where no real lens shows them.
+        Beyond it the polynomial sends points at the side into the image again, where no real lens shows them.
         """
         # d(r radial)/dr = 1 + 3 k1 r^2 + 5 k2 r^4 + 7 k3 r^6 is 0 there, solved for 1 / r^2 so that the leading coefficient is 1.
         inverse = np.roots([1.0, 3 * self.k1, 5 * self.k2, 7 * self.k3])

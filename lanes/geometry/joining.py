@@ -13,7 +13,7 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
         return []
     low, high = np.array([s.low for s in strokes]), np.array([s.high for s in strokes])
     size = np.array([s.length for s in strokes])
-    x_low, slope_low, x_high, slope_high = np.array([_ends(s) for s in strokes]).T
+    x_low, slope_low, x_high, slope_high = np.array([_end_slopes(s) for s in strokes]).T
 
     gap = high[:, None] - low[None, :]  # from the top of the lower stroke (rows) up to the bottom of the upper one (columns)
     step = x_low[None, :] - x_high[:, None]
@@ -46,7 +46,7 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
     return lines
 
 
-def _ends(stroke: Line) -> tuple[float, float, float, float]:
+def _end_slopes(stroke: Line) -> tuple[float, float, float, float]:
     """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
     found = []
     for rows in (slice(None, 16), slice(-16, None)):

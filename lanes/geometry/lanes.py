@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from lanes.arrays import Mask
 from lanes.geometry.fitting import confidence, fit, x_at
 from lanes.geometry.joining import join
-from lanes.geometry.selection import merge, with_space, without_crossings, without_intruders
+from lanes.geometry.selection import admit_faint, drop_crossing, drop_fragments, merge_duplicates
 from lanes.geometry.strokes import Floats, Line, find_strokes
 from lanes.geometry.vanishing import find_vanishing_point, points_at
 from lanes.results import Lane
@@ -34,7 +34,7 @@ GRID = 320
 
 LEAST_CONFIDENCE = 0.25
 LEAST_OUTER_CONFIDENCE = 0.45
-"""Lines with less are left out, those beyond the ego lane sooner: a steady picture is worth more than a distant fragment."""
+"""Lines with less are left out, those beyond the ego lane sooner: stable curves are worth more than a distant fragment."""
 
 LEAST_FAINT_CONFIDENCE = 0.12
 """The same for a line of which one dash is in sight, where two lines beside it show where it must point."""
@@ -63,8 +63,8 @@ def find_lanes(mask: Mask) -> list[Lane]:
     faint = [line for line in lines if line not in strong and confidence(line, rows) >= LEAST_FAINT_CONFIDENCE]
     vanishing = find_vanishing_point(strong, columns, rows)
     strong = [line for line in strong if points_at(line, vanishing)]
-    strong = without_intruders(without_crossings(merge(strong, vanishing), rows - 0.5), vanishing)
-    return _assign(strong + with_space(faint, strong, vanishing, rows - 0.5), vanishing, columns, rows, (width, height))
+    strong = drop_fragments(drop_crossing(merge_duplicates(strong, vanishing), rows - 0.5), vanishing)
+    return _assign(strong + admit_faint(faint, strong, vanishing, rows - 0.5), vanishing, columns, rows, (width, height))
 
 
 def _assign(lines: list[Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:
@@ -88,7 +88,7 @@ def _assign(lines: list[Line], vanishing: tuple[float, float], columns: int, row
 
 
 def _road_bottom(lines: list[Line], columns: int, rows: int) -> float:
-    """The row where the road ends in the picture: where long strokes stop, at the bonnet; without such, the frame's last row."""
+    """The row where the road ends in the image: where long strokes stop, at the bonnet; without such, the frame's last row."""
     enough = max(2, rows // 6)
     ends = []
     for line in lines:

@@ -16,12 +16,12 @@ BENEATH = 0.5
 """In heights of the camera to either side of it: a car's wheels are further apart, and no lane's boundary lies between them for long."""
 
 
-def merge(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
+def merge_duplicates(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
     """Make double lines, and parts of a line that were not joined, into one. Strongest first."""
     kept: list[Line] = []
     for line in sorted(lines, key=lambda line: -line.length):
         for index, other in enumerate(kept):
-            least, greatest = spread(other, line, vanishing)
+            least, greatest = road_distance(other, line, vanishing)
             # Half a camera height is some 0.7 m: double lines are closer, lanes never are.
             if max(abs(least), abs(greatest)) < 0.5:
                 kept[index] = chain([other, line])
@@ -32,18 +32,18 @@ def merge(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
     return kept
 
 
-def without_crossings(lines: list[Line], bottom: float) -> list[Line]:
+def drop_crossing(lines: list[Line], bottom: float) -> list[Line]:
     """Drop what crosses a stronger line between its paint and the frame's bottom: of two lane lines that cross, one is none."""
     kept: list[Line] = []
     for line in sorted(lines, key=lambda line: -line.length):
-        sides = [_distances(line, other, bottom) for other in kept]
+        sides = [_row_distance(line, other, bottom) for other in kept]
         # Two lines that meet far ahead may seem to cross there by a cell.
         if all(least > -1.5 or greatest < 1.5 for least, greatest in sides):
             kept.append(line)
     return kept
 
 
-def without_intruders(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
+def drop_fragments(lines: list[Line], vanishing: tuple[float, float]) -> list[Line]:
     """Drop a fragment that would run beneath the car where neither side leaves space for a lane: a reflection, a seam or an arrow.
 
     A fragment has less than a third of the paint of the lines on both sides; of a dashed line about a third is painted. Only beneath
@@ -53,15 +53,15 @@ def without_intruders(lines: list[Line], vanishing: tuple[float, float]) -> list
     kept = []
     for line in lines:
         x, y, _ = heading_near(line)
-        spreads = [spread(line, other, vanishing) for other in lines if 3.0 * line.length < other.length]
-        crowded_left = any(least > -NARROWEST_LANE and greatest < 0 for least, greatest in spreads)
-        crowded_right = any(least > 0 and greatest < NARROWEST_LANE for least, greatest in spreads)
+        distances = [road_distance(line, other, vanishing) for other in lines if 3.0 * line.length < other.length]
+        crowded_left = any(least > -NARROWEST_LANE and greatest < 0 for least, greatest in distances)
+        crowded_right = any(least > 0 and greatest < NARROWEST_LANE for least, greatest in distances)
         if not (crowded_left and crowded_right and abs(x - vanishing[0]) < BENEATH * (y - vanishing[1])):
             kept.append(line)
     return kept
 
 
-def with_space(faint: list[Line], strong: list[Line], vanishing: tuple[float, float], bottom: float) -> list[Line]:
+def admit_faint(faint: list[Line], strong: list[Line], vanishing: tuple[float, float], bottom: float) -> list[Line]:
     """The faint lines that have a lane's space beside them, straightened to point at the vanishing point: the longest first.
 
     The position of a dash is more precise than its direction; the lines beside it show the direction.
@@ -83,7 +83,7 @@ def with_space(faint: list[Line], strong: list[Line], vanishing: tuple[float, fl
     return kept
 
 
-def spread(one: Line, other: Line, vanishing: tuple[float, float]) -> tuple[float, float]:
+def road_distance(one: Line, other: Line, vanishing: tuple[float, float]) -> tuple[float, float]:
     """Least and greatest signed distance between two lines where both have paint (or nearest to that), in heights of the camera.
 
     On a flat road, a distance in pixels divided by the rows below the horizon is the distance on the road in camera heights.
@@ -94,7 +94,7 @@ def spread(one: Line, other: Line, vanishing: tuple[float, float]) -> tuple[floa
     return float(distance.min()), float(distance.max())
 
 
-def _distances(line: Line, other: Line, bottom: float) -> tuple[float, float]:
+def _row_distance(line: Line, other: Line, bottom: float) -> tuple[float, float]:
     """Least and greatest signed distance along the row between two lines, from where both begin down to `bottom`, cells."""
     y = np.linspace(max(line.high, other.high), bottom, 12)
     distance = x_at(line, y) - x_at(other, y)

@@ -23,7 +23,7 @@ class Pretraining:
 
 
 class LaneNetwork(nn.Module):
-    """A network that maps normalised RGB pictures to one logit a pixel.
+    """A network that maps normalised RGB images to one logit a pixel.
 
     Args:
         config: constructor arguments of the subclass, in JSON's types; `create_model(**network.config)` makes the same network again.

@@ -6,7 +6,7 @@ photographs do. What differs from EfficientNet, by the reference code
 that it quantises well.
 
 What differs from the reference: padding is the same on both sides, where TensorFlow's `SAME` pads a strided convolution on the right and
-at the bottom only. It moves the maps by a pixel, and keeps the edges of pictures alike.
+at the bottom only. It moves the maps by a pixel, and keeps the edges of images alike.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """The convolutions of EfficientNet-Lite0 up to a block, its maps handed out at each resolution.
+    """The convolutions of EfficientNet-Lite0 up to a block, its feature maps returned at each resolution.
 
     Args:
         blocks: how many of its blocks, counted over all stages; the last ones see little more and hold most of the weights.
 
     Attributes:
-        channels: of the maps handed out, finest (half the picture's size) first.
+        channels: of the feature maps returned, finest (half the image's size) first.
 
     Shape:
         (N, 3, H, W) float32, RGB normalised by `lanes.models.IMAGE_MEAN` and `IMAGE_STD` -> a list of (N, channels, H / 2^k, W / 2^k).
@@ -111,17 +111,17 @@ class EfficientNetLite(nn.Module):
             InvertedResidual(inputs, outputs, expansion, kernel, stride) for inputs, outputs, expansion, kernel, stride in plan
         )
         # The last block of each resolution: the one before a stride, and the very last.
-        self._given = [number - 1 for number, block in enumerate(plan) if block[4] == 2] + [blocks - 1]
-        self.channels = [plan[number][1] for number in self._given]
+        self._last_blocks = [number - 1 for number, block in enumerate(plan) if block[4] == 2] + [blocks - 1]
+        self.channels = [plan[number][1] for number in self._last_blocks]
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        maps = self.stem(pictures)
-        given = []
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = self.stem(images)
+        features = []
         for number, block in enumerate(self.blocks):
             maps = block(maps)
-            if number in self._given:
-                given.append(maps)
-        return given
+            if number in self._last_blocks:
+                features.append(maps)
+        return features
 
     def load_imagenet(self) -> None:
         """Takes the weights that classify ImageNet, from the package that brings them.
@@ -140,9 +140,9 @@ class EfficientNetLite(nn.Module):
                 _copy(weights, block.expand, f"{name}._expand_conv", f"{name}._bn0")
             _copy(weights, block.depthwise, f"{name}._depthwise_conv", f"{name}._bn1")
             _copy(weights, block.project, f"{name}._project_conv", f"{name}._bn2")
-        self._take_our_colours()
+        self._fold_normalisation()
 
-    def _take_our_colours(self) -> None:
+    def _fold_normalisation(self) -> None:
         """Those weights read (value - 127) / 128; ours are normalised otherwise. Both are linear, so the stem can do the difference."""
         convolution, norm = self.stem[0], self.stem[1]
         assert isinstance(convolution, nn.Conv2d)

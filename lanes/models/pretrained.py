@@ -14,7 +14,7 @@ from lanes.models.unet import EncoderDecoder
 class PretrainedUNet(EncoderDecoder):
     """EfficientNet-Lite as the encoder, the U-Net's decoder, and skip connections at each resolution.
 
-    The finest map is half the picture's size, and the head predicts four sub-pixels, as behind the plain network's strided stem.
+    The finest map is half the image's size, and the head predicts four sub-pixels, as behind the plain network's strided stem.
 
     Args:
         encoder: its name; there is `efficientnet-lite0`.
@@ -47,6 +47,6 @@ class PretrainedUNet(EncoderDecoder):
     def pretrained_parameters(self) -> Iterable[nn.Parameter]:
         return self.encoder.parameters()
 
-    def encode(self, pictures: Tensor) -> list[Tensor]:
-        maps: list[Tensor] = self.encoder(pictures)
+    def encode(self, images: Tensor) -> list[Tensor]:
+        maps: list[Tensor] = self.encoder(images)
         return maps

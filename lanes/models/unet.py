@@ -52,7 +52,7 @@ class EncoderDecoder(LaneNetwork):
     """
 
     first_convolution: ClassVar[str]
-    """Name of the convolution that sees the picture."""
+    """Name of the convolution that sees the image."""
 
     def __init__(self, config: dict[str, Any], stride: int) -> None:
         super().__init__(config)
@@ -67,7 +67,7 @@ class EncoderDecoder(LaneNetwork):
         self.load_state_dict(widen(trained, self.config["widths"]).state_dict())
 
     def _make_decoder(self, channels: Sequence[int], widths: Sequence[int], convolutions: int, outputs: int) -> None:
-        """Adds the decoder and the head, and gives every convolution its first weights.
+        """Adds the decoder and the head, and gives every convolution its initial weights.
 
         Args:
             channels: of the maps that `encode` gives, finest first, each half the size of the one before.
@@ -86,7 +86,7 @@ class EncoderDecoder(LaneNetwork):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey picture.
+        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey image.
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
         nn.init.constant_(self.head.bias, -4.0)
@@ -94,18 +94,18 @@ class EncoderDecoder(LaneNetwork):
     def deploy(self) -> LaneModel:
         return LaneModel(self, self.first_convolution)
 
-    def encode(self, pictures: Tensor) -> list[Tensor]:
+    def encode(self, images: Tensor) -> list[Tensor]:
         """The encoder's maps, finest first."""
         raise NotImplementedError
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        height, width = pictures.shape[-2:]
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
         if height % self.divisor or width % self.divisor:
             fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
             raise ValueError(
                 f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
             )
-        *skips, maps = self.encode(pictures)
+        *skips, maps = self.encode(images)
         for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
             maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
             maps = decoder(torch.cat([maps, skip], dim=1))
@@ -114,7 +114,7 @@ class EncoderDecoder(LaneNetwork):
 
 
 class UNet(EncoderDecoder):
-    """A U-Net that maps normalised RGB pictures to one logit a pixel, from scratch.
+    """A U-Net that maps normalised RGB images to one logit a pixel, from scratch.
 
     Args:
         widths: channels at each resolution, finest first; its length less one is the depth (how often the maps are halved).
@@ -159,8 +159,8 @@ class UNet(EncoderDecoder):
         self.encoders = nn.ModuleList(ConvBlock(a, b, convolutions) for a, b in pairwise(widths))
         self._make_decoder(widths, widths[:-1], decoder_convolutions, outputs)
 
-    def encode(self, pictures: Tensor) -> list[Tensor]:
-        maps = [self.first(self.stem(pictures))]
+    def encode(self, images: Tensor) -> list[Tensor]:
+        maps = [self.first(self.stem(images))]
         for encoder in self.encoders:
             maps.append(encoder(functional.max_pool2d(maps[-1], 2)))
         return maps

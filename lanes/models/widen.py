@@ -1,4 +1,4 @@
-"""Growing a wider network out of a narrow one without losing what it knows.
+"""Widens a trained network without changing what it calculates.
 
 Net2WiderNet (Chen, Goodfellow and Shlens 2015, https://arxiv.org/abs/1511.05641): every channel is copied, and what reads the
 copies shares its weights out among them, so that the wider network calculates the same. A little noise sets the copies apart;
@@ -38,17 +38,17 @@ def widen(network: EncoderDecoder, widths: Sequence[int], noise: float = NOISE) 
     """
     old = network.config["widths"]
     if len(widths) != len(old) or any(new % was or new < was for new, was in zip(widths, old, strict=False)):
-        raise ValueError(f"widths {tuple(old)} cannot grow to {tuple(widths)}: each must be a whole multiple")
+        raise ValueError(f"widths {tuple(old)} cannot be widened to {tuple(widths)}: each must be a whole multiple")
     wide = create_model(**network.config | {"widths": list(widths)})
     assert isinstance(wide, EncoderDecoder)
     if list(widths) == list(old):
         wide.load_state_dict(network.state_dict())
         return wide
-    given = list(zip(old, widths, strict=True))
+    pairs = list(zip(old, widths, strict=True))
     if isinstance(network, PretrainedUNet):
-        encoded, decoded = [(channels, channels) for channels in network.encoder.channels], given
+        encoded, decoded = [(channels, channels) for channels in network.encoder.channels], pairs
     else:
-        encoded, decoded = given, given[:-1]
+        encoded, decoded = pairs, pairs[:-1]
     narrow = dict(network.named_modules())
     with torch.no_grad():
         for name, module in wide.named_modules():
@@ -61,7 +61,7 @@ def widen(network: EncoderDecoder, widths: Sequence[int], noise: float = NOISE) 
                 groups = _groups(name, encoded, decoded)
                 weight = _copy(_spread_inputs(source.weight, groups, module.in_channels), module.out_channels)
                 if module.out_channels > source.out_channels:
-                    most = max(new // was for was, new in given)
+                    most = max(new // was for was, new in pairs)
                     weight = weight + noise * source.weight.std() / most * torch.randn_like(weight)
                 module.weight.copy_(weight)
                 if module.bias is not None and source.bias is not None:

@@ -19,7 +19,7 @@ class Handover(Generic[T]):
 
     Args:
         depth: items that may wait.
-        displace: what happens when there is no room. None: `put` waits for it, nothing is lost. Else the oldest item gives way, and this
+        displace: what happens when it is full. None: `put` waits for it, nothing is lost. Else the oldest item gives way, and this
             is called with it and with the item that comes in, before anybody can take the latter.
         first: items that wait from the start.
     """

@@ -6,7 +6,7 @@ stays in order:
     capture   Source                   frame in memory
     segment   Segmenter                lane probability, thresholded into a mask at the frame's size
     lanes     LaneEstimator            lane curves, place in the lane, the band of rows where the road is
-    draw      Overlay                  the picture, drawn into the frame
+    draw      Overlay                  the image, drawn into the frame
     output    the caller's loop        video, masks, records
 
 A file's frames wait for each other in short queues, and none is lost. Of a live source the newest frame wins: the segment stage takes
@@ -44,7 +44,7 @@ FILE_DEPTH = 3
 FEEDBACK_LAG = 4
 """Frames after which what was learnt from one is used: as many as the segment stage may be ahead of the lanes stage."""
 
-PATIENCE = 2.0
+JOIN_TIMEOUT_S = 2.0
 """Seconds that the end of a run waits for a stage that is stuck in a call of somebody else's, as a camera's driver."""
 
 
@@ -104,7 +104,7 @@ class Pipeline:
         A result's mask and pixels are valid until the next one is asked for. Close the iterator to end the run before the source does.
 
         Raises:
-            InputError, ProcessingError: a stage failed, told by its cause. Frames before it have been given.
+            InputError, ProcessingError: a stage failed. Frames before it have been given.
         """
         stages: list[tuple[str, Callable[[], None]]] = [("segment", self._segment), ("lanes", self._lanes), ("draw", self._draw)]
         if not self.live:
@@ -118,7 +118,7 @@ class Pipeline:
         finally:
             self._abort()
             for thread in threads:
-                thread.join(PATIENCE)
+                thread.join(JOIN_TIMEOUT_S)
             self.telemetry.end_source()
         if self._failure is not None:
             raise self._failure

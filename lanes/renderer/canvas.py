@@ -1,4 +1,4 @@
-"""Canvas: drawing things that stand on the road or beside it, in metres, into the picture and into what it hides."""
+"""Canvas: drawing things that stand on the road or beside it, in metres, into the image and into what it hides."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FAR_OUT = 30000
 
 
 class Canvas:
-    """A picture and what has been covered in it: every shape goes into both.
+    """An image and what has been covered in it: every shape goes into both.
 
     Attributes:
-        picture: (H, W, 3) uint8 BGR. covered: (H, W) uint8, 255 where something stands in front of the road.
+        image: (H, W, 3) uint8 BGR. covered: (H, W) uint8, 255 where something stands in front of the road.
     """
 
-    def __init__(self, picture: BGRImage, covered: Mask, camera: Camera, road: RoadAhead, scene: Scene) -> None:
-        self.picture, self.covered = picture, covered
+    def __init__(self, image: BGRImage, covered: Mask, camera: Camera, road: RoadAhead, scene: Scene) -> None:
+        self.image, self.covered = image, covered
         self.camera, self.road, self.scene = camera, road, scene
         self.light = float(np.clip(scene.light.ambient + 0.5 * scene.light.lamps, 0.05, 1.2))
 
@@ -53,7 +53,7 @@ class Canvas:
         else:
             fixed = [np.round(outline * 16).astype(np.int32) for outline in outlines if (np.abs(outline) < FAR_OUT).all()]
         if fixed:
-            cv2.fillPoly(self.picture, fixed, colour, cv2.LINE_AA, 4)
+            cv2.fillPoly(self.image, fixed, colour, cv2.LINE_AA, 4)
             cv2.fillPoly(self.covered, fixed, 255.0, cv2.LINE_AA, 4)
 
     def assemble(self, shapes: Sequence[tuple[Colour, Sequence[tuple[float, float, float]]]], distance: float) -> None:
@@ -63,7 +63,7 @@ class Canvas:
             return
         fixed, at = np.round(pixels * 16).astype(np.int32), 0
         for colour, outline in shapes:
-            cv2.fillConvexPoly(self.picture, fixed[at : at + len(outline)], self.seen(colour, distance), cv2.LINE_AA, 4)
+            cv2.fillConvexPoly(self.image, fixed[at : at + len(outline)], self.seen(colour, distance), cv2.LINE_AA, 4)
             at += len(outline)
         cv2.fillConvexPoly(self.covered, cv2.convexHull(fixed), 255.0, cv2.LINE_AA, 4)
 
@@ -72,7 +72,7 @@ class Canvas:
         fixed = [np.round(path * 16).astype(np.int32) for path in paths if (np.abs(path) < FAR_OUT).all()]
         if fixed:
             thickness = int(np.clip(round(width), 1, 200))
-            cv2.polylines(self.picture, fixed, False, colour, thickness, cv2.LINE_AA, 4)
+            cv2.polylines(self.image, fixed, False, colour, thickness, cv2.LINE_AA, 4)
             cv2.polylines(self.covered, fixed, False, 255.0, thickness, cv2.LINE_AA, 4)
 
     def stamp(self, sprite: tuple[BGRImage, Mask], foot: NDArray[np.float64], size: float, gain: float, veil: float, mirror: bool) -> None:
@@ -88,7 +88,7 @@ class Canvas:
         part = cv2.warpAffine(sprite[0], placing, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         mask = cv2.warpAffine(sprite[1], placing, (x1 - x0, y1 - y0), flags=flags)
         cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY, dst=mask)
-        cv2.copyTo(cv2.convertScaleAbs(part, alpha=gain, beta=veil), mask, self.picture[y0:y1, x0:x1])
+        cv2.copyTo(cv2.convertScaleAbs(part, alpha=gain, beta=veil), mask, self.image[y0:y1, x0:x1])
         np.maximum(self.covered[y0:y1, x0:x1], mask, out=self.covered[y0:y1, x0:x1])
 
     def darken(self, outline: NDArray[np.float64], strength: float, cover: bool) -> None:
@@ -102,7 +102,7 @@ class Canvas:
             return
         mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(mask, [np.round((outline - (x0, y0)) * 16).astype(np.int32)], 255 * strength, cv2.LINE_AA, 4)
-        region = self.picture[y0:y1, x0:x1]
+        region = self.image[y0:y1, x0:x1]
         cv2.multiply(region, cv2.merge([255 - mask] * 3), dst=region, scale=1 / 255)
         if cover:
             np.maximum(self.covered[y0:y1, x0:x1], mask, out=self.covered[y0:y1, x0:x1])
@@ -127,5 +127,5 @@ class Canvas:
         rows = np.exp(-((np.arange(y0, y1) - v) ** 2) / (0.14 * down**2))
         columns = np.exp(-((np.arange(x0, x1) - u) ** 2) / (0.14 * across**2))
         fall = np.outer(rows, columns)
-        region = self.picture[y0:y1, x0:x1]
+        region = self.image[y0:y1, x0:x1]
         cv2.add(region, cv2.merge([cv2.convertScaleAbs(fall, alpha=strength * share) for share in colour]), dst=region)

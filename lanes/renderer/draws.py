@@ -24,7 +24,7 @@ def pick(rng: Rng, **weights: float) -> str:
     return name
 
 
-def spread(rng: Rng, colour: Colour, amount: float) -> Colour:
+def jitter(rng: Rng, colour: Colour, amount: float) -> Colour:
     """A colour near to another one."""
     light = 1 + rng.normal(0, amount)
     blue, green, red = (float(np.clip(c * light * (1 + rng.normal(0, amount / 3)), 0.02, 1)) for c in colour)

@@ -71,7 +71,7 @@ class EgoMotion:
         return EgoState(s, y, heading, scene.speed * along, (road + turning) / along, lane)
 
     def camera(self, width: int, height: int, time_s: float = 0.0) -> Camera:
-        """The camera at a time, in the road's frame below it (X along the road), for a picture of a size."""
+        """The camera at a time, in the road's frame below it (X along the road), for an image of a size."""
         scene, state = self.scene, self.state(time_s)
         focal = max(width, height) / 2 / tan(scene.field_of_view / 2)
         pitch = atan((0.5 - scene.horizon) * height / focal)

@@ -108,7 +108,7 @@ class Light:
             and its shadow, None for none.
         edge_shade: width of the strip at the pavement's edge that lies in the shadow of a wall or a hedge, positive at the left edge,
             negative at the right one.
-        sun: (azimuth, elevation) of a sun in view, or None; glare: how far it bleaches the picture.
+        sun: (azimuth, elevation) of a sun in view, or None; glare: how far it bleaches the image.
     """
 
     ambient: float = 1.0
@@ -178,12 +178,12 @@ class LaneChange:
 
 @dataclass(frozen=True)
 class Lens:
-    """What the windscreen, the lens and the sensor do to the picture.
+    """What the windscreen, the lens and the sensor do to the image.
 
     Attributes:
         exposure, contrast, saturation: 1 is neutral; balance: gain of blue, green and red.
-        metering: how far the camera evens out a picture that is too dark or too bright, 0 (not at all) to 1 (fully).
-        blur: standard deviation, in thousandths of the picture's width; sharpen: strength of the halo that cheap cameras put on edges.
+        metering: how far the camera evens out an image that is too dark or too bright, 0 (not at all) to 1 (fully).
+        blur: standard deviation, in thousandths of the image's width; sharpen: strength of the halo that cheap cameras put on edges.
         noise: standard deviation at mid grey, of 255; vignette: share of light lost in the corners; jpeg: quality, 0 for none.
         bonnet: share of the height that the car's own bonnet takes at the bottom; bonnet_middle: where it is highest, -1 (left edge)
             to 1; bonnet_colour.

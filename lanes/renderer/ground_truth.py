@@ -32,7 +32,7 @@ class RoadBoundary:
         painted: whether there is any paint along it.
         points: (n, 3) float64, metres in the vehicle frame, from the car forward.
         pixels: (n, 2) float64, where the camera sees the points, (u, v); NaN behind the camera.
-        visible: (n,) bool: in the picture, and nothing stands in front of it: no crest, no vehicle, no bonnet, no burnt-in text.
+        visible: (n,) bool: in the image, and nothing stands in front of it: no crest, no vehicle, no bonnet, no burnt-in text.
     """
 
     position: int

@@ -16,7 +16,7 @@ MID_GREY = 0.42
 
 
 class Optics:
-    """A scene's lens for pictures of one size: what does not change from frame to frame is worked out here."""
+    """A scene's lens for images of one size: what does not change from frame to frame is worked out here."""
 
     def __init__(self, scene: Scene, width: int, height: int, rng: np.random.Generator) -> None:
         self.scene, self.lens, self.size = scene, scene.lens, (width, height)
@@ -33,9 +33,9 @@ class Optics:
         plane = cv2.resize((share * 255).astype(np.float32), (width, height)).astype(np.uint8)
         return np.asarray(cv2.merge([plane] * 3), np.uint8)
 
-    def gain(self, picture: BGRImage) -> float:
-        """What the camera multiplies a picture by: its exposure, and its metering of what it sees."""
-        mean = float(np.mean(cv2.mean(picture[:: max(1, picture.shape[0] // 64)])[:3])) / 255
+    def gain(self, image: BGRImage) -> float:
+        """What the camera multiplies an image by: its exposure, and its metering of what it sees."""
+        mean = float(np.mean(cv2.mean(image[:: max(1, image.shape[0] // 64)])[:3])) / 255
         even = float(np.clip(MID_GREY / max(mean, 0.02), 0.6, 4.0)) ** self.lens.metering
         return self.lens.exposure * float(even)
 
@@ -48,7 +48,7 @@ class Optics:
         return table
 
     def _bonnet(self, rng: np.random.Generator) -> tuple[BGRImage, Mask]:
-        """(picture, mask) of the car's own bonnet or dashboard."""
+        """(image, mask) of the car's own bonnet or dashboard."""
         width, height = self.size
         light = max(0.15, self.scene.light.ambient)
         columns = np.linspace(-1, 1, 33)
@@ -65,7 +65,7 @@ class Optics:
             sky = np.clip((around - rng.uniform(0.4, 0.7)) * rng.uniform(3, 20), 0, 1) * rng.uniform(0.2, 1)
             gloss = np.maximum(gloss, cv2.resize(sky, (width, height)))
         body = np.asarray(self.lens.bonnet_colour) * light + gloss[:, :, None] * np.asarray(self.scene.sky.horizon)
-        picture = np.clip(body * 255, 0, 255).astype(np.uint8)
+        image = np.clip(body * 255, 0, 255).astype(np.uint8)
         # Creases, and the far edge itself, catch the light as bright and as thin as paint does.
         drops = [rng.uniform(0.1, 0.6) for _ in range(int(rng.integers(0, 3)))] + [0.02] * int(rng.random() < 0.4)
         for drop in drops:
@@ -73,8 +73,8 @@ class Optics:
             crease = np.round((outline[start : stop + 2] + np.array((0, drop * self.lens.bonnet * height))) * 16).astype(np.int32)
             shade = float(rng.uniform(0, 255) * light)
             thickness = max(1, round(rng.uniform(0.001, 0.008) * width))
-            cv2.polylines(picture, [crease], False, (shade, shade, shade), thickness, cv2.LINE_AA, 4)
-        return picture, mask
+            cv2.polylines(image, [crease], False, (shade, shade, shade), thickness, cv2.LINE_AA, 4)
+        return image, mask
 
     def _veil(self, rng: np.random.Generator) -> BGRImage | None:
         """What the windscreen adds: smears in the light, the dashboard's reflection."""
@@ -96,44 +96,44 @@ class Optics:
         small = cv2.merge([cv2.convertScaleAbs(veil, alpha=float(share)) for share in tint])
         return np.asarray(cv2.resize(small, (width, height)), np.uint8)
 
-    def expose(self, picture: MatLike, covered: Mask, gain: float, time_s: float) -> BGRImage:
-        """The picture as the camera's file has it. Draws the bonnet and the burnt-in text into `covered` too."""
+    def expose(self, image: MatLike, covered: Mask, gain: float, time_s: float) -> BGRImage:
+        """The image as the camera's file has it. Draws the bonnet and the burnt-in text into `covered` too."""
         lens = self.lens
         if self.veil is not None:
-            picture = cv2.add(picture, self.veil)
+            image = cv2.add(image, self.veil)
         for x, y, radius in self.drops:
-            self._drop(picture, x, y, radius)
+            self._drop(image, x, y, radius)
         if self.bonnet is not None:
-            cv2.copyTo(self.bonnet[0], self.bonnet[1], picture)
+            cv2.copyTo(self.bonnet[0], self.bonnet[1], image)
             np.maximum(covered, self.bonnet[1], out=covered)
         sigma = lens.blur * self.size[0] / 1000
         if sigma > 0.15:
-            picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+            image = cv2.GaussianBlur(image, (0, 0), sigma)
         if lens.sharpen:
-            picture = cv2.addWeighted(picture, 1 + lens.sharpen, cv2.GaussianBlur(picture, (0, 0), 1.2), -lens.sharpen, 0)
-        picture = cv2.LUT(picture, self._tone(gain))
+            image = cv2.addWeighted(image, 1 + lens.sharpen, cv2.GaussianBlur(image, (0, 0), 1.2), -lens.sharpen, 0)
+        image = cv2.LUT(image, self._tone(gain))
         if lens.saturation != 1:
             grey = np.array([[0.114, 0.587, 0.299]] * 3) * (1 - lens.saturation)
-            picture = cv2.transform(picture, grey + np.eye(3) * lens.saturation)
-        picture = self._sense(picture, time_s)
+            image = cv2.transform(image, grey + np.eye(3) * lens.saturation)
+        image = self._sense(image, time_s)
         if lens.text:
-            self._write(picture, covered)
+            self._write(image, covered)
         if lens.jpeg:
-            coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])[1]
+            coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])[1]
             return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        return np.asarray(picture, np.uint8)
+        return np.asarray(image, np.uint8)
 
-    def _sense(self, picture: MatLike, time_s: float) -> MatLike:
+    def _sense(self, image: MatLike, time_s: float) -> MatLike:
         """Vignette and noise."""
         if self.falloff is not None:
-            picture = cv2.multiply(picture, self.falloff, scale=1 / 255)
+            image = cv2.multiply(image, self.falloff, scale=1 / 255)
         if self.lens.noise:
             gain = self.lens.noise / NOISE_SPREAD
-            picture = cv2.addWeighted(picture, 1, self._noise(time_s), gain, -128 * gain)
-        return picture
+            image = cv2.addWeighted(image, 1, self._noise(time_s), gain, -128 * gain)
+        return image
 
     def _noise(self, time_s: float) -> BGRImage:
-        """A stretch of noise of the picture's size, another one for each moment."""
+        """A stretch of noise of the image's size, another one for each moment."""
         width, height = self.size
         noise, needed = sensor_noise().reshape(-1), width * height * 3
         start = (self.scene.seed * 7919 + round(time_s * 1e6) * 104729) % len(noise)
@@ -141,12 +141,12 @@ class Optics:
             noise, start = np.resize(np.concatenate([noise[start:], noise[:start]]), needed), 0
         return noise[start : start + needed].reshape(height, width, 3)
 
-    def _drop(self, picture: MatLike, x: float, y: float, radius: float) -> None:
-        """A rain drop: a small upside-down, blurred picture of what is behind it."""
+    def _drop(self, image: MatLike, x: float, y: float, radius: float) -> None:
+        """A rain drop: a small upside-down, blurred image of what is behind it."""
         width, height = self.size
         size = max(1, round(radius * width))
         column, row = int(x * width), int(y * height)
-        part = picture[max(0, row - size) : row + size, max(0, column - size) : column + size]
+        part = image[max(0, row - size) : row + size, max(0, column - size) : column + size]
         if part.size == 0:
             return
         flipped = cv2.blur(np.ascontiguousarray(part[::-1]), (3, 3))
@@ -154,7 +154,7 @@ class Optics:
         cv2.ellipse(mask, (part.shape[1] // 2, part.shape[0] // 2), (part.shape[1] // 2, part.shape[0] // 2), 0, 0, 360, 255.0, -1)
         cv2.copyTo(flipped, mask, part)
 
-    def _write(self, picture: MatLike, covered: Mask) -> None:
+    def _write(self, image: MatLike, covered: Mask) -> None:
         """Date, time, speed, as dashcams burn them in."""
         width, height = self.size
         scale = height / 700
@@ -163,5 +163,5 @@ class Optics:
         y = text_height + 6 if self.lens.text_at_top else height - 8
         thickness = max(1, round(scale * 2))
         blue, green, red = (255 * c for c in self.lens.text_colour)
-        for canvas, colour in ((picture, (blue, green, red)), (covered, (255.0, 0.0, 0.0))):
+        for canvas, colour in ((image, (blue, green, red)), (covered, (255.0, 0.0, 0.0))):
             cv2.putText(canvas, self.lens.text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)

@@ -43,14 +43,14 @@ def _headlights(camera: Camera, view: GroundView) -> FLOAT:
     return beam
 
 
-def reflect(picture: BGRImage, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
+def reflect(image: BGRImage, view: GroundView, scene: Scene, camera: Camera, wear: FLOAT) -> FLOAT | None:
     """(3, rows, width) float32, 0 to 1, premultiplied: what a wet road mirrors of what stands above it. None on a dry one."""
     if not scene.weather.wet:
         return None
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     horizon = int(np.clip(sum(camera.horizon()) / 2, 2, height - 1))
     rows = view.y.shape[0]
-    small = cv2.resize(picture[:horizon], (max(1, width // 4), max(1, horizon // 4)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image[:horizon], (max(1, width // 4), max(1, horizon // 4)), interpolation=cv2.INTER_AREA)
     # Ripples stretch a mirror image towards the viewer and hardly at all across.
     small = cv2.blur(small[::-1], (3, max(3, height // 24) | 1))
     mirror = cv2.resize(small, (width, horizon))
@@ -70,7 +70,7 @@ def clearness(scene: Scene, view: GroundView) -> FLOAT | None:
     return clear
 
 
-def sun_glare(picture: BGRImage, scene: Scene, camera: Camera, heading: float) -> None:
+def sun_glare(image: BGRImage, scene: Scene, camera: Camera, heading: float) -> None:
     """Add a sun in the sky, its halo, and the streak it lays on the road below it."""
     sun = scene.light.sun
     if sun is None:
@@ -79,7 +79,7 @@ def sun_glare(picture: BGRImage, scene: Scene, camera: Camera, heading: float) -
     place = camera.project((1000 * np.cos(bearing), camera.lateral + 1000 * np.sin(bearing), camera.mount_height + 1000 * np.tan(sun[1])))
     if not np.all(np.isfinite(place)):
         return
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     u = (np.arange(0, 80) * width / 80 - place[0])[None]
     v = (np.arange(0, 48) * height / 48 - place[1])[:, None]
     squared = (u**2 + v**2) / width**2
@@ -94,4 +94,4 @@ def sun_glare(picture: BGRImage, scene: Scene, camera: Camera, heading: float) -
     field = (1.3 * np.exp(-squared / 0.002) + 0.7 * np.exp(-squared / 0.03) + 0.35 * np.exp(-squared / 0.3) + streak) * scene.light.glare
     tint = (0.85, 0.95, 1.0) if sun[1] > 0.12 else (0.55, 0.8, 1.0)
     small = cv2.merge([cv2.convertScaleAbs(field, alpha=255 * share) for share in tint])
-    cv2.add(picture, cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), dst=picture)
+    cv2.add(image, cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), dst=image)

@@ -21,7 +21,7 @@ SLIMMEST = 0.3
 MERGED = 0.1
 """Least share of a pixel's ground that a line's dashes cover before the pixel could be taken for part of one. From half on it is part."""
 VISIBLE = 0.025
-"""Least contrast between paint and road in the finished picture, of the full range, at which paint is labelled."""
+"""Least contrast between paint and road in the finished image, of the full range, at which paint is labelled."""
 FAINTEST = 0.3
 """Paint less opaque than this is too worn to be labelled."""
 

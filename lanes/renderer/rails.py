@@ -41,7 +41,7 @@ def draw_rail(canvas: Canvas, side: Side, y: float, travelled: float) -> None:
             outline = np.concatenate([part[:, index, 0], part[::-1, index, 1]])
             canvas.fill([outline], canvas.seen(dim(colour, shade), float(STATIONS[start])))
     if before is not None:
-        _leaves(canvas.picture, canvas.covered ^ before)
+        _leaves(canvas.image, canvas.covered ^ before)
         return
     spacing = SPACING[side.rail]
     s = spacing - travelled % spacing + spacing * np.arange(POSTS)
@@ -55,12 +55,12 @@ def draw_rail(canvas: Canvas, side: Side, y: float, travelled: float) -> None:
             canvas.fill(posts[group], canvas.seen(post_colour, float(s[group][0])))
 
 
-def _leaves(picture: BGRImage, mask: Mask) -> None:
+def _leaves(image: BGRImage, mask: Mask) -> None:
     """Roughen what has just been drawn."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return
     top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-    part = picture[top:bottom, left:right]
+    part = image[top:bottom, left:right]
     leaves = cloud_part(FINE, top, left, bottom - top, right - left)
     cv2.copyTo(cv2.multiply(part, cv2.merge([leaves] * 3), scale=1 / 110), mask[top:bottom, left:right], part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lanes.renderer.draws import Rng, chance, pick, spread
+from lanes.renderer.draws import Rng, chance, jitter, pick
 from lanes.renderer.elements import Lens, Light, Sky
 from lanes.renderer.random_traffic import VEHICLE_COLOURS
 
@@ -32,7 +32,7 @@ def random_light(rng: Rng, hour: str, setting: str) -> Light:
     sunny = hour == "day"
     return Light(
         ambient=float(rng.uniform(0.95, 1.15) if sunny else rng.uniform(0.7, 0.95)),
-        tint=spread(rng, (1.0, 1.0, 1.0), 0.02),
+        tint=jitter(rng, (1.0, 1.0, 1.0), 0.02),
         shadow=float(rng.uniform(0.3, 0.65) if sunny else rng.uniform(0.05, 0.2)),
         tree_shade=float(rng.uniform(0.2, 0.85)) if chance(rng, 0.3) else 0.0,
         bridge=float(rng.uniform(0, 300)) if chance(rng, 0.12) else None,
@@ -60,13 +60,13 @@ def random_sky(rng: Rng, hour: str, setting: str) -> Sky:
         grey = float(rng.uniform(0.6, 1.0))
         zenith, horizon, clouds, shade = (grey * 0.92,) * 3, (grey,) * 3, float(rng.uniform(0, 0.9)), grey * 0.85
     return Sky(
-        spread(rng, zenith, 0.12),
-        spread(rng, horizon, 0.06),
+        jitter(rng, zenith, 0.12),
+        jitter(rng, horizon, 0.06),
         clouds,
         shade,
         skyline,
         float(rng.uniform(0.01, {"hills": 0.12, "trees": 0.14, "city": 0.25, "none": 0.1}[skyline])),
-        spread(rng, (0.45, 0.45, 0.46) if skyline == "city" else (0.2, 0.32, 0.24), 0.25),
+        jitter(rng, (0.45, 0.45, 0.46) if skyline == "city" else (0.2, 0.32, 0.24), 0.25),
     )
 
 
@@ -86,9 +86,9 @@ def random_lens(rng: Rng, hour: str) -> Lens:
         vignette=float(rng.uniform(0, 0.4)),
         jpeg=int(rng.integers(20, 85)) if chance(rng, 0.45) else 0,
         bonnet=float(rng.uniform(0.02, 0.2)) if chance(rng, 0.45) else 0.0,
-        # The camera sits where its owner stuck it: often only a corner of the bonnet is to be seen.
+        # The camera sits where its owner stuck it: often only a corner of the bonnet is visible.
         bonnet_middle=float(rng.normal(0, 0.5)),
-        bonnet_colour=spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
+        bonnet_colour=jitter(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
         if chance(rng, 0.6)
         else (0.08, 0.08, 0.08),
         reflection=float(rng.uniform(0.05, 0.3)) if chance(rng, 0.25) else 0.0,

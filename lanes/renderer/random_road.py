@@ -7,7 +7,7 @@ from math import pi
 import numpy as np
 
 from lanes.renderer.course import Course
-from lanes.renderer.draws import Rng, chance, pick, spread
+from lanes.renderer.draws import Rng, chance, jitter, pick
 from lanes.renderer.elements import Colour, LaneMarking, Marking, Side, Surface, dim
 
 WORDS = ("STOP", "SLOW", "BUS", "ONLY", "SCHOOL", "30", "50", "TAXI", "KEEP", "CLEAR", "XING")
@@ -43,7 +43,7 @@ def _line(rng: Rng, kind: str, colour: str, wear: float, bright: float, width: f
         width, dash, gap = 0.11, 0.11, float(rng.choice([1.0, 1.2, 2.4]))
     return LaneMarking(
         kind,
-        dim(spread(rng, PAINTS[colour], 0.05), bright),
+        dim(jitter(rng, PAINTS[colour], 0.05), bright),
         width * (0.8 if kind.startswith("double") else 1.0),
         float(rng.uniform(0.2, 0.4)),
         dash,
@@ -139,13 +139,13 @@ def random_side(rng: Rng, setting: str, snow: bool) -> Side:
         shoulder=float({"highway": rng.uniform(0.4, 3.5), "country": rng.uniform(0.05, 1.2), "city": rng.uniform(0.1, 2.5)}[setting]),
         shoulder_shade=float(rng.choice([1.0, rng.uniform(0.65, 1.35)])),
         kerb=float(rng.uniform(0.12, 0.35)) if chance(rng, 0.85 if setting == "city" else 0.15) else 0.0,
-        kerb_colour=spread(rng, (0.62, 0.63, 0.64), 0.2),
-        verge=spread(rng, VERGES[verge], 0.15),
+        kerb_colour=jitter(rng, (0.62, 0.63, 0.64), 0.2),
+        verge=jitter(rng, VERGES[verge], 0.15),
         verge_width=float(rng.uniform(0.5, 4)),
-        beyond=spread(rng, VERGES["snow" if snow else str(rng.choice(["grass", "dry", "earth", verge]))], 0.2),
+        beyond=jitter(rng, VERGES["snow" if snow else str(rng.choice(["grass", "dry", "earth", verge]))], 0.2),
         rail=pick(rng, **rails),
         rail_gap=float(rng.uniform(0.1, 1.5)),
-        rail_colour=spread(rng, (0.62, 0.62, 0.62), 0.2),
+        rail_colour=jitter(rng, (0.62, 0.62, 0.62), 0.2),
         trees=float(rng.uniform(0, 1)) if chance(rng, {"highway": 0.5, "country": 0.75, "city": 0.4}[setting]) else 0.0,
         houses=float(rng.uniform(0.3, 1)) if setting == "city" and chance(rng, 0.7) else 0.0,
         poles=float(rng.uniform(0.2, 1)) if chance(rng, 0.5) else 0.0,

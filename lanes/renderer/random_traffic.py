@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lanes.renderer.draws import Rng, chance, pick, spread
+from lanes.renderer.draws import Rng, chance, jitter, pick
 from lanes.renderer.elements import Colour, Vehicle
 from lanes.renderer.scene import Scene
 
@@ -24,7 +24,7 @@ def random_vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...
         s = float(rng.uniform(8, 30) if lane == scene.ego_lane else rng.uniform(4, 40))
         for _ in range(int(rng.poisson(0.9))):
             kind = pick(rng, car=0.7, van=0.13, truck=0.12, motorbike=0.05)
-            colour = spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
+            colour = jitter(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
             speed = -scene.speed if oncoming else scene.speed
             gloss = float(rng.uniform(0, 1)) if chance(rng, 0.5) else 0.0
             vehicles.append(Vehicle(kind, s, y + float(rng.normal(0, 0.25)), speed, colour, chance(rng, 0.2), gloss))
@@ -33,7 +33,7 @@ def random_vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...
         # Parked at the kerb, where there is space and nobody drives fast.
         if side.shoulder > 1.4 and side.rail == "none" and scene.speed < 15 and chance(rng, 0.5):
             for s in np.cumsum(rng.uniform(5.5, 25, int(rng.integers(2, 14)))):
-                colour = spread(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
+                colour = jitter(rng, VEHICLE_COLOURS[int(rng.integers(len(VEHICLE_COLOURS)))], 0.1)
                 gloss = float(rng.uniform(0, 1)) if chance(rng, 0.5) else 0.0
                 vehicles.append(Vehicle(pick(rng, car=0.85, van=0.15), float(s), edge + sign * 1.0, 0.0, colour, gloss=gloss))
     return tuple(vehicles)

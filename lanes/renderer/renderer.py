@@ -1,4 +1,4 @@
-"""RoadRenderer: a scene and a time -> a picture and its exact labels."""
+"""RoadRenderer: a scene and a time -> an image and its exact labels."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from lanes.renderer.vehicles import draw_vehicles
 
 @dataclass
 class Boundary:
-    """A lane boundary in the picture, continuous through gaps and behind vehicles.
+    """A lane boundary in the image, continuous through gaps and behind vehicles.
 
     Attributes:
         position: -1 the ego lane's left, 1 its right, -2 and 2 the next ones outward.
-        points: (n, 2) float64 pixels (u, v), from the bottom of the picture upward.
+        points: (n, 2) float64 pixels (u, v), from the bottom of the image upward.
     """
 
     position: int
@@ -43,7 +43,7 @@ class Rendering:
 
     Attributes:
         pixels: (H, W, 3) uint8, BGR.
-        paint: (H, W) uint8, 0 or 255: lane-line paint that is to be seen, stroke by stroke.
+        paint: (H, W) uint8, 0 or 255: lane-line paint that is visible, stroke by stroke.
         other_paint: (H, W) uint8, 0 or 255: what training should leave out: arrows, words, stop lines, zebras, and lane paint too worn,
             too far or too faint to decide whether it is there.
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
@@ -66,7 +66,7 @@ class RoadRenderer:
 
     def __init__(self, scene: Scene, width: int, height: int) -> None:
         if width < 2 or height < 2:
-            raise ValueError(f"a picture of {width}x{height} has no road in it; both sides must be 2 or more")
+            raise ValueError(f"an image of {width}x{height} has no road in it; both sides must be 2 or more")
         self.scene, self.width, self.height = scene, width, height
         self.ego = EgoMotion(scene)
         rng = np.random.default_rng(scene.seed)
@@ -84,17 +84,17 @@ class RoadRenderer:
         road = RoadAhead(scene.course, travelled)
         view = view_ground(camera, road)
         shape = self.height, self.width
-        picture = np.zeros((*shape, 3), np.uint8)
+        image = np.zeros((*shape, 3), np.uint8)
         paint, other, covered = (np.zeros(shape, np.uint8) for _ in range(3))
         sky_rows = self.height if view is None else min(self.height, view.top + int(np.count_nonzero(~view.ground.all(axis=1))))
-        self.backdrop.paint(picture, camera, float(scene.course.heading(travelled)), sky_rows, time_s)
-        laid: list[Stroke] = [] if view is None else self._paint_ground(picture, other, camera, view, travelled)
-        canvas = Canvas(picture, covered, camera, road, scene)
+        self.backdrop.paint(image, camera, float(scene.course.heading(travelled)), sky_rows, time_s)
+        laid: list[Stroke] = [] if view is None else self._paint_ground(image, other, camera, view, travelled)
+        canvas = Canvas(image, covered, camera, road, scene)
         self.roadside.draw(canvas, travelled)
         draw_vehicles(canvas, scene.vehicles, travelled, time_s)
-        sun_glare(picture, scene, camera, float(scene.course.heading(travelled)))
-        gain = self.optics.gain(picture)
-        pixels = self.optics.expose(picture, covered, gain, time_s)
+        sun_glare(image, scene, camera, float(scene.course.heading(travelled)))
+        gain = self.optics.gain(image)
+        pixels = self.optics.expose(image, covered, gain, time_s)
         if view is not None:
             for stroke in laid:
                 label(stroke, gain * scene.lens.contrast, paint[view.top :].reshape(-1), other[view.top :].reshape(-1))
@@ -106,10 +106,10 @@ class RoadRenderer:
         ground_truth = GroundTruth.of(scene, ego, camera, road, covered, time_s)
         return Rendering(pixels, paint, other, _curves(ground_truth, road.hidden(STATIONS, camera)), ground_truth)
 
-    def _paint_ground(self, picture: BGRImage, other: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
-        """Draw the road and its paint into the picture's lower part, label what is no lane line, and give the strokes of what is."""
+    def _paint_ground(self, image: BGRImage, other: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
+        """Draw the road and its paint into the image's lower part, label what is no lane line, and give the strokes of what is."""
         scene = self.scene
-        albedo, wear, shade, marks = self.ground.look(view, travelled)
+        albedo, wear, shade, marks = self.ground.sample(view, travelled)
         light = ground_light(scene, camera, view, shade, travelled)
         clear = clearness(scene, view)
         if marks is not None:
@@ -121,8 +121,8 @@ class RoadRenderer:
             stroke.contrast *= light.reshape(-1)[stroke.index]
             if clear is not None:
                 stroke.contrast *= clear.reshape(-1)[stroke.index]
-        mirrored = reflect(picture, view, scene, camera, wear)
-        lower, planes = picture[view.top :], []
+        mirrored = reflect(image, view, scene, camera, wear)
+        lower, planes = image[view.top :], []
         for channel, (plane, tint) in enumerate(zip(albedo, scene.light.tint, strict=True)):
             plane *= light
             if mirrored is not None:
@@ -143,7 +143,7 @@ class RoadRenderer:
 
 
 def _curves(ground_truth: GroundTruth, hidden: NDArray[np.bool_]) -> list[Boundary]:
-    """The painted boundaries in the picture, up to where a crest first hides them."""
+    """The painted boundaries in the image, up to where a crest first hides them."""
     reach = int(np.argmax(hidden)) if hidden.any() else len(hidden)
     size = np.array((ground_truth.camera.width, ground_truth.camera.height))
     curves = []

@@ -104,14 +104,14 @@ def _table(road: RoadAhead, camera: Camera, steepest: float) -> tuple[FLOAT, flo
 
 
 def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
-    """Trace every pixel of a camera without distortion to the ground; None where the picture shows none.
+    """Trace every pixel of a camera without distortion to the ground; None where the image shows none.
 
     Along a row all quantities change so evenly that every fourth column is traced and the others are interpolated.
     """
     rotation = camera.rotation
     columns = np.arange(-1, -(-camera.width // STRIDE) + 1) * STRIDE + (STRIDE - 1) / 2
     left = (camera.cx - columns) / camera.fx
-    # One row more than the picture has, so that differences between rows exist for the last one too.
+    # One row more than the image has, so that differences between rows exist for the last one too.
     up = (camera.cy - np.arange(camera.height + 1))[:, None] / camera.fy
     forward = np.maximum(rotation[0, 0] + rotation[0, 1] * left + rotation[0, 2] * up, 0.05)
     slope = (rotation[2, 0] + rotation[2, 1] * left + rotation[2, 2] * up) / forward
@@ -137,7 +137,7 @@ def view_ground(camera: Camera, road: RoadAhead) -> GroundView | None:
     across: FLOAT = np.maximum(cv2.magnitude(np.gradient(y[:-1], axis=1) / np.float32(STRIDE), y[1:] - y[:-1]), np.float32(1e-4))
 
     def whole(values: FLOAT) -> FLOAT:
-        """All columns of the picture."""
+        """All columns of the image."""
         wide = cv2.resize(values, (len(columns) * STRIDE, values.shape[0]), interpolation=cv2.INTER_LINEAR)
         return np.ascontiguousarray(wide[:, STRIDE : STRIDE + camera.width])
 

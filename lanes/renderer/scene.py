@@ -26,7 +26,7 @@ class Scene:
         seed: of all texture and scatter, so that a scene renders alike everywhere.
         lines: one for each lane boundary from left to right: one more than there are lanes.
         lane_width; ego_lane: the camera's when time is 0, from 0 on the left.
-        field_of_view: of the longer side of the picture, radians. horizon: its row on a flat road, as a share of the height.
+        field_of_view: of the longer side of the image, radians. horizon: its row on a flat road, as a share of the height.
         camera_height; roll, yaw: of the camera against the car; offset: of the camera from the middle of its lane, to the left.
         speed: m/s along the road; sway: how much the car moves on its springs and in its lane, 1 as usual, 0 for not at all.
         lane_changes: of the camera's car, in order of time. Other traffic does not make way.

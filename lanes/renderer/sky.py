@@ -31,12 +31,12 @@ class Backdrop:
             self.near = self.near[starts[np.maximum(np.searchsorted(starts, np.arange(TURN), side="right") - 1, 0)]]
         self.shift = int(rng.integers(CLOUD_SIZE))
 
-    def paint(self, picture: BGRImage, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
+    def paint(self, image: BGRImage, camera: Camera, heading: float, rows: int, drift_s: float) -> None:
         """Fill the first `rows` rows; `heading` is where the road points, `drift_s` how long the clouds have been moving."""
         scene = self.scene
         left, right = camera.horizon()
         horizon = np.linspace(left, right, camera.width, dtype=np.float32)
-        self._sky(picture[:rows], float(horizon.mean()), camera, drift_s)
+        self._sky(image[:rows], float(horizon.mean()), camera, drift_s)
         if scene.sky.skyline == "none":
             return
         bearing = heading + camera.yaw + np.arctan((camera.cx - np.arange(camera.width)) / camera.fx)
@@ -45,9 +45,9 @@ class Backdrop:
         shift = round(-(heading + camera.yaw) * camera.fx)
         fade = float(np.exp(-haze(scene.weather.visibility) * 250))
         if scene.sky.skyline != "city":
-            self._ridge(picture[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1, shift)
+            self._ridge(image[:rows], horizon - size * (0.7 + 1.2 * self.far[entry]), self._mixed(0.45 * fade), 0.1, shift)
         self._ridge(
-            picture[:rows],
+            image[:rows],
             horizon - size * (0.35 + 0.9 * self.near[entry]),
             self._mixed(fade),
             0.12 if scene.sky.skyline == "city" else 0.45,

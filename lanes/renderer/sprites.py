@@ -1,4 +1,4 @@
-"""Trees as small pictures with a mask, made once a process: crowns of many leaf blobs on a stem."""
+"""Trees as small images with a mask, made once a process: crowns of many leaf blobs on a stem."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _tree(rng: np.random.Generator, leaf: tuple[float, float, float], conifer: b
     # Lit from above: dark below and inside, with clumps of leaves standing out.
     clumps = cloud_window(rng, SIZE, SIZE, MIDDLE).astype(np.float32) / 255
     lit = (0.55 + 0.9 * clumps) * np.linspace(1.3, 0.6, SIZE, dtype=np.float32)[:, None]
-    picture = np.clip(lit[:, :, None] * np.asarray(leaf, np.float32) * 255, 0, 255).astype(np.uint8)
+    image = np.clip(lit[:, :, None] * np.asarray(leaf, np.float32) * 255, 0, 255).astype(np.uint8)
     stem = np.zeros_like(mask)
     cv2.line(stem, (SIZE // 2, int(SIZE * 0.5)), (SIZE // 2, SIZE - 1), 255.0, int(SIZE * rng.uniform(0.012, 0.03)) + 1)
-    picture[(stem > 0) & (mask < 128)] = (34, 42, 50)
-    return picture, np.maximum(mask, stem)
+    image[(stem > 0) & (mask < 128)] = (34, 42, 50)
+    return image, np.maximum(mask, stem)

@@ -95,7 +95,7 @@ class Ground:
         self.ragged = [0.0 if side.kerb else rng.uniform(4, 30) for side in (scene.left, scene.right)]
         self.grain_offset = int(rng.integers(GRAIN_SIZE**2))
 
-    def look(self, view: GroundView, travelled: float) -> tuple[FLOAT, FLOAT, FLOAT | None, FLOAT | None]:
+    def sample(self, view: GroundView, travelled: float) -> tuple[FLOAT, FLOAT, FLOAT | None, FLOAT | None]:
         """Albedo (3, rows, width) in planes of blue, green and red; (rows, width) each: wear noise, shadow, other markings.
 
         All float32, 0 to 1; None for shadow and markings where the scene has none.

@@ -55,7 +55,7 @@ def _draw(canvas: Canvas, vehicle: Vehicle, body: Body, s: float) -> None:
     left, right = vehicle.y + body.width / 2, vehicle.y - body.width / 2
     for margin, strength in ((0.3, 0.35), (0.05, 0.75)):
         s_, y = np.array([near - margin, near - margin, far, far]), np.array([left, right, right, left]) + margin * np.array([1, -1, -1, 1])
-        # Paint in the dark under a car is not to be seen.
+        # Paint in the dark under a car is not visible.
         canvas.darken(canvas.project(s_, y, 0.02), strength, cover=strength > 0.5)
     sides = _side(vehicle, body, near, far, vehicle.y > canvas.camera.lateral, canvas.scene.sky.horizon)
     shapes = sides + _back(vehicle, body, near)

@@ -50,7 +50,7 @@ class Segmenter:
             ValueError: `pixels` is not (H, W, 3) uint8, or the band reaches out of it.
         """
         if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
-            raise ValueError(f"expected a picture, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")
+            raise ValueError(f"expected an image, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")
         self._placement = self.transform.fit(pixels.shape[1], pixels.shape[0], band)
         self._placement.to_model(pixels, self._input[0])
 

@@ -2,7 +2,7 @@
 
 All points, here and in the rest of the project, are in pixels with whole numbers at pixel *centres*: (0, 0) is the centre of the
 top left pixel, whose area reaches from -0.5 to 0.5. That is the convention of cv2.warpAffine, and cv2.resize (which aligns the
-outer edges of the two pictures) is exactly an affine map in it.
+outer edges of the two images) is exactly an affine map in it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from lanes.arrays import BGRImage, ProbabilityMap
 from lanes.results import Band
 
 PADDING = 114
-"""Grey level, 0 to 255, of what the frame does not cover: the mean of natural pictures, so that it looks like nothing in particular."""
+"""Grey level, 0 to 255, of what the frame does not cover: the mean of natural images, so that it looks like nothing in particular."""
 
 CACHED_PLACEMENTS = 32
-"""Placements that are kept: a folder of pictures may hold many sizes, and a placement may hold a buffer."""
+"""Placements that are kept: a folder of images may hold many sizes, and a placement may hold a buffer."""
 
 
 @dataclass(frozen=True)

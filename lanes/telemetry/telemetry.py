@@ -1,4 +1,4 @@
-"""Telemetry: what a run counts and times, read by the report, the readout in the picture and the progress bar.
+"""Telemetry: what a run counts and times, read by the report, the readout in the frame and the progress bar.
 
 Times are taken with `time.perf_counter_ns`, which never steps back, around blocking calls: a stage's time ends when its result is in
 memory. Percentiles are of single frames; nothing is averaged before. Memory does not grow with the length of a run.
