@@ -73,7 +73,7 @@ class Lane:
         position: -1 the ego lane's left boundary, 1 its right, -2, 2 the next ones outward; never 0.
         points: (N, 2) float32, N >= 2, source-frame pixels (x, y), pixel centres at whole numbers, from the bottom of the frame upward,
             inside the frame.
-        confidence: 0 to 1: how much paint speaks for the curve, and how well it lies on it.
+        confidence: 0 to 1: how much paint supports the curve, and how well it lies on it.
         id: stays with a lane over time where lanes are tracked; else it follows the position: 1, 2, 3, 4 for -1, 1, -2, 2 and so on.
         type: how it is painted.
         held_s: seconds since paint of it was last seen, 0 where it is seen now.
@@ -131,7 +131,7 @@ class FrameResult:
         frame: the frame. Where an overlay was asked for, it has been drawn into `frame.pixels` by now.
         mask: (H, W) uint8, 0 or 255, lane paint at the frame's size. In a sink it is valid only during `write`.
         lanes: boundaries from left to right; `position` rises.
-        ego: place in the lane; None where it is not known.
+        ego: position in the lane; None where it is not known.
         calibration: of the camera; None where none is estimated.
         departure: which way the lane is being left, `none`, or `inactive` with the reason in `departure_why`.
         band: the rows that the network looked at; None for the whole frame.

@@ -70,8 +70,8 @@ def time_of_video(text: str) -> Fraction:
         value, units = Fraction(-1), []
     if value < 0 or len(units) != len(larger) or len(units) > 2 or (units and value >= 60) or (len(units) == 2 and units[1] >= 60):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time: give seconds or [HH:]MM:SS[.s]")
-    for place, unit in enumerate(reversed(units), 1):
-        value += unit * 60**place
+    for exponent, unit in enumerate(reversed(units), 1):
+        value += unit * 60**exponent
     return value
 
 

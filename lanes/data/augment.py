@@ -117,11 +117,11 @@ def averaged_size(size: tuple[int, int], transform: FrameTransform) -> tuple[int
     They are the frame's own, if it is not much larger than the model's input. A test holds this against what `transform` does.
     """
     width, height = size
-    place = transform.fit(width, height)
-    much_larger = 4 * place.width * place.height
+    placement = transform.fit(width, height)
+    much_larger = 4 * placement.width * placement.height
     while width % 2 == 0 and height % 2 == 0 and width * height >= much_larger:
         width, height = width // 2, height // 2
-    return (place.width, place.height) if width * height >= much_larger else (width, height)
+    return (placement.width, placement.height) if width * height >= much_larger else (width, height)
 
 
 def _inside(start: float, low: float, high: float, length: int) -> float:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> Evaluation:
         if path is not None:
             check_file(path, overwrite=True)
     if args.json is not None and args.page is not None and args.json.absolute() == args.page.absolute():
-        raise InputError(f"{args.page}: named for both the figures and the page; give each a place of its own")
+        raise InputError(f"{args.page}: named for both the figures and the page; give each a path of its own")
     frames = list_frames(args.data, args.split, None if args.source is None else {args.source})
     for source in sorted({frame.source for frame in frames if not frame.for_validation}):
         logger.warning("%s is left out: its data says that its labels are for training only", source)

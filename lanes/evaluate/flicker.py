@@ -5,7 +5,7 @@ with those of its two neighbours, warped to it along the optical flow (DIS, Kroe
 and the frame has not is a false negative; paint that the frame has and neither neighbour has is a false positive. Agreement of a mask
 with the one before it, warped in the same way, is the temporal consistency of Varghese et al. 2020, here within the tolerance that
 thin lines need (`lanes.evaluate.pixels`). Of the curves drawn through the masks, a boundary of the ego lane jumped where both neighbours
-have it in one place and the frame has it in another one, or nowhere.
+have it at one position and the frame has it at another one, or nowhere.
 
 Flow is an estimate, and fails where a car uncovers the road: even the ground truth does not score quite 1 and 0. Compare models on one
 video.
@@ -31,7 +31,7 @@ from lanes.geometry.lanes import find_lanes
 from lanes.segment.segmenter import Segmenter
 
 JUMP = 0.01
-"""Two places of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""
+"""Two positions of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""
 
 WORKING_WIDTH = 640
 """Frames are compared at this width: flow costs a quarter of what it does at 1280, and models see no more."""
@@ -51,7 +51,7 @@ class Flicker:
         false_negatives: those of them with no paint near in the frame between.
         predicted: pixels that are paint in the frame between.
         false_positives: those of them with no paint near in either neighbour.
-        stable_boundaries: boundaries of the ego lane that both neighbours have in one place. jumped: those that the frame between has not.
+        stable_boundaries: ego lane boundaries that both neighbours have at one position. jumped: those that the frame between has not.
     """
 
     frames: int

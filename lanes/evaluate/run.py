@@ -123,11 +123,11 @@ def by_drive(frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
     """The frames drive by drive, each in the order of its names, numbers in them by their value; sources stay in their order."""
     order = {source: index for index, source in enumerate(dict.fromkeys(frame.source for frame in frames))}
 
-    def place(frame: LabelledFrame) -> tuple[int, str, list[tuple[int, str]]]:
+    def sort_key(frame: LabelledFrame) -> tuple[int, str, list[tuple[int, str]]]:
         parts = re.split(r"(\d+)", frame.stem)
         return order[frame.source], frame.drive, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
-    return sorted(frames, key=place)
+    return sorted(frames, key=sort_key)
 
 
 def evaluate(segmenter: Segmenter, frames: Sequence[LabelledFrame], threshold: int | None = None) -> dict[str, PixelCounts]:

@@ -17,7 +17,7 @@ class RoadState:
 
     Attributes:
         lanes: boundaries from left to right, in source-frame pixels; `position` rises.
-        ego: place in the lane, in metres; None where it is not known.
+        ego: position in the lane, in metres; None where it is not known.
         calibration: of the camera; None where none is estimated.
         departure: which way the lane is being left, `none`, or `inactive` where that cannot be decided.
         departure_why: the reason for `inactive`; else empty.

@@ -45,7 +45,7 @@ class EncoderDecoder(LaneNetwork):
 
     Args:
         config: constructor arguments of the subclass.
-        stride: of the encoder's finest map. The head predicts `stride` x `stride` sub-pixels a place of it.
+        stride: of the encoder's finest map. The head predicts `stride` x `stride` sub-pixels for each of its elements.
 
     Shape:
         (N, 3, H, W) float32 -> (N, outputs, H, W) logits; H and W must be multiples of `divisor`.

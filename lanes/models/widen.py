@@ -84,14 +84,14 @@ def _groups(name: str, encoded: Sequence[Pair], decoded: Sequence[Pair]) -> list
     Args:
         name: of the convolution. encoded: maps of the encoder, finest first. decoded: the same of the decoder.
     """
-    part, *place = name.split(".")
+    part, *indices = name.split(".")
     if part == "stem":
         return [(3, 3)]
     if part == "first":
         return [encoded[0]]
     if part == "head":
         return [decoded[0]]
-    block, layer = int(place[0]), int(place[1])
+    block, layer = int(indices[0]), int(indices[1])
     if part == "encoders":
         return [encoded[block if layer == 0 else block + 1]]
     level = len(decoded) - 1 - block

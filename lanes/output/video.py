@@ -45,7 +45,7 @@ class VideoSink(Sink):
         encoder: one of `lanes.output.encoder.ENCODERS`.
 
     Raises:
-        InputError: the place cannot be written, another run writes there, the name does not end in `.mp4`, or the encoder does not
+        InputError: the path cannot be written, another run writes there, the name does not end in `.mp4`, or the encoder does not
             work here.
     """
 

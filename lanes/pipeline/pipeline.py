@@ -5,7 +5,7 @@ stays in order:
 
     capture   Source                   frame in memory
     segment   Segmenter                lane probability, thresholded into a mask at the frame's size
-    lanes     LaneEstimator            lane curves, place in the lane, the band of rows where the road is
+    lanes     LaneEstimator            lane curves, position in the lane, the band of rows where the road is
     draw      Overlay                  the image, drawn into the frame
     output    the caller's loop        video, masks, records
 

@@ -76,12 +76,12 @@ def sun_glare(image: BGRImage, scene: Scene, camera: Camera, heading: float) -> 
     if sun is None:
         return
     bearing = sun[0] - heading
-    place = camera.project((1000 * np.cos(bearing), camera.lateral + 1000 * np.sin(bearing), camera.mount_height + 1000 * np.tan(sun[1])))
-    if not np.all(np.isfinite(place)):
+    centre = camera.project((1000 * np.cos(bearing), camera.lateral + 1000 * np.sin(bearing), camera.mount_height + 1000 * np.tan(sun[1])))
+    if not np.all(np.isfinite(centre)):
         return
     height, width = image.shape[:2]
-    u = (np.arange(0, 80) * width / 80 - place[0])[None]
-    v = (np.arange(0, 48) * height / 48 - place[1])[:, None]
+    u = (np.arange(0, 80) * width / 80 - centre[0])[None]
+    v = (np.arange(0, 48) * height / 48 - centre[1])[:, None]
     squared = (u**2 + v**2) / width**2
     horizon = sum(camera.horizon()) / 2
     below = np.clip((np.arange(0, 48)[:, None] * height / 48 - horizon) / (0.08 * height), 0, 1)

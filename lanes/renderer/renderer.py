@@ -47,7 +47,7 @@ class Rendering:
         other_paint: (H, W) uint8, 0 or 255: what training should leave out: arrows, words, stop lines, zebras, and lane paint too worn,
             too far or too faint to decide whether it is there.
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
-        ground_truth: the camera, the car's place in its lane and the boundaries, in metres.
+        ground_truth: the camera, the car's position in its lane and the boundaries, in metres.
     """
 
     pixels: BGRImage

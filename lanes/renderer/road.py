@@ -45,9 +45,9 @@ class RoadAhead:
     def points(self, s: ArrayLike, y: ArrayLike, z: ArrayLike = 0.0) -> NDArray[np.float64]:
         """(..., 3) metres in the camera's road frame, of points `s` along the road, `y` left of its reference line, `z` above it."""
         s, y, z = (np.asarray(values, np.float64) for values in (s, y, z))
-        # The samples' spacing is known, so that the place among them is worked out instead of searched.
-        place = np.log1p(np.clip(s, 0, REACH) * (np.expm1(SPREAD) / REACH)) * ((SAMPLES - 1) / SPREAD)
-        index = np.minimum(place.astype(np.intp), SAMPLES - 2)
+        # The samples' spacing is known, so that the position among them is worked out instead of searched.
+        position = np.log1p(np.clip(s, 0, REACH) * (np.expm1(SPREAD) / REACH)) * ((SAMPLES - 1) / SPREAD)
+        index = np.minimum(position.astype(np.intp), SAMPLES - 2)
         low, high = self._samples[:, index], self._samples[:, index + 1]
         x, across, height, sine, cosine = low + (high - low) * ((s - self.s[index]) / (self.s[index + 1] - self.s[index]))
         points = np.empty((*np.broadcast(s, y, z).shape, 3))

@@ -43,7 +43,7 @@ def ground_tile(scene: Scene, rng: np.random.Generator) -> tuple[NDArray[np.uint
     return atlas, (starts - 0.5).astype(np.float32), np.array(lengths, np.float32)
 
 
-def _at(s: float, y: float) -> tuple[int, int]:
+def _texel(s: float, y: float) -> tuple[int, int]:
     """(column, row) of a place on the tile, in 1/16 texels as cv2's `shift=4` wants them."""
     return round((y / TILE_WIDTH + 0.5) * COLUMNS * 16), round((s % TILE_LENGTH) / TILE_LENGTH * ROWS * 16)
 
@@ -83,12 +83,12 @@ def _relief(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
         # Patches are cut with a saw, square to the road; trenches run along or across it.
         length, width = (rng.uniform(0.4, 20), rng.uniform(0.4, 2)) if rng.random() < 0.6 else (rng.uniform(0.4, 2), rng.uniform(2, 8))
         shade = float(128 * rng.choice([rng.uniform(0.6, 0.95), rng.uniform(1.03, 1.3)]))
-        cv2.rectangle(relief, _at(s, y), _at(min(s + length, TILE_LENGTH - 0.1), y + width), shade, -1, cv2.LINE_AA, 4)
+        cv2.rectangle(relief, _texel(s, y), _texel(min(s + length, TILE_LENGTH - 0.1), y + width), shade, -1, cv2.LINE_AA, 4)
         if rng.random() < 0.5:
-            cv2.rectangle(relief, _at(s, y), _at(min(s + length, TILE_LENGTH - 0.1), y + width), shade * 0.7, 2, cv2.LINE_AA, 4)
+            cv2.rectangle(relief, _texel(s, y), _texel(min(s + length, TILE_LENGTH - 0.1), y + width), shade * 0.7, 2, cv2.LINE_AA, 4)
     if surface.slab:
         for s in np.arange(0, TILE_LENGTH - surface.slab / 2, TILE_LENGTH / max(1, round(TILE_LENGTH / surface.slab))):
-            cv2.line(relief, _at(s, -11.9), _at(s, 11.9), float(rng.uniform(50, 100)), 1, cv2.LINE_AA, 4)
+            cv2.line(relief, _texel(s, -11.9), _texel(s, 11.9), float(rng.uniform(50, 100)), 1, cv2.LINE_AA, 4)
     for _ in range(surface.cracks):
         cv2.polylines(relief, [_walk(rng, rng.random() < 0.6, 0.25)], False, float(rng.uniform(60, 100)), 1, cv2.LINE_AA, 4)
     for _ in range(surface.seals):
@@ -137,7 +137,7 @@ def _markings(scene: Scene) -> NDArray[np.uint8]:
 
 
 def _fill(sheet: NDArray[np.uint8], marking: Marking, outline: NDArray[np.float64], cover: float = 1.0) -> None:
-    points = np.array([_at(0, marking.y + y) for _, y in outline], np.int32)
+    points = np.array([_texel(0, marking.y + y) for _, y in outline], np.int32)
     points[:, 1] = [round((marking.s % TILE_LENGTH + s) / TILE_LENGTH * ROWS * 16) for s, _ in outline]
     cv2.fillPoly(sheet, [points], 255 * cover * (1 - marking.wear), cv2.LINE_AA, 4)
 
@@ -177,7 +177,7 @@ def _word(sheet: NDArray[np.uint8], marking: Marking) -> None:
     letters = cv2.resize(
         plate[::-1, ::-1], (round(2.2 / TILE_WIDTH * COLUMNS), round(2.6 / TILE_LENGTH * ROWS)), interpolation=cv2.INTER_AREA
     )
-    column, row = (value // 16 for value in _at(marking.s, marking.y - 1.1))
+    column, row = (value // 16 for value in _texel(marking.s, marking.y - 1.1))
     column, row = max(0, min(column, COLUMNS - letters.shape[1])), min(row, ROWS - letters.shape[0])
-    place = sheet[row : row + letters.shape[0], column : column + letters.shape[1]]
-    np.maximum(place, cv2.convertScaleAbs(letters, alpha=1 - marking.wear), out=place)
+    part = sheet[row : row + letters.shape[0], column : column + letters.shape[1]]
+    np.maximum(part, cv2.convertScaleAbs(letters, alpha=1 - marking.wear), out=part)

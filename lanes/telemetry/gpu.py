@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-SLOWED = {
+THROTTLE_REASONS = {
     0x04: "its power cap",
     0x08: "a hardware slowdown",
     0x20: "its temperature (software)",
@@ -32,8 +32,8 @@ def gpu_facts() -> list[dict[str, Any]]:
             "name": _text(nvml.nvmlDeviceGetName(gpu)),
             "driver": _text(nvml.nvmlSystemGetDriverVersion()),
             "memory_mib": nvml.nvmlDeviceGetMemoryInfo(gpu).total // MIB,
-            "power_limit_w": _ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(gpu) / 1000),
-            "clock_limit_mhz": _ask(nvml, lambda: nvml.nvmlDeviceGetMaxClockInfo(gpu, nvml.NVML_CLOCK_SM)),
+            "power_limit_w": _query(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(gpu) / 1000),
+            "clock_limit_mhz": _query(nvml, lambda: nvml.nvmlDeviceGetMaxClockInfo(gpu, nvml.NVML_CLOCK_SM)),
         }
 
     return _of_every_gpu(facts)
@@ -44,17 +44,17 @@ def gpu_states() -> list[dict[str, Any]]:
     fastest), `joules` used since the driver was loaded (from Volta on), and `slowed_by`, why it is slower than it should be."""
 
     def state(nvml: Any, gpu: Any) -> dict[str, Any]:
-        reasons = _ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(gpu))
+        reasons = _query(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(gpu))
         if reasons is None:  # drivers before 535 have the same function under its former name
-            reasons = _ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu))
+            reasons = _query(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu))
         return {
-            "clock_mhz": _ask(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM)),
-            "memory_clock_mhz": _ask(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM)),
-            "temperature_c": _ask(nvml, lambda: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU)),
-            "power_w": _ask(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
-            "performance_state": _ask(nvml, lambda: nvml.nvmlDeviceGetPerformanceState(gpu)),
-            "joules": _ask(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000),
-            "slowed_by": [why for bit, why in SLOWED.items() if (reasons or 0) & bit],
+            "clock_mhz": _query(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM)),
+            "memory_clock_mhz": _query(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM)),
+            "temperature_c": _query(nvml, lambda: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU)),
+            "power_w": _query(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
+            "performance_state": _query(nvml, lambda: nvml.nvmlDeviceGetPerformanceState(gpu)),
+            "joules": _query(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000),
+            "slowed_by": [why for bit, why in THROTTLE_REASONS.items() if (reasons or 0) & bit],
         }
 
     return _of_every_gpu(state)
@@ -78,10 +78,10 @@ def _of_every_gpu(describe: Callable[[Any, Any], dict[str, Any]]) -> list[dict[s
     return found
 
 
-def _ask(nvml: Any, question: Callable[[], Any]) -> Any:
+def _query(nvml: Any, query: Callable[[], Any]) -> Any:
     """The answer; None where this GPU or its driver gives none."""
     try:
-        return question()
+        return query()
     except nvml.NVMLError:
         return None
 

@@ -49,8 +49,8 @@ class Histogram:
 
     def add(self, ms: float) -> None:
         """Takes one time, milliseconds, 0 or more."""
-        place = 0 if ms < FINEST_MS else min(_BINS - 1, 1 + int(math.log(ms / FINEST_MS) * _SCALE))
-        self._counts[place] += 1
+        index = 0 if ms < FINEST_MS else min(_BINS - 1, 1 + int(math.log(ms / FINEST_MS) * _SCALE))
+        self._counts[index] += 1
         self._sum += ms
         self._least = min(self._least, ms)
         self._most = max(self._most, ms)
@@ -63,10 +63,10 @@ class Histogram:
         position, seen = rank(self.n, share), 0
         if position == self.n - 1:
             return self._most
-        for place, count in enumerate(self._counts):
+        for index, count in enumerate(self._counts):
             seen += count
             if seen > position:
-                middle = FINEST_MS * float(STEP ** (place - 0.5))
+                middle = FINEST_MS * float(STEP ** (index - 0.5))
                 return min(max(middle, self._least), self._most)
         return self._most
 

@@ -138,7 +138,7 @@ class TrainingStream(IterableDataset[Batch]):
         self.transform = transform
         self.crop = crop
         self.seed = seed
-        self.places = [(source, index) for source, group in frames.items() for index in range(len(group))]
+        self.frame_keys = [(source, index) for source, group in frames.items() for index in range(len(group))]
         self.palettes: dict[tuple[str, int], Palette] = {}
         self.cache = Cache(MEMORY)
 
@@ -160,18 +160,18 @@ class TrainingStream(IterableDataset[Batch]):
             sample = with_bonnet(sample, rng)
         view = random_view(sample, self.transform, *self.crop, rng)
         pixels = view.pixels
-        if self.places and rng.random() < RECOLOURED:
-            other = self._palette(self.places[int(rng.integers(len(self.places)))])
+        if self.frame_keys and rng.random() < RECOLOURED:
+            other = self._palette(self.frame_keys[int(rng.integers(len(self.frame_keys)))])
             pixels = recolour(pixels, other, float(rng.uniform(0.3, 1)))
         return Sample(random_light(pixels, rng), view.target, view.weight)
 
     def _read(self, source: str, index: int) -> Sample:
         return self.cache.get((source, index), lambda: read_sample(self.frames[source][index]))
 
-    def _palette(self, place: tuple[str, int]) -> Palette:
-        if place not in self.palettes:
-            self.palettes[place] = palette(self._read(*place).pixels)
-        return self.palettes[place]
+    def _palette(self, key: tuple[str, int]) -> Palette:
+        if key not in self.palettes:
+            self.palettes[key] = palette(self._read(*key).pixels)
+        return self.palettes[key]
 
 
 class WholeFrames(Dataset[Batch]):
@@ -194,12 +194,12 @@ def fit_sample(frame: LabelledFrame, transform: FrameTransform) -> Sample:
     """A frame in the model's input, with what its label teaches. Raises InputError when the frame or its label is missing or broken."""
     pixels, mask, ignore = frame.read()
     target, weight = supervise(pixels, mask, ignore, frame.definition)
-    place = transform.fit(pixels.shape[1], pixels.shape[0])
+    placement = transform.fit(pixels.shape[1], pixels.shape[0])
     size = (transform.width, transform.height)
     fitted = np.empty((transform.height, transform.width, 3), np.uint8)
-    place.to_model(pixels, fitted)
-    target = cv2.warpAffine(target, place.matrix, size, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    weight = cv2.warpAffine(weight, place.matrix, size, flags=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    placement.to_model(pixels, fitted)
+    target = cv2.warpAffine(target, placement.matrix, size, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    weight = cv2.warpAffine(weight, placement.matrix, size, flags=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return Sample(fitted, np.where(target > 127, 255, 0).astype(np.uint8), weight)
 
 

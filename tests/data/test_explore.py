@@ -15,7 +15,7 @@ from rich.console import Console
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'lanestream[plots]'")
 
 from lanes.data.__main__ import main
-from lanes.data.explore.duplicates import ALIKE_BITS, difference_hash
+from lanes.data.explore.duplicates import NEAR_DUPLICATE_BITS, difference_hash
 from lanes.data.explore.findings import findings, shared_drives
 from lanes.data.explore.page import draw_label, explore_page
 from lanes.data.explore.survey import survey
@@ -71,10 +71,10 @@ def names(frames: list[str]) -> set[str]:
 def test_every_flaw_is_found_and_nothing_else(flawed: Path) -> None:
     found = survey(list_frames(flawed), QUIET)
     kinds = {kind.anchor: names([found.frames[index].stem for index in kind.frames]) for kind in findings(found)}
-    assert kinds == {"much": {"inverted"}, "sky": {"sky"}, "empty": {"empty"}, "alike": {"good02"}}
+    assert kinds == {"much": {"inverted"}, "sky": {"sky"}, "empty": {"empty"}, "near-duplicates": {"good02"}}
     ((held, other, bits),) = found.pairs
     assert names([found.frames[held].stem, found.frames[other].stem]) == {"good02", "copy"}
-    assert bits <= ALIKE_BITS / 2
+    assert bits <= NEAR_DUPLICATE_BITS / 2
     assert shared_drives(found) == ["roads: drive drive0 is in train and in val"]
     assert len(found.broken) == 2
     assert any("broken.jpg cannot be decoded" in text for text in found.broken)
@@ -114,7 +114,7 @@ def test_the_page_is_complete_in_itself(flawed: Path, tmp_path: Path, capsys: py
         assert word in text
     assert "CC0 <test>" not in page  # escaped
     anchors = set(re.findall(r'<a href="#(\w+)"', page))
-    assert anchors == {"broken", "much", "sky", "empty", "alike", "shared"}
+    assert anchors == {"broken", "much", "sky", "empty", "near-duplicates", "shared"}
     assert anchors <= set(re.findall(r'id="(\w+)"', page))
 
 
@@ -153,8 +153,8 @@ def test_a_hash_stays_through_scaling_and_compression_and_tells_pictures_apart()
         _, code = cv2.imencode(".jpg", cv2.resize(grey, (213, 120), interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, 50])
         copy = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
         bits = difference_hash(grey)
-        assert np.count_nonzero(bits != difference_hash(copy)) <= ALIKE_BITS / 2
-        assert np.count_nonzero(bits != difference_hash(cv2.cvtColor(road(seed + 100), cv2.COLOR_BGR2GRAY))) > ALIKE_BITS
+        assert np.count_nonzero(bits != difference_hash(copy)) <= NEAR_DUPLICATE_BITS / 2
+        assert np.count_nonzero(bits != difference_hash(cv2.cvtColor(road(seed + 100), cv2.COLOR_BGR2GRAY))) > NEAR_DUPLICATE_BITS
 
 
 def test_what_is_drawn_is_the_label(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lanes.data.frames import LabelledFrame
 
 HASH_SIDE = 16
-ALIKE_BITS = 32
-"""Bits in which the hashes of two frames may differ for these to be called alike, of HASH_SIDE squared. Over five sources of road frames, a
+NEAR_DUPLICATE_BITS = 32
+"""Bits, of HASH_SIDE squared, in which the hashes of near-duplicates differ at most. Over five sources of road frames, a
 image and its copy of half the size at JPEG quality 50 differ in 3 (median) to 25, frames of different drives in 50 and more."""
 
 BLOCK = 1024
@@ -37,7 +37,7 @@ def difference_hash(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return bits
 
 
-def alike(frames: Sequence[LabelledFrame], bits: NDArray[np.uint8], readable: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+def near_duplicates(frames: Sequence[LabelledFrame], bits: NDArray[np.uint8], readable: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     """Frames that are near-duplicates of one of another split: (index, index of the most alike, bits that differ), most alike first.
 
     Of two splits, each frame of the smaller one is compared with all of the larger one, and named once.
@@ -52,7 +52,7 @@ def alike(frames: Sequence[LabelledFrame], bits: NDArray[np.uint8], readable: ND
     pairs = []
     for smaller, larger in combinations(by_size, 2):
         nearest, distance = _nearest(bits, smaller, larger)
-        pairs += [(int(smaller[k]), int(nearest[k]), int(distance[k])) for k in np.flatnonzero(distance <= ALIKE_BITS)]
+        pairs += [(int(smaller[k]), int(nearest[k]), int(distance[k])) for k in np.flatnonzero(distance <= NEAR_DUPLICATE_BITS)]
     return sorted(pairs, key=lambda pair: pair[2])
 
 

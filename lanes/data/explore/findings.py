@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lanes.data.explore.duplicates import ALIKE_BITS, HASH_SIDE
+from lanes.data.explore.duplicates import HASH_SIDE, NEAR_DUPLICATE_BITS
 from lanes.data.explore.survey import Survey, Values
 
 MUCH_LANE = 0.2
@@ -46,9 +46,9 @@ def findings(survey: Survey) -> list[Finding]:
         ),
         Finding("empty", "No lane at all", "Right where the road has none, wrong where a label is missing.", survey.where(share == 0)),
         Finding(
-            "alike",
+            "near-duplicates",
             "Near-duplicates in two splits",
-            f"Their hashes differ in {ALIKE_BITS} of {HASH_SIDE**2} bits at most. A score on such frames shows what was memorised.",
+            f"Hashes differ in {NEAR_DUPLICATE_BITS} of {HASH_SIDE**2} bits at most. A score on such frames shows what was memorised.",
             [held for held, _, _ in survey.pairs],
         ),
     ]

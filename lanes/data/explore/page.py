@@ -72,7 +72,7 @@ def explore_page(title: str, survey: Survey, console: Console) -> str:
 
 def _shown(survey: Survey, kind: Finding, console: Console) -> dict[str, object]:
     """What the page shows of a kind of findings: some as images, the others by name."""
-    figures = _pairs(survey, console) if kind.anchor == "alike" else _gallery(survey, kind.frames[:EXAMPLES], console)
+    figures = _pairs(survey, console) if kind.anchor == "near-duplicates" else _gallery(survey, kind.frames[:EXAMPLES], console)
     return {"kind": kind, "figures": figures, "others": [_name(survey.frames[index]) for index in kind.frames[EXAMPLES:]]}
 
 
@@ -102,7 +102,7 @@ def _splits(survey: Survey) -> Markup:
             row += [""] * (10 - len(row))
             conditions = Counter(frame.condition for frame, chosen in zip(survey.frames, read, strict=True) if chosen and frame.condition)
             rows.append([*row, ", ".join(f"{kind} {count:,}" for kind, count in conditions.most_common())])
-    head = ["source", "split", "frames", "drives", "mean lane", "median", "most", "no lane", "not known", "brightness", "condition"]
+    head = ["source", "split", "frames", "drives", "mean lane", "median", "max", "no lane", "ignored", "brightness", "condition"]
     return table(head, rows)
 
 

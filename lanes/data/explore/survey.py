@@ -18,7 +18,7 @@ from rich.progress import track
 
 from engines.cores import usable_cores
 from lanes.arrays import BGRImage
-from lanes.data.explore.duplicates import HASH_SIDE, alike, difference_hash
+from lanes.data.explore.duplicates import HASH_SIDE, difference_hash, near_duplicates
 from lanes.data.frames import LabelledFrame
 from lanes.errors import InputError
 
@@ -77,7 +77,7 @@ class Survey:
         share, ignored, sky, brightness: a value a frame, as in `FrameFacts`; NaN for frames that could not be read.
         bits: (frames, HASH_SIDE squared / 8) uint8, packed hashes.
         broken: what could not be read, in words.
-        pairs: frames that are near-duplicates of one of another split, as `alike` gives them.
+        pairs: frames that are near-duplicates of one of another split, as `near_duplicates` gives them.
     """
 
     frames: Sequence[LabelledFrame]
@@ -116,7 +116,7 @@ def survey(frames: Sequence[LabelledFrame], console: Console) -> Survey:
         found.share[index], found.ignored[index], found.sky[index] = facts.share, facts.ignored, facts.sky
         found.brightness[index] = facts.brightness
         found.bits[index] = np.packbits(facts.bits)
-    found.pairs = alike(frames, found.bits, ~np.isnan(found.share))
+    found.pairs = near_duplicates(frames, found.bits, ~np.isnan(found.share))
     return found
 
 
