@@ -113,9 +113,9 @@ def test_the_page_is_complete_in_itself(flawed: Path, tmp_path: Path, capsys: py
     for word in ("flawed (image and mask folder)", "CC0 <test>", "every painted stroke", "320x180 (20)", "roads/train/drive1/inverted"):
         assert word in text
     assert "CC0 <test>" not in page  # escaped
-    anchors = set(re.findall(r'<a href="#(\w+)"', page))
+    anchors = set(re.findall(r'<a href="#([\w-]+)"', page))
     assert anchors == {"broken", "much", "sky", "empty", "near-duplicates", "shared"}
-    assert anchors <= set(re.findall(r'id="(\w+)"', page))
+    assert anchors <= set(re.findall(r'id="([\w-]+)"', page))
 
 
 def test_a_page_of_good_data_says_so(tmp_path: Path) -> None:
