@@ -22,6 +22,19 @@ class UnavailableError(InputError):
     """This engine, or this precision of it, does not run on this machine; another may. The message says why, in one clause."""
 
 
+class NoEngineError(InputError):
+    """No engine does here what is asked for. The message ends with what this machine runs instead.
+
+    Args:
+        reason: why each engine that was tried does not.
+        alternatives: the engines and precisions that work here.
+    """
+
+    def __init__(self, reason: str, alternatives: str) -> None:
+        super().__init__(f"{reason}; this machine runs {alternatives}")
+        self.reason = reason
+
+
 class Engine(ABC):
     """A model ready to run on a device, on tensors of fixed shapes that are allocated once.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -267,14 +268,23 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
 
 
 def describe_models() -> str:
-    """The bundled models for people, a line each: name, parameters, input size, precisions of its files, licences of its data."""
-    rows = [("name", "parameters", "input", "files", "licences")]
+    """The bundled models for people: a table of name, parameters, input size and files, and below it the licences of their data.
+
+    Models with the same licences share one list. No line is longer than 80 characters.
+    """
+    rows = [("name", "parameters", "input", "files")]
+    models_of: dict[tuple[str, ...], list[str]] = {}
     for name, files in bundled_models().items():
         path = files.get("fp32") or files.get("fp16") or next(iter(files.values()))
         proto = onnx.load(path)
         metadata = _read_metadata(path, proto)
         parameters = sum(prod(weight.dims) for weight in proto.graph.initializer)
-        size = f"{metadata.transform.width}x{metadata.transform.height}"
-        rows.append((name, f"{parameters / 1e6:.2f} million", size, ", ".join(files), "; ".join(dict.fromkeys(metadata.licences))))
+        rows.append((name, f"{parameters / 1e6:.2f} million", f"{metadata.transform.width}x{metadata.transform.height}", ", ".join(files)))
+        models_of.setdefault(tuple(dict.fromkeys(metadata.licences)), []).append(name)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for licences, names in models_of.items():
+        lines += ["", *textwrap.wrap(f"licences of {', '.join(names)}:", 80)]
+        for licence in licences:
+            lines += textwrap.wrap(licence, 80, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from engines.engine import Engine, UnavailableError
+from engines.engine import Engine, NoEngineError, UnavailableError
 from engines.model_file import FILE_PRECISION, ModelFile, bundled_models, find_model, is_path
 from engines.probe import has_driver
 from lanes.errors import InputError
@@ -44,7 +44,8 @@ def open_engine(
         The engine, its `reason` saying in one line why it was taken and why others were not.
 
     Raises:
-        InputError: the model file cannot be used, or no engine does here what is asked for.
+        NoEngineError: no engine does here what is asked for.
+        InputError: the model file cannot be used, or no engine or precision has that name.
     """
     known = dict.fromkeys([*GPU_ENGINES, *ENGINES])
     if engine != "auto" and engine not in known:
@@ -61,7 +62,7 @@ def open_engine(
         choice = f"preferred among the engines that work on this {place}" if engine == "auto" else "as asked for"
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
-    raise InputError(f"{'; '.join(passed_over)}; this machine runs {_alternatives()}")
+    raise NoEngineError("; ".join(passed_over), _alternatives())
 
 
 Entry = tuple[str, str, str]

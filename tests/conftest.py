@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,15 @@ import pytest
 from lanes.renderer import RoadRenderer, Scene
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_the_environment() -> Iterator[None]:
+    """A developer's own LANESTREAM_ variables change no test, nor any process that a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LANESTREAM_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.engine import NoEngineError
 from engines.model_file import ModelFile, is_path
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS, open_engine
 from lanes.errors import InputError
-
-ALTERNATIVES = "; this machine runs "
-"""Where the reason ends and what else could be taken begins, in the message of `open_engine`."""
 
 
 @dataclass(frozen=True)
@@ -42,5 +40,5 @@ def find_combinations(model: str) -> tuple[list[Combination], dict[str, str]]:
                 open_engine(engine, precision, model).close()
                 possible.append(combination)
             except InputError as error:
-                impossible[str(combination)] = str(error).partition(ALTERNATIVES)[0]
+                impossible[str(combination)] = error.reason if isinstance(error, NoEngineError) else str(error)
     return possible, impossible

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from engines import model_file
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, describe_models, find_model
 from engines.registry import open_engine
 from lanes.errors import InputError
@@ -206,13 +208,27 @@ def test_an_engine_older_than_the_file_says_so_without_its_own_source() -> None:
 # --- the list of models ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_bundled_model_has_a_line() -> None:
-    head, *lines = describe_models().splitlines()
-    assert head.split() == ["name", "parameters", "input", "files", "licences"]
-    assert [line.split()[0] for line in lines] == ["tiny"]
-    assert f"{WIDTH}x{HEIGHT}" in lines[0]
-    assert "int8, fp32" in lines[0]
-    assert lines[0].endswith("none")
+def test_every_bundled_model_has_a_line_and_its_licences() -> None:
+    head, line, *licences = describe_models().splitlines()
+    assert head.split() == ["name", "parameters", "input", "files"]
+    assert line.split()[0] == "tiny"
+    assert f"{WIDTH}x{HEIGHT}" in line
+    assert line.endswith("int8, fp32")
+    assert licences == ["", "licences of tiny:", "  none"]
+
+
+def test_the_list_of_models_fits_a_terminal_of_80_columns(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    licences = [f"data set {number}: " + "research use " * 12 for number in range(2)]
+    proto = onnx.load(weights / "tiny.onnx")
+    metadata = replace(ModelFile.load(weights / "tiny.onnx").metadata, licences=licences)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: metadata.to_json()})
+    for name in ("one", "other"):
+        onnx.save(proto, tmp_path / f"{name}.onnx")
+    monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
+    listed = describe_models()
+    assert max(map(len, listed.splitlines())) <= 80
+    assert "licences of one, other:" in listed
+    assert listed.count("data set") == 2
 
 
 def test_an_unknown_name_lists_the_known() -> None:
