@@ -1,4 +1,4 @@
-"""Labels: what each definition teaches, and how broken data is told."""
+"""Labels: what each definition teaches, and how broken data is reported."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_data_of_which_nothing_can_be_read_still_gives_a_page(tmp_path: Path) ->
     assert "1.jpg cannot be decoded" in page
 
 
-def test_wrong_requests_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_requests_are_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "imgs").mkdir()
     (tmp_path / "masks").mkdir()
     for arguments, message in (

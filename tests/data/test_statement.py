@@ -87,17 +87,17 @@ def test_labels_for_training_only_never_validate(tmp_path: Path) -> None:
     assert len(list_frames(tmp_path)) == 4
 
 
-def test_what_is_not_in_an_incomplete_mask_is_unknown_unless_ignore_says_where_the_doubt_is(tmp_path: Path) -> None:
+def test_what_is_not_in_an_incomplete_mask_is_unknown_unless_ignore_says_where_it_is_uncertain(tmp_path: Path) -> None:
     write(tmp_path, ["rough,train,a,1,", "rough,train,a,2,"], {"rough": LABELLED | {"incomplete": True}})
     (tmp_path / "rough/ignore").mkdir()
-    doubt = np.zeros_like(MASK)
-    doubt[:5] = 255
-    cv2.imwrite(str(tmp_path / "rough/ignore/2.png"), doubt)
+    uncertain = np.zeros_like(MASK)
+    uncertain[:5] = 255
+    cv2.imwrite(str(tmp_path / "rough/ignore/2.png"), uncertain)
     (_, _, without), (_, _, with_ignore) = (frame.read() for frame in list_frames(tmp_path))
     assert without is not None
     assert np.array_equal(without > 0, MASK == 0)
     assert with_ignore is not None
-    assert np.array_equal(with_ignore, doubt)
+    assert np.array_equal(with_ignore, uncertain)
 
 
 def test_where_drives_are_not_known_all_frames_are_one(tmp_path: Path) -> None:
