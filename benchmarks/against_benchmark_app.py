@@ -1,7 +1,7 @@
 """The OpenVINO engine here against OpenVINO's own benchmark_app, interleaved: `python -m benchmarks.against_benchmark_app`.
 
 Both run the same ONNX file on the processor with the latency hint, one synchronous request, the same precision hint, batch 1 and random
-images, and both time the inference alone. benchmark_app (https://docs.openvino.ai, Benchmark Tool) comes with the openvino package and
+images, and both time the inference only. benchmark_app (https://docs.openvino.ai, Benchmark Tool) comes with the openvino package and
 is started anew in each round. If the stopwatch here is right, the medians agree.
 """
 

@@ -10,7 +10,7 @@ import sys
 from engines.model_file import find_model
 from engines.probe import probe
 from engines.tensorrt import api as trt_api
-from engines.tensorrt.build import BuildOptions, build_with_bar
+from engines.tensorrt.builder import BuildOptions, build_with_bar
 from lanes.cli.arguments import Parser, count, natural, output_path
 from lanes.errors import InputError, exit_status
 from lanes.files import check_file, write_atomically
@@ -32,7 +32,7 @@ def make_parser() -> Parser:
     batch.add_argument("--batch", type=count, default=1, metavar="N", help="images in a call")
     batch.add_argument("--batch-max", type=count, metavar="N", help="take any number of images from 1 to N, tuned for N")
     parser.add_argument("--workspace", type=count, metavar="MiB", help="most GPU memory that a layer may take, by default all")
-    parser.add_argument("--dla", type=natural, metavar="N", help="build for this deep learning accelerator of a Jetson, fp16 alone")
+    parser.add_argument("--dla", type=natural, metavar="N", help="build for this deep learning accelerator of a Jetson, fp16 only")
     parser.add_argument("--out", type=output_path, required=True, metavar="FILE", help="plan to write")
     return parser
 

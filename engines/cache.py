@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from engines.tensorrt.cache import EngineCache
+from engines.tensorrt.plan_cache import EngineCache
 from lanes.cli.arguments import Parser
 from lanes.errors import InputError, exit_status
 

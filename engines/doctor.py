@@ -10,8 +10,8 @@ from pathlib import Path
 from engines.cores import physical_cores
 from engines.engine import UnavailableError
 from engines.probe import has_driver, probe
-from engines.registry import ENGINES, GPU_ENGINES, load_kind
-from engines.tensorrt.cache import default_folder
+from engines.registry import ENGINES, GPU_ENGINES, EngineEntry, load_engine_class
+from engines.tensorrt.plan_cache import default_folder
 from lanes.cli.arguments import Parser
 
 FEATURES = {
@@ -64,12 +64,12 @@ def _gpu() -> str:
     return f"{found.gpu}, {found.memory_mib} MiB, compute capability {found.compute_capability}, driver {found.driver}"
 
 
-def _engine(name: str, entry: tuple[str, str, str], on_gpu: bool) -> Callable[[], str]:
+def _engine(name: str, entry: EngineEntry, on_gpu: bool) -> Callable[[], str]:
     def find() -> str:
         if on_gpu and name != "tensorrt" and not has_driver():
             return "lacks an NVIDIA driver"
         try:
-            kind = load_kind(name, entry)
+            kind = load_engine_class(name, entry)
             precisions = kind.precisions()
         except UnavailableError as lack:
             return f"lacks: {lack}"

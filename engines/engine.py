@@ -140,7 +140,7 @@ class Engine(ABC):
             return {name: results[name] for name in self.outputs}
 
     def infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """`run` with the images alone: (N, H, W, 3) uint8 BGR to lane probability, (N, H, W) uint8, 0 to 255. Raises what `run` does."""
+        """`run` with the images only: (N, H, W, 3) uint8 BGR to lane probability, (N, H, W) uint8, 0 to 255. Raises what `run` does."""
         probability: NDArray[np.uint8] = self.run({self._images: batch})[self._probability]
         return probability
 
@@ -161,7 +161,7 @@ class Engine(ABC):
         return None
 
     def compute_ms(self, runs: int) -> float | None:  # noqa: ARG002
-        """Mean milliseconds of a run on the device alone, without the copies to it and back. None where the engine does not say."""
+        """Mean milliseconds of a run on the device only, without the copies to it and back. None where the engine does not say."""
         return None
 
     @abstractmethod

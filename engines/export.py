@@ -208,7 +208,7 @@ def _check(
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     if opsets != {"": OPSET}:
         raise ProcessingError(
-            f"the exporter wrote operator sets {opsets}, not {OPSET} alone: install the versions that lanestream[train] names"
+            f"the exporter wrote operator sets {opsets}, not only {OPSET}: install the versions that lanestream[train] names"
         )
     for weight in proto.graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _export(args: argparse.Namespace) -> None:
-    """Carries out a request. Raises InputError or ProcessingError."""
+    """Does what the command line asks for. Raises InputError or ProcessingError."""
     outputs = {"fp32": args.out} | ({"fp16": args.out.with_suffix(".fp16.onnx")} if args.fp16 else {})
     for path in outputs.values():
         check_file(path, [args.checkpoint], overwrite=True)

@@ -36,7 +36,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "lanes" / "weights"
 FILE_PRECISION = {"fp32": "fp32", "bf16": "fp32", "fp16": "fp16", "int8": "int8"}
 """The precision that a model file must have to run at the given one. An fp32 file runs as bf16: the engine rounds as it goes."""
 
-CURE = "give a model file that `python -m engines.export` wrote"
+HINT = "give a model file that `python -m engines.export` wrote"
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,11 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"no such model file: {path}") from None
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder: {CURE}") from None
+        raise InputError(f"{path} is a folder: {HINT}") from None
     except OSError as error:
         raise InputError(f"cannot read the model file {path}: {error.strerror}") from None
     if not content:
-        raise InputError(f"{path} is empty: {CURE}")
+        raise InputError(f"{path} is empty: {HINT}")
     return content
 
 
@@ -177,16 +177,16 @@ def _inspect(path: Path, content: bytes, widened: bool = False) -> ModelFile:
     try:
         proto = onnx.load_model_from_string(content)
     except DecodeError:
-        raise InputError(f"{path} is not an ONNX file, or is damaged: {CURE}") from None
+        raise InputError(f"{path} is not an ONNX file, or is damaged: {HINT}") from None
     if not proto.graph.node:
-        raise InputError(f"{path} is not an ONNX file, or holds no network: {CURE}")
+        raise InputError(f"{path} is not an ONNX file, or holds no network: {HINT}")
     _check_format(path, proto)
     metadata = _read_metadata(path, proto)
     size = metadata.transform.height, metadata.transform.width
     try:
         inputs, outputs = read_interface(proto.graph, size, metadata.state, metadata.outputs)
     except ValueError as error:
-        raise InputError(f"{path} {error}: {CURE}") from None
+        raise InputError(f"{path} {error}: {HINT}") from None
     batch = next(tensor.shape[0] for tensor in inputs if tensor.name not in metadata.state)
     return ModelFile(path, hashlib.sha256(content).hexdigest(), metadata, batch, inputs, outputs, widened)
 
@@ -204,7 +204,7 @@ def _check_format(path: Path, proto: onnx.ModelProto) -> None:
         if any(tensor.data_location == TensorProto.EXTERNAL for tensor in (*proto.graph.initializer, *attributes)):
             raise InputError(f"{path} keeps its weights in a second file, which is not read: save the model in one file")
         return
-    raise InputError(f"{path} is {what}: upgrade onnx and the engines, or {CURE}")
+    raise InputError(f"{path} is {what}: upgrade onnx and the engines, or {HINT}")
 
 
 def _as_fp32(content: bytes) -> bytes:
@@ -220,7 +220,7 @@ def _as_fp32(content: bytes) -> bytes:
 def _read_metadata(path: Path, proto: onnx.ModelProto) -> ModelMetadata:
     text = next((entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY), None)
     if text is None:
-        raise InputError(f"{path} carries no lanestream metadata: {CURE}")
+        raise InputError(f"{path} carries no lanestream metadata: {HINT}")
     try:
         return ModelMetadata.from_json(text)
     except ValueError as error:

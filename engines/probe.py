@@ -22,7 +22,7 @@ from engines.tensorrt import api as trt_api
 
 DRIVER_LIBRARY = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 
-PATIENCE_S = 120
+TIMEOUT_S = 120
 """Longest wait for the probe. A GPU that sleeps and a cold disk take some seconds."""
 
 COMPUTE_CAPABILITY = (75, 76)
@@ -34,7 +34,7 @@ class Probe:
     """What was found.
 
     Attributes:
-        lacking: the first thing that keeps TensorRT from running, with its cure, in one clause; None when nothing does.
+        lacking: the first thing that keeps TensorRT from running, with what to do, in one clause; None when nothing does.
         gpu: name of the first GPU; None where there is none that works. It stands even when TensorRT is lacking.
         compute_capability: of that GPU, `8.7`.
         memory_mib: of that GPU.
@@ -71,7 +71,7 @@ def probe() -> Probe:
     # Not as `-m` or by path: either would make the result depend on the working folder.
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); from engines.probe import main; main()"]
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+        ended = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
         return read_findings(ended.stdout.decode(errors="replace"), ended.returncode)
     except subprocess.TimeoutExpired as late:
         return read_findings((late.stdout or b"").decode(errors="replace"), None)
@@ -102,23 +102,23 @@ def read_findings(printed: str, status: int | None) -> Probe:
 def main() -> None:
     """Prints what `read_findings` reads. Runs in the process that may die."""
     try:
-        _look()
+        _probe_steps()
     except _LackingError as lack:
-        _say(lacking=str(lack))
+        _report(lacking=str(lack))
     except Exception as error:  # whatever a library throws, the caller is to hear of it in one line
-        _say(error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        _report(error=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 class _LackingError(Exception):
     pass
 
 
-def _say(**facts: Any) -> None:
+def _report(**facts: Any) -> None:
     print(json.dumps(facts), flush=True)
 
 
-def _look() -> None:
-    _say(trying="the NVIDIA driver")
+def _probe_steps() -> None:
+    _report(trying="the NVIDIA driver")
     driver = ctypes.CDLL(DRIVER_LIBRARY)
     code = driver.cuInit(0)
     count = ctypes.c_int()
@@ -126,21 +126,21 @@ def _look() -> None:
         raise _LackingError(
             f"the NVIDIA driver is installed but gives no GPU (CUDA error {code}): try `nvidia-smi`, restart after an update"
         )
-    _say(**_gpu_facts(driver))
-    _say(trying="loading pycuda or cuda-python")
+    _report(**_gpu_facts(driver))
+    _report(trying="loading pycuda or cuda-python")
     library = next((name for name in ("pycuda.driver", "cuda.bindings.driver") if _can_import(name)), None)
     if library is None:
         raise _LackingError("neither pycuda nor cuda-python is installed: pip install cuda-bindings")
-    _say(cuda_library=library.removesuffix(".driver"), trying="loading TensorRT")
+    _report(cuda_library=library.removesuffix(".driver"), trying="loading TensorRT")
     try:
         trt = trt_api.import_tensorrt()
     except ImportError as error:
         raise _LackingError(
             f"TensorRT is not installed ({error}): pip install tensorrt; on a Jetson it comes with JetPack (docs/jetson.md)"
         ) from None
-    _say(tensorrt=trt_api.product(trt), trying="starting TensorRT")
+    _report(tensorrt=trt_api.product(trt), trying="starting TensorRT")
     runtime = trt.Runtime(trt_api.make_logger(trt))
-    # Some versions return an object that dies at its first use, or when it is let go.
+    # Some versions return an object that dies at its first use, or when it is released.
     del runtime
 
 

@@ -15,7 +15,7 @@ ENGINES = {
     "onnx": ("engines.backends.onnx_cpu", "OnnxEngine", "pip install onnxruntime"),
     "torch": ("engines.backends.torch_cpu", "TorchEngine", "pip install 'lanestream[train]'"),
 }
-"""Module, class and cure for its absence of each engine on a CPU, in order of preference: by what was measured on x86-64
+"""Module, class and hint for its absence of each engine on a CPU, in order of preference: by what was measured on x86-64
 (docs/benchmarks.md), not on this machine. Their libraries are imported only when asked for."""
 
 GPU_ENGINES = {
@@ -55,7 +55,7 @@ def open_engine(
     passed_over: list[str] = []
     for name, place, entry in _candidates(engine):
         try:
-            opened = _open(load_kind(name, entry), precision, model, batch, threads)
+            opened = _open(load_engine_class(name, entry), precision, model, batch, threads)
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
@@ -65,13 +65,13 @@ def open_engine(
     raise NoEngineError("; ".join(passed_over), _alternatives())
 
 
-Entry = tuple[str, str, str]
+EngineEntry = tuple[str, str, str]
 
 
-def _candidates(engine: str) -> list[tuple[str, str, Entry]]:
+def _candidates(engine: str) -> list[tuple[str, str, EngineEntry]]:
     """What may be meant by `engine`, in the order to try: name, GPU or CPU, and the entry of the tables above.
 
-    Where there is no NVIDIA driver, engines on a GPU are left out without a word, unless TensorRT was asked for.
+    Where there is no NVIDIA driver, engines on a GPU are left out silently, unless TensorRT was asked for.
     """
     gpu = GPU_ENGINES if has_driver() or engine == "tensorrt" else {}
     candidates = [(name, place, entry) for place, table in (("GPU", gpu), ("CPU", ENGINES)) for name, entry in table.items()]
@@ -92,13 +92,13 @@ def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, thr
     return kind(file, precision, batch, threads)
 
 
-def load_kind(name: str, entry: Entry | None = None) -> type[Engine]:
+def load_engine_class(name: str, entry: EngineEntry | None = None) -> type[Engine]:
     """The class of an engine: of the one on a CPU by default."""
-    module, kind, cure = entry or ENGINES[name]
+    module, kind, hint = entry or ENGINES[name]
     try:
         loaded: type[Engine] = getattr(import_module(module), kind)
     except (ImportError, OSError) as error:
-        raise UnavailableError(f"{name} is not installed ({error}): {cure}") from None
+        raise UnavailableError(f"{name} is not installed ({error}): {hint}") from None
     return loaded
 
 
@@ -107,7 +107,7 @@ def _alternatives() -> str:
     found = []
     for name, place, entry in _candidates("auto"):
         try:
-            found.append(f"{name} ({', '.join(load_kind(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
+            found.append(f"{name} ({', '.join(load_engine_class(name, entry).precisions())}{' on the GPU' if place == 'GPU' else ''})")
         except UnavailableError:
             continue
     return ", ".join(found) or f"nothing: install an engine, {ENGINES['onnx'][2]}"

@@ -38,7 +38,7 @@ def shared() -> Path:
 
 @pytest.fixture
 def rendered_sources(tmp_path: Path) -> Path:
-    """Two small sources of rendered roads, `north` and `south`, each of a drive to train on and one that is held back."""
+    """Two small sources of rendered roads, `north` and `south`, each of a drive to train on and one to validate on."""
     for source, name in enumerate(("north", "south")):
         for index, split in enumerate(("train", "val")):
             for part in ("images", "masks"):

@@ -11,15 +11,14 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from lanes.arrays import BGRImage
 
 # Upright pixels -> coded pixels whose display matrix (degrees, counter-clockwise) makes a player show them upright again.
 _CODED = {0: None, 90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def numbered(number: int, width: int = 96, height: int = 64) -> Pixels:
+def numbered(number: int, width: int = 96, height: int = 64) -> BGRImage:
     """A BGR picture that says which one it is: eight bars above, the bits of `number` lowest left; below, red left, blue right."""
     picture = np.zeros((height, width, 3), np.uint8)
     for bit in range(8):
@@ -29,7 +28,7 @@ def numbered(number: int, width: int = 96, height: int = 64) -> Pixels:
     return picture
 
 
-def number_of(picture: Pixels) -> int:
+def number_of(picture: BGRImage) -> int:
     """The number that `numbered` put in, through lossy coding; -1 if the picture does not stand upright or is damaged."""
     height, width = picture.shape[:2]
     left, right = (picture[height * 3 // 4, x].astype(int) for x in (width // 4, width * 3 // 4))

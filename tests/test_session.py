@@ -24,7 +24,7 @@ ROAD = "synthetic://demo?width=160&height=96&fps=10&seconds=1"
 
 
 class Heard(Listener):
-    """Notes what a session tells."""
+    """Records a session's events."""
 
     def __init__(self) -> None:
         self.events: list[str] = []

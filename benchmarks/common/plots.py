@@ -1,4 +1,4 @@
-"""One look for all plots of the benchmarks, on slides and on pages."""
+"""One style for all plots of the benchmarks, on slides and on pages."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from benchmarks.compare.changes import (
     scatter_warnings,
 )
 from benchmarks.compare.show import change_table, draw
-from benchmarks.compare.versions import measure_interleaved, read_stretches, unpack
+from benchmarks.compare.versions import measure_interleaved, read_segments, unpack
 from lanes.assets import DEMO_CLIP
 from lanes.capture.address import public_argument
 from lanes.cli.arguments import Parser, count
@@ -150,7 +150,7 @@ def measure(
     if any(files):
         if not all(files):
             raise InputError("a result can only be compared with another result: give two results, or two commits or folders")
-        return [read_stretches(Path(name), args.rounds) for name in names], {
+        return [read_segments(Path(name), args.rounds) for name in names], {
             "versions": [{"name": Path(name).name} for name in names],
             "options": [],
             "warnings": ["the two were not measured interleaved: what differs may be the machine"] if len(names) == 2 else [],

@@ -87,8 +87,8 @@ def unpack(name: str, stack: ExitStack) -> Version:
     return Version(name, folder / "tree", commit)
 
 
-def read_stretches(path: Path, rounds: int) -> list[StageTimes]:
-    """A result of `benchmarks.latency` cut into as many stretches of its run.
+def read_segments(path: Path, rounds: int) -> list[StageTimes]:
+    """A result of `benchmarks.latency` cut into as many segments of its run.
 
     Raises InputError when it is another kind of result, or too short to be cut so often.
     """
@@ -97,9 +97,9 @@ def read_stretches(path: Path, rounds: int) -> list[StageTimes]:
         raise InputError(f"{path} is a result of kind {result['kind']}: only those of benchmarks.latency can be compared")
     samples = {name.removesuffix("_ms"): values for name, values in result["samples"].items()}
     if any(len(values) < 10 * rounds for values in samples.values()):
-        raise InputError(f"{path} has too few samples to be cut into {rounds} stretches of 10 or more: measure longer")
-    stretches = {name: np.array_split(np.asarray(values, np.float64), rounds) for name, values in samples.items()}
-    return [{name: _summary(parts[number]) for name, parts in stretches.items()} for number in range(rounds)]
+        raise InputError(f"{path} has too few samples to be cut into {rounds} segments of 10 or more: measure longer")
+    segments = {name: np.array_split(np.asarray(values, np.float64), rounds) for name, values in samples.items()}
+    return [{name: _summary(parts[number]) for name, parts in segments.items()} for number in range(rounds)]
 
 
 def _summary(values: NDArray[np.float64]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import count
 from time import perf_counter_ns
 
-from benchmarks.latency.clock import Clock
+from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Advance, Length, Run
 from lanes.arrays import BGRImage
 from lanes.capture.paced import Paced
@@ -63,7 +63,7 @@ def run_camera(
     library: Sequence[BGRImage],
     fps: float,
     length: Length,
-    clock: Clock,
+    clock: CheckedClock,
     advance: Advance,
     estimator: LaneEstimator | None = None,
 ) -> tuple[Run, list[float], Figures]:

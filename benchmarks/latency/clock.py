@@ -20,7 +20,7 @@ def _reference_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) if hasattr(time, "CLOCK_MONOTONIC_RAW") else time.monotonic_ns()
 
 
-class Clock:
+class CheckedClock:
     """The clock that intervals are read from, compared with another.
 
     Args:

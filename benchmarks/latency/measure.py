@@ -17,10 +17,10 @@ from benchmarks.common.confidence import early_stopping_estimate, queries_least,
 from benchmarks.common.observe import Observation, observe_machine
 from benchmarks.common.results import Result, engine_facts, new_result
 from benchmarks.latency import camera, cold_start, system
-from benchmarks.latency.clock import Clock, measure_clock
+from benchmarks.latency.clock import CheckedClock, measure_clock
 from benchmarks.latency.drift import drift_warnings
 from benchmarks.latency.plan import MLPERF_OFFLINE_FRAMES, MLPERF_SECONDS, SCENARIOS, Plan
-from benchmarks.latency.progress import ProgressBar
+from benchmarks.latency.progress import RunProgress
 from benchmarks.latency.scenarios import Run, run_offline, run_stream, warm_up
 from benchmarks.latency.system import System
 from engines.engine import Engine
@@ -61,7 +61,7 @@ def read_library(clip: Path) -> list[BGRImage]:
     return library
 
 
-def measure(engine: Engine, library: Sequence[BGRImage], plan: Plan, clock: Clock, bar: ProgressBar) -> Measured:
+def measure(engine: Engine, library: Sequence[BGRImage], plan: Plan, clock: CheckedClock, bar: RunProgress) -> Measured:
     """Warms up and runs a scenario.
 
     Raises:
@@ -146,8 +146,8 @@ def benchmark(engine: Engine, clip: Path, plan: Plan, cold_starts: int, console:
     """
     library = read_library(clip)
     cold = cold_start.measure_cold_starts(engine, library[0], cold_starts)
-    clock = Clock()
-    with ProgressBar(plan.scenario, console) as bar:
+    clock = CheckedClock()
+    with RunProgress(plan.scenario, console) as bar:
         found = measure(engine, library, plan, clock, bar)
     run, transform, scenario = found.run, engine.model.metadata.transform, SCENARIOS[plan.scenario]
     return new_result(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class ProgressBar:
+class RunProgress:
     """How far a run is, on stderr, where that is a terminal. It is drawn between queries, once a second: a thread that draws would take
     the processor from what is measured."""
 
@@ -32,7 +32,7 @@ class ProgressBar:
             self._drawn = now
             self._progress.update(self._task, completed=share, refresh=True)
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> RunProgress:
         self._progress.start()
         return self
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.latency.clock import Clock
+from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.system import System
 from lanes.arrays import BGRImage
 
@@ -64,7 +64,9 @@ class Length:
         return min(queries / self.queries, seconds / self.seconds if self.seconds else 1.0, 1.0)
 
 
-def run_stream(system: System, library: Sequence[BGRImage], frames_per_query: int, length: Length, clock: Clock, advance: Advance) -> Run:
+def run_stream(
+    system: System, library: Sequence[BGRImage], frames_per_query: int, length: Length, clock: CheckedClock, advance: Advance
+) -> Run:
     """SingleStream and MultiStream: the next query as soon as the last is done.
 
     Args:
@@ -92,7 +94,7 @@ def run_stream(system: System, library: Sequence[BGRImage], frames_per_query: in
     return run
 
 
-def run_offline(system: System, library: Sequence[BGRImage], frames: int, clock: Clock, advance: Advance) -> Run:
+def run_offline(system: System, library: Sequence[BGRImage], frames: int, clock: CheckedClock, advance: Advance) -> Run:
     """Offline: all frames are there at the start, in one query; what counts is when the last result is there.
 
     Args:
@@ -116,7 +118,7 @@ def run_offline(system: System, library: Sequence[BGRImage], frames: int, clock:
     return run
 
 
-def warm_up(system: System, library: Sequence[BGRImage], frames_per_query: int, clock: Clock) -> list[float]:
+def warm_up(system: System, library: Sequence[BGRImage], frames_per_query: int, clock: CheckedClock) -> list[float]:
     """Queries that are not counted: caches, clocks and code paths settle. Returns their milliseconds, in order."""
     times: list[float] = []
     while len(times) < WARM_UP_QUERIES or sum(times) < 1e3 * WARM_UP_SECONDS:

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.cores import physical_cores
 
@@ -188,26 +189,23 @@ def measure_bandwidth(sizes: tuple[int, ...] = SIZES) -> dict[int, float]:
         }
 
 
-Arrays = list[Any]
-
-
-def _bandwidth(kernel: Callable[[Arrays], None], count: int, size: int, threads: int, pool: ThreadPoolExecutor) -> float:
+def _bandwidth(kernel: Callable[[list[NDArray[np.float32]]], None], count: int, size: int, threads: int, pool: ThreadPoolExecutor) -> float:
     length = max(1, size // (4 * count * threads))
     shares = [[np.full(length, value, np.float32) for value in range(count)] for _ in range(threads)]
     passes = max(1, 2**24 // size)  # small arrays again and again, so that a try is long against the start of the threads
 
-    def run(share: Arrays) -> None:
+    def run(share: list[NDArray[np.float32]]) -> None:
         for _ in range(passes):
             kernel(share)
 
     return 4 * length * count * threads * passes / _best(lambda: list(pool.map(run, shares)))
 
 
-def _copy(arrays: Arrays) -> None:
+def _copy(arrays: list[NDArray[np.float32]]) -> None:
     np.copyto(arrays[0], arrays[1])
 
 
-def _triad(arrays: Arrays) -> None:
+def _triad(arrays: list[NDArray[np.float32]]) -> None:
     """a = b + 3 c, block by block."""
     target, addend, factor = arrays
     for start in range(0, len(target), BLOCK):

@@ -21,7 +21,7 @@ from benchmarks.common.plots import save
 from benchmarks.common.results import new_result, write_result
 from benchmarks.tradeoff.measure import measure
 from benchmarks.tradeoff.show import draw, entry_table
-from calibration.int8.frames import subsample_by_source
+from calibration.int8.frame_sets import subsample_by_source
 from engines.model_file import bundled_models
 from lanes.cli.arguments import Parser, count
 from lanes.cli.console import plain_console

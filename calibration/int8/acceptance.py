@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from calibration.int8.frames import FittedFrame
+from calibration.int8.frame_sets import FittedFrame
 from calibration.int8.inference import iou, open_on_cpu, run_engine
 from engines.model_file import ModelFile
 from lanes.arrays import ProbabilityMap

@@ -23,13 +23,13 @@ from rich.console import Console
 
 from calibration.int8.acceptance import Acceptance, Score, Scorer
 from calibration.int8.compatibility import check_compatibility
-from calibration.int8.frames import FittedFrame, FrameSets, gather, subsample
+from calibration.int8.frame_sets import FittedFrame, FrameSets, gather, subsample
 from calibration.int8.inference import iou, measure_latency, open_on_cpu, run_engine, run_everywhere
 from calibration.int8.page import calibration_page
 from calibration.int8.progress import show_progress
-from calibration.int8.qdq import Layer, list_layers, quantise_layers
+from calibration.int8.qdq import QuantisableLayer, list_layers, quantise_layers
 from calibration.int8.ranges import CALIBRATORS, collect
-from calibration.int8.report import LayerCost, Report
+from calibration.int8.report import CalibrationReport, LayerCost
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.cli.arguments import Parser, count, output_path
 from lanes.cli.console import plain_console
@@ -72,7 +72,7 @@ class Quantiser:
         histograms = collect(graph, tensors, images, model.batch)
         self._ranges = {name: {tensor: cut(histograms[tensor]) for tensor in tensors} for name, cut in CALIBRATORS.items()}
 
-    def write(self, layers: Collection[Layer], calibrator: str) -> Path:
+    def write(self, layers: Collection[QuantisableLayer], calibrator: str) -> Path:
         """A model file with those layers in int8 and all others as they were; replaced by the next."""
         quantised = quantise_layers(self._graph, layers, self._ranges[calibrator])
         onnx.helper.set_model_props(quantised, {METADATA_KEY: replace(self.model.metadata, precision="int8").to_json()})
@@ -82,7 +82,7 @@ class Quantiser:
         return path
 
 
-def quantise(model: ModelFile, sets: FrameSets, out: Path, console: Console, acceptance: Acceptance | None = None) -> Report:
+def quantise(model: ModelFile, sets: FrameSets, out: Path, console: Console, acceptance: Acceptance | None = None) -> CalibrationReport:
     """Quantises `model`, tests the result, and writes it to `out` if it is accepted.
 
     Args:
@@ -118,7 +118,7 @@ def quantise(model: ModelFile, sets: FrameSets, out: Path, console: Console, acc
             )
         latency, engine = measure_latency(model.path, path, sets.test[0].image, model.batch or 1)
         write_atomically(out, path.read_bytes())
-    return Report(
+    return CalibrationReport(
         name=model.metadata.name,
         sets=sets,
         calibrators={"fp32": validation.reference, **calibrators},
@@ -224,8 +224,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(args: argparse.Namespace, console: Console) -> Report:
-    """Carries out a request. Raises InputError or ProcessingError."""
+def run(args: argparse.Namespace, console: Console) -> CalibrationReport:
+    """Does what the command line asks for. Raises InputError or ProcessingError."""
     if args.frames is None and args.labels is None:
         raise InputError("nothing to calibrate on: give --frames, --labels, or both")
     model = find_fp32(args.model)

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from lanes.errors import InputError
 
-CURE = "quantise the fp32 file with `python -m calibration.int8`"
+HINT = "quantise the fp32 file with `python -m calibration.int8`"
 
 
 def check_compatibility(path: Path) -> None:
@@ -26,7 +26,7 @@ def check_compatibility(path: Path) -> None:
     constants = {weight.name: weight for weight in graph.initializer}
     for node in graph.node:
         if wrong := _what_is_wrong(node, constants):
-            raise InputError(f"{path}: the node {node.name or node.output[0]} {wrong}, which TensorRT does not take: {CURE}")
+            raise InputError(f"{path}: the node {node.name or node.output[0]} {wrong}, which TensorRT does not take: {HINT}")
 
 
 def _what_is_wrong(node: onnx.NodeProto, constants: dict[str, TensorProto]) -> str | None:

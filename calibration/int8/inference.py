@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from calibration.int8.frames import FittedFrame
+from calibration.int8.frame_sets import FittedFrame
 from calibration.int8.progress import show_progress
 from engines.engine import Engine
 from engines.model_file import ModelFile

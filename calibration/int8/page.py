@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.int8.frames import subsample
+from calibration.int8.frame_sets import subsample
 from calibration.int8.inference import iou
-from calibration.int8.report import Report
+from calibration.int8.report import CalibrationReport
 from lanes.arrays import BGRImage
 from lanes.html.page import embed_image, render, table
 
@@ -26,7 +26,7 @@ GAINED = (255, 200, 0)
 """Colours, BGR, of lane, of lane that only fp32 detects, and of lane that only int8 detects."""
 
 
-def calibration_page(report: Report) -> str:
+def calibration_page(report: CalibrationReport) -> str:
     """The page as HTML, complete in itself: no other file and no network is needed to show it.
 
     Raises:
@@ -50,7 +50,7 @@ def calibration_page(report: Report) -> str:
     )
 
 
-def _latency(report: Report) -> Markup:
+def _latency(report: CalibrationReport) -> Markup:
     rows = [
         [precision, f"{milliseconds:.1f} ms", f"{milliseconds / report.latency['int8']:.2f}"]
         for precision, milliseconds in report.latency.items()
@@ -58,7 +58,7 @@ def _latency(report: Report) -> Markup:
     return table(["precision", "a frame", "times int8"], rows)
 
 
-def _calibrators(report: Report) -> Markup:
+def _calibrators(report: CalibrationReport) -> Markup:
     sources = list(report.calibrators["fp32"].f1)
     rows, kinds = [], []
     for name, score in report.calibrators.items():
@@ -68,7 +68,7 @@ def _calibrators(report: Report) -> Markup:
     return table(["", *(["relaxed F1", *sources] if sources else []), "IoU with fp32"], rows, kinds)
 
 
-def _layers(report: Report) -> Markup:
+def _layers(report: CalibrationReport) -> Markup:
     from markupsafe import Markup
 
     costs = sorted(report.layers, key=lambda cost: -cost.error)
@@ -89,11 +89,11 @@ def _layers(report: Report) -> Markup:
     return table(head, rows, ["" if cost.quantised else "float" for cost in costs])
 
 
-def _masks(report: Report, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _masks(report: CalibrationReport, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return report.fp32_maps[index] > report.threshold, report.maps[index] > report.threshold
 
 
-def _examples(report: Report) -> list[int]:
+def _examples(report: CalibrationReport) -> list[int]:
     """Indices of the frames to show, the worst first; frames in which neither detects lane are left out."""
     shown = [index for index in range(len(report.maps)) if any(mask.any() for mask in _masks(report, index))]
     differing = {index: np.count_nonzero(np.logical_xor(*_masks(report, index))) for index in shown}
@@ -101,7 +101,7 @@ def _examples(report: Report) -> list[int]:
     return [*worst, *subsample([index for index in shown if index not in worst], OTHERS)]
 
 
-def _frame(report: Report, index: int) -> tuple[list[Markup], str]:
+def _frame(report: CalibrationReport, index: int) -> tuple[list[Markup], str]:
     """The images of a frame, side by side, and its caption."""
     frame = report.sets.test[index]
     fp32, int8 = _masks(report, index)

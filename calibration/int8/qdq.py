@@ -31,7 +31,7 @@ QUANTISED = {"Conv": 0, "ConvTranspose": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class QuantisableLayer:
     """A convolution that can be quantised.
 
     Attributes:
@@ -49,7 +49,7 @@ class Layer:
     multiplications: int
 
 
-def list_layers(model: onnx.ModelProto) -> list[Layer]:
+def list_layers(model: onnx.ModelProto) -> list[QuantisableLayer]:
     """The convolutions with constant weights, in the order in which they run."""
     weights = {weight.name: weight for weight in model.graph.initializer}
     inferred = shape_inference.infer_shapes(model).graph
@@ -65,11 +65,11 @@ def list_layers(model: onnx.ModelProto) -> list[Layer]:
             tensors = tuple(concats[node.input[0]].input)
         name = node.input[1].removeprefix("network.").removesuffix(".weight")
         channels = tuple(shapes[tensor][1] for tensor in tensors)
-        layers.append(Layer(node.name, name, tensors, channels, positions * math.prod(weights[node.input[1]].dims)))
+        layers.append(QuantisableLayer(node.name, name, tensors, channels, positions * math.prod(weights[node.input[1]].dims)))
     return layers
 
 
-def quantise_layers(model: onnx.ModelProto, layers: Collection[Layer], ranges: dict[str, float]) -> onnx.ModelProto:
+def quantise_layers(model: onnx.ModelProto, layers: Collection[QuantisableLayer], ranges: dict[str, float]) -> onnx.ModelProto:
     """A copy of an fp32 model with the given layers in int8: symmetric, signed, weights per output channel, biases as they were.
 
     Args:
@@ -98,7 +98,7 @@ def quantise_layers(model: onnx.ModelProto, layers: Collection[Layer], ranges: d
 
 
 def _quantised_convolution(
-    node: onnx.NodeProto, layer: Layer, weights: NDArray[np.float32]
+    node: onnx.NodeProto, layer: QuantisableLayer, weights: NDArray[np.float32]
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """One convolution on the quantised tensor, or one on each and their sum; with them their weights."""
     axis = QUANTISED[node.op_type]

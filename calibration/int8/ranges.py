@@ -22,7 +22,7 @@ LEVELS = 128
 PERCENTILE = 99.99
 
 
-class Histogram:
+class MagnitudeHistogram:
     """Magnitudes of all non-zero values of a tensor, in `BINS` equal bins from 0 to `limit`.
 
     Zeros, which ReLU makes by the million, are left out: every scale represents them exactly.
@@ -50,7 +50,9 @@ class Histogram:
         self.counts += np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
 
 
-def collect(model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDArray[np.uint8]], batch: int | None) -> dict[str, Histogram]:
+def collect(
+    model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDArray[np.uint8]], batch: int | None
+) -> dict[str, MagnitudeHistogram]:
     """Runs an fp32 model on images, (H, W, 3) uint8 BGR each, and returns the histogram of each of the named tensors.
 
     Args:
@@ -63,7 +65,7 @@ def collect(model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDA
     # Waiting threads sleep: most of the time goes into the histograms, and spinning would take a core from them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    histograms = {name: Histogram() for name in tensors}
+    histograms = {name: MagnitudeHistogram() for name in tensors}
     for image in images:
         given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(image[None], batch or 1, axis=0)})
         for name, values in zip(tensors, given, strict=True):
@@ -71,19 +73,19 @@ def collect(model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDA
     return histograms
 
 
-def minmax(histogram: Histogram) -> float:
+def minmax(histogram: MagnitudeHistogram) -> float:
     """The largest magnitude seen: nothing is cut."""
     return histogram.peak
 
 
-def percentile(histogram: Histogram) -> float:
+def percentile(histogram: MagnitudeHistogram) -> float:
     """The magnitude that `PERCENTILE` percent of the values stay below."""
     share = np.cumsum(histogram.counts) / max(1, histogram.counts.sum())
     bins = int(np.searchsorted(share, PERCENTILE / 100)) + 1
     return min(histogram.peak, histogram.limit * bins / BINS)
 
 
-def entropy(histogram: Histogram) -> float:
+def entropy(histogram: MagnitudeHistogram) -> float:
     """The cut after which the quantised distribution is least surprising, by Kullback-Leibler divergence.
 
     Method: Migacz, "8-bit inference with TensorRT", GTC 2017.
@@ -117,5 +119,5 @@ def _divergence(measured: NDArray[np.float64], model: NDArray[np.float64]) -> fl
     return float((measured[present] * np.log(measured[present] / np.maximum(model[present], 1e-9))).sum())
 
 
-CALIBRATORS: dict[str, Callable[[Histogram], float]] = {"minmax": minmax, "entropy": entropy, "percentile": percentile}
+CALIBRATORS: dict[str, Callable[[MagnitudeHistogram], float]] = {"minmax": minmax, "entropy": entropy, "percentile": percentile}
 """What decides the magnitude that becomes 127."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from calibration.int8.acceptance import Score
-from calibration.int8.frames import FrameSets
-from calibration.int8.qdq import Layer
+from calibration.int8.frame_sets import FrameSets
+from calibration.int8.qdq import QuantisableLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class LayerCost:
         quantised: whether it is int8 in the result.
     """
 
-    layer: Layer
+    layer: QuantisableLayer
     share: float
     error: float
     agreement: float
@@ -33,7 +33,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Report:
+class CalibrationReport:
     """A calibration that was accepted.
 
     Attributes:

@@ -29,7 +29,7 @@ class OnnxCudaEngine(Engine):
         options.log_severity_level = 4  # what it would print, it also raises
         try:
             self._session = onnxruntime.InferenceSession(self.model.read(), options, providers=[PROVIDER])
-            if self._session.get_providers()[0] != PROVIDER:  # it falls back to the CPU without a word when CUDA's libraries are missing
+            if self._session.get_providers()[0] != PROVIDER:  # it falls back to the CPU silently when CUDA's libraries are missing
                 raise UnavailableError("onnx cannot load CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'")
             self._memory: dict[str, Any] = {
                 name: onnxruntime.OrtValue.ortvalue_from_numpy(spec.zeros(), "cuda", 0) for name, spec in self._tensors.items()

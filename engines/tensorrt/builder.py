@@ -22,8 +22,8 @@ from engines.tensorrt.progress import BuildProgress, make_monitor
 from lanes.cli.console import plain_console
 from lanes.errors import InputError
 
-CURES = {
-    "shiftIsAllZeros": "it is quantised with a zero-point, and TensorRT takes symmetric int8 alone",
+HINTS = {
+    "shiftIsAllZeros": "it is quantised with a zero-point, and TensorRT takes symmetric int8 only",
     "type Int32": "its biases are quantised, and TensorRT wants them left as they are",
 }
 """What the parser's assertions about a quantised file mean."""
@@ -110,7 +110,9 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
     return Built(bytes(plan), bytes(kept.serialize()) if kept is not None else b"", notes)
 
 
-def _create_network(trt: ModuleType, builder: trt_api.Builder, config: trt_api.Config, precision: str) -> trt_api.Network:
+def _create_network(
+    trt: ModuleType, builder: trt_api.Builder, config: trt_api.IBuilderConfig, precision: str
+) -> trt_api.INetworkDefinition:
     flags = trt.NetworkDefinitionCreationFlag
     if hasattr(flags, "STRONGLY_TYPED"):
         return builder.create_network(1 << int(flags.STRONGLY_TYPED))
@@ -120,17 +122,17 @@ def _create_network(trt: ModuleType, builder: trt_api.Builder, config: trt_api.C
     return builder.create_network(1 << int(flags.EXPLICIT_BATCH))
 
 
-def _parse(trt: ModuleType, network: trt_api.Network, logger: Any, model: ModelFile) -> None:
+def _parse(trt: ModuleType, network: trt_api.INetworkDefinition, logger: Any, model: ModelFile) -> None:
     parser: trt_api.OnnxParser = trt.OnnxParser(network, logger)
     if parser.parse(model.read()):
         return
-    why = _words(parser.get_error(0)) if parser.num_errors else _last(logger)
+    why = _describe(parser.get_error(0)) if parser.num_errors else _last(logger)
     raise InputError(f"{trt_api.product(trt)} cannot read {model.path}: {why}")
 
 
-def _words(error: trt_api.ParserError) -> str:
+def _describe(error: trt_api.ParserError) -> str:
     description = _one_line(error.desc())
-    meaning = next((words for sign, words in CURES.items() if sign in description), None)
+    meaning = next((words for sign, words in HINTS.items() if sign in description), None)
     if meaning:
         description = f"{meaning} (quantise it with `python -m calibration.int8`)"
     # TensorRT 8.6 does not say which node it was.
@@ -138,7 +140,11 @@ def _words(error: trt_api.ParserError) -> str:
 
 
 def _set_batch(
-    builder: trt_api.Builder, config: trt_api.Config, network: trt_api.Network, model: ModelFile, batch: tuple[int, int, int] | None
+    builder: trt_api.Builder,
+    config: trt_api.IBuilderConfig,
+    network: trt_api.INetworkDefinition,
+    model: ModelFile,
+    batch: tuple[int, int, int] | None,
 ) -> None:
     if model.batch is not None:
         if batch is not None and set(batch) != {model.batch}:
@@ -162,11 +168,16 @@ def _set_batch(
 
 
 def _place_on_dla(
-    trt: ModuleType, builder: trt_api.Builder, config: trt_api.Config, network: trt_api.Network, model: ModelFile, options: BuildOptions
+    trt: ModuleType,
+    builder: trt_api.Builder,
+    config: trt_api.IBuilderConfig,
+    network: trt_api.INetworkDefinition,
+    model: ModelFile,
+    options: BuildOptions,
 ) -> tuple[str, ...]:
     if model.precision != "fp16":
         # It calculates in int8 too, but by calibration tables: NVIDIA's guide to TensorRT 8 excludes Q/DQ nodes, later ones are silent.
-        raise InputError(f"engines for a DLA are built from fp16 files alone, and {model.path} is {model.precision}: use --precision fp16")
+        raise InputError(f"engines for a DLA are built from fp16 files only, and {model.path} is {model.precision}: use --precision fp16")
     if options.batch is not None and len(set(options.batch)) > 1:
         raise InputError("a DLA takes batches of one size: use --batch instead of --batch-max")
     if not 0 <= (options.dla or 0) < builder.num_DLA_cores:

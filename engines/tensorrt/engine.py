@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from engines.engine import Arrays, Engine, UnavailableError
 from engines.probe import Probe, probe
 from engines.tensorrt import api as trt_api
-from engines.tensorrt.build import BuildOptions, build_with_bar
-from engines.tensorrt.cache import EngineCache, Key
+from engines.tensorrt.builder import BuildOptions, build_with_bar
 from engines.tensorrt.cuda import CudaGraph, Gpu, open_gpu
+from engines.tensorrt.plan_cache import EngineCache, Key
 from lanes.errors import InputError, ProcessingError
 
 TYPES = {
@@ -54,10 +54,10 @@ class TensorRTEngine(Engine):
         self._host: dict[str, NDArray[Any]] = {}
         self._memory: dict[str, int] = {}
         self._stream = 0
-        self._context: trt_api.ExecutionContext | None = None
+        self._context: trt_api.IExecutionContext | None = None
         self._graph: CudaGraph | None = None
         self._runtime: trt_api.Runtime | None = None
-        self._engine: trt_api.CudaEngine | None = None
+        self._engine: trt_api.ICudaEngine | None = None
         self._gpu: Gpu | None = None
         try:
             self._gpu = open_gpu(found.cuda_library)
@@ -204,7 +204,7 @@ class TensorRTEngine(Engine):
         atexit.unregister(self.close)
         if self._gpu is None:
             return
-        with suppress(ProcessingError), self._gpu as gpu:  # after a fault on the GPU every call fails, and the rest must still be let go
+        with suppress(ProcessingError), self._gpu as gpu:  # after a fault on the GPU every call fails, and the rest must still be released
             if self._stream:
                 gpu.wait(self._stream)
             if self._graph is not None:

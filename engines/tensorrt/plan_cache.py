@@ -37,7 +37,7 @@ NAMES = {
 }
 """What a plan depends on, in words. `model` is not among them: it is a name for people."""
 
-PATIENCE_S = 1800.0
+LOCK_TIMEOUT_S = 1800.0
 """Longest wait for another process's build: longer than any, and an end where a file system's locks do not work."""
 
 
@@ -130,7 +130,7 @@ def default_folder() -> Path:
 class EngineCache:
     """A folder of built engines. Several threads and processes may use one folder at once."""
 
-    _reported: set[Path] = set()  # noqa: RUF012  folders already said to be unwritable, in this process
+    _reported: set[Path] = set()  # noqa: RUF012  folders already reported as unwritable, in this process
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
@@ -139,7 +139,7 @@ class EngineCache:
         """The plan for `key`: the stored one, or else what `build` returns, stored for the next time with the driver's version.
 
         Building is announced, with what changed against the most similar stored plan and how long it may take. A folder that
-        cannot be written is no error: that is said once, and the plan is built for this run alone. What `build` raises passes through.
+        cannot be written is no error: that is logged once, and the plan is built for this run only. What `build` raises passes through.
         """
         stored = self._load(key)
         if stored is not None:
@@ -254,7 +254,7 @@ class EngineCache:
                 lock.acquire(timeout=0)
             except Timeout:
                 log.warning("another process is building the TensorRT engine of %s %s: waiting for it", key.model, key.precision)
-                lock.acquire(timeout=PATIENCE_S)
+                lock.acquire(timeout=LOCK_TIMEOUT_S)
         except (OSError, NotImplementedError) as error:  # some network file systems have no locks; Timeout is an OSError
             self._report_unwritable(error)
             yield False
@@ -267,8 +267,8 @@ class EngineCache:
     def _report_unwritable(self, error: Exception) -> None:
         if self.folder not in self._reported:
             self._reported.add(self.folder)
-            cure = "and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written"
-            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, getattr(error, "strerror", None) or error, cure)
+            advice = "and will be built again in every run: set LANESTREAM_CACHE to a folder that can be written"
+            log.warning("TensorRT engines cannot be kept in %s (%s) %s", self.folder, getattr(error, "strerror", None) or error, advice)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from calibration.int8.calibrate import quantise
-from calibration.int8.frames import FrameSets, gather
-from calibration.int8.report import Report
+from calibration.int8.frame_sets import FrameSets, gather
+from calibration.int8.report import CalibrationReport
 from engines.model_file import ModelFile, ModelMetadata
 from lanes.segment.transform import FrameTransform
 
@@ -58,7 +58,7 @@ def sets(model: ModelFile, labels: Path) -> FrameSets:
 
 
 @pytest.fixture(scope="session")
-def result(model: ModelFile, sets: FrameSets, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
+def result(model: ModelFile, sets: FrameSets, tmp_path_factory: pytest.TempPathFactory) -> tuple[CalibrationReport, Path]:
     """The model in int8: what was found, and the file."""
     path = tmp_path_factory.mktemp("int8") / "tiny.int8.onnx"
     return quantise(model, sets, path, QUIET), path

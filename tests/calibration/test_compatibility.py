@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from calibration.int8.compatibility import check_compatibility
-from calibration.int8.report import Report
+from calibration.int8.report import CalibrationReport
 from lanes.errors import InputError
 
 
@@ -72,7 +72,7 @@ def with_integer_operator(graph: onnx.GraphProto) -> onnx.NodeProto:
     ],
 )
 def test_what_tensorrt_does_not_take_is_named(
-    breach: Callable[[onnx.GraphProto], onnx.NodeProto], message: str, result: tuple[Report, Path], tmp_path: Path
+    breach: Callable[[onnx.GraphProto], onnx.NodeProto], message: str, result: tuple[CalibrationReport, Path], tmp_path: Path
 ) -> None:
     proto = onnx.load(result[1])
     node = breach(proto.graph)

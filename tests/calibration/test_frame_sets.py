@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from calibration.int8.frames import FittedFrame, FrameSets, choose_unlike, gather, hold_out, read_frames
+from calibration.int8.frame_sets import FittedFrame, FrameSets, choose_unlike, gather, hold_out, read_frames
 from engines.model_file import ModelFile
 from lanes.data.open import list_frames
 from lanes.segment.transform import FrameTransform
@@ -101,7 +101,7 @@ def test_real_labelled_frames_are_divided_by_drive(shared: Path) -> None:
 
 
 def test_a_long_video_is_thinned_evenly_over_its_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibration.int8.frames.CANDIDATES", 16)
+    monkeypatch.setattr("calibration.int8.frame_sets.CANDIDATES", 16)
     Clip(frames=100).write(tmp_path / "long.mp4")
     numbers = [int(frame.name.split()[-1]) for frame in read_frames(str(tmp_path / "long.mp4"), FrameTransform(64, 32), QUIET)]
     assert 8 <= len(numbers) <= 17

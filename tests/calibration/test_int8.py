@@ -15,12 +15,12 @@ from calibration.int8 import calibrate as int8
 from calibration.int8.acceptance import Acceptance, Score, Scorer
 from calibration.int8.calibrate import quantise
 from calibration.int8.compatibility import check_compatibility
-from calibration.int8.frames import FrameSets, gather
+from calibration.int8.frame_sets import FrameSets, gather
 from calibration.int8.inference import iou
 from calibration.int8.page import calibration_page
 from calibration.int8.qdq import list_layers, quantise_layers
 from calibration.int8.ranges import CALIBRATORS
-from calibration.int8.report import Report
+from calibration.int8.report import CalibrationReport
 from engines.model_file import ModelFile
 from engines.registry import open_engine
 from lanes.errors import ProcessingError
@@ -33,7 +33,7 @@ from tests.engines.made_models import HEIGHT, WIDTH, draw_roads
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])
-def test_int8_sees_the_lanes_that_fp32_sees(engine: str, model: ModelFile, result: tuple[Report, Path]) -> None:
+def test_int8_sees_the_lanes_that_fp32_sees(engine: str, model: ModelFile, result: tuple[CalibrationReport, Path]) -> None:
     pytest.importorskip({"openvino": "openvino", "onnx": "onnxruntime"}[engine])
     frames, ground_truth = draw_roads(8, seed=30)
     with open_engine(engine, "fp32", model.path) as reference, open_engine(engine, "int8", result[1]) as quantised:
@@ -43,7 +43,7 @@ def test_int8_sees_the_lanes_that_fp32_sees(engine: str, model: ModelFile, resul
     assert iou(given, expected) >= 0.97
 
 
-def test_every_engine_takes_the_file_and_says_what_it_is(model: ModelFile, result: tuple[Report, Path]) -> None:
+def test_every_engine_takes_the_file_and_says_what_it_is(model: ModelFile, result: tuple[CalibrationReport, Path]) -> None:
     check_compatibility(result[1])
     written = ModelFile.load(result[1])
     assert written.metadata == replace(model.metadata, precision="int8")
@@ -51,7 +51,7 @@ def test_every_engine_takes_the_file_and_says_what_it_is(model: ModelFile, resul
     assert result[1].stat().st_size < model.path.stat().st_size / 2
 
 
-def test_every_convolution_is_int8_and_every_bias_is_as_it_was(model: ModelFile, result: tuple[Report, Path]) -> None:
+def test_every_convolution_is_int8_and_every_bias_is_as_it_was(model: ModelFile, result: tuple[CalibrationReport, Path]) -> None:
     fp32, graph = onnx.load(model.path).graph, onnx.load(result[1]).graph
     made_by = {output: node for node in graph.node for output in node.output}
     constants = {weight.name: weight for weight in graph.initializer}
@@ -64,7 +64,7 @@ def test_every_convolution_is_int8_and_every_bias_is_as_it_was(model: ModelFile,
     }
 
 
-def test_the_result_does_the_task(result: tuple[Report, Path]) -> None:
+def test_the_result_does_the_task(result: tuple[CalibrationReport, Path]) -> None:
     report = result[0]
     assert set(report.calibrators) == {"fp32", *CALIBRATORS}
     assert set(report.reference.f1) == {"ceymo_lines", "udacity_ego"}
@@ -159,7 +159,7 @@ def test_what_was_selected_on_the_validation_set_is_refused_by_the_test_set(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_reported_score_is_that_of_the_test_set(model: ModelFile, sets: FrameSets, result: tuple[Report, Path]) -> None:
+def test_the_reported_score_is_that_of_the_test_set(model: ModelFile, sets: FrameSets, result: tuple[CalibrationReport, Path]) -> None:
     test = Scorer(model, sets.test, "test set", Acceptance(), QUIET)
     score, maps = test.score(result[1], "int8")
     assert (result[0].score, result[0].reference) == (score, test.reference)
@@ -170,7 +170,7 @@ def test_the_reported_score_is_that_of_the_test_set(model: ModelFile, sets: Fram
 # --- the page and the command ----------------------------------------------------------------------------------------------------
 
 
-def test_page_is_complete_in_itself(result: tuple[Report, Path]) -> None:
+def test_page_is_complete_in_itself(result: tuple[CalibrationReport, Path]) -> None:
     page = calibration_page(result[0])
     assert page.count("<img") == page.count('src="data:image/jpeg;base64,') >= 9
     assert "http" not in page
@@ -190,7 +190,7 @@ def test_command_writes_model_and_page(model: ModelFile, unlabelled: Path, tmp_p
 
 
 @pytest.fixture
-def places(model: ModelFile, result: tuple[Report, Path], unlabelled: Path, labels: Path, tmp_path: Path) -> dict[str, str]:
+def places(model: ModelFile, result: tuple[CalibrationReport, Path], unlabelled: Path, labels: Path, tmp_path: Path) -> dict[str, str]:
     """Things to name on a command line."""
     (tmp_path / "there.onnx").write_bytes(b"mine")
     few = tmp_path / "few"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from calibration.int8.ranges import CALIBRATORS, Histogram
+from calibration.int8.ranges import CALIBRATORS, MagnitudeHistogram
 
 VALUES = hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(-1000, 1000, width=32))
 
@@ -17,7 +17,7 @@ VALUES = hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(-1000, 1
 @example([np.array([1e-45], np.float32), np.array([3e-45, 1e-38], np.float32)])  # subnormal
 @settings(max_examples=50, deadline=None)
 def test_histogram_counts_every_value_that_is_not_zero(arrays: list[NDArray[np.float32]]) -> None:
-    histogram = Histogram()
+    histogram = MagnitudeHistogram()
     for values in arrays:
         histogram.add(values)
     everything = np.abs(np.concatenate(arrays))
@@ -28,7 +28,7 @@ def test_histogram_counts_every_value_that_is_not_zero(arrays: list[NDArray[np.f
 
 
 def test_one_outlier_is_cut_by_all_but_minmax() -> None:
-    histogram = Histogram()
+    histogram = MagnitudeHistogram()
     histogram.add(np.random.default_rng(1).normal(0, 1, 200_000).astype(np.float32))
     histogram.add(np.array([500], np.float32))
     assert CALIBRATORS["minmax"](histogram) == 500

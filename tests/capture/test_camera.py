@@ -1,4 +1,4 @@
-"""Cameras: how they are named, and what is said where there is none. No test has one."""
+"""Cameras: how they are named, and the message where there is none. No test has one."""
 
 from __future__ import annotations
 

@@ -84,9 +84,9 @@ def test_a_signal_while_connecting_ends_the_program_with_130(scheme: str, number
         assert process.poll() is None
         begun = time.monotonic()
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, printed = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert said == "program: interrupted\n"
+        assert printed == "program: interrupted\n"
         assert time.monotonic() - begun < 5  # the server's silence would last 10 s
 
 

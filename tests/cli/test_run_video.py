@@ -197,8 +197,8 @@ WRONG: dict[str, tuple[str | list[str], str]] = {
     "a model that is none": ("--source {d}/drive.mp4 --model {d}/text.onnx", "text.onnx"),
     "no such model": ("--source {d}/drive.mp4 --model resnet", "resnet"),
     "no such model file": ("--source {d}/drive.mp4 --model {d}/none.onnx", "none.onnx"),
-    "an engine not to be had": ("--source {d}/drive.mp4 --engine tensorrt", "tensorrt"),
-    "a precision not to be had": ("--source {d}/drive.mp4 --engine onnx --precision bf16", "bf16"),
+    "an engine that is not available": ("--source {d}/drive.mp4 --engine tensorrt", "tensorrt"),
+    "a precision that is not available": ("--source {d}/drive.mp4 --engine onnx --precision bf16", "bf16"),
     "an engine of no kind": ("--source {d}/drive.mp4 --engine warp", "warp"),
     "an output that exists": ("--source {d}/drive.mp4 --output {d}/there.mp4", "--overwrite"),
     "an output in no mp4": ("--source {d}/drive.mp4 --output {d}/out.avi", ".mp4"),
@@ -226,13 +226,13 @@ def test_wrong_input_is_told_in_one_line_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     write_wrong_inputs(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    command, told = WRONG[name]
+    command, message = WRONG[name]
     words = command.split() if isinstance(command, str) else command
     assert run("--quiet", *(word.format(d=tmp_path) for word in words)) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1, err
-    assert told in err
+    assert message in err
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -335,8 +335,8 @@ def test_the_report_says_whether_the_source_was_live(served: tuple[Path, str], t
     sources = {"stream": (f"{address}/drive.mp4",), "file": (folder / "drive.mp4",), "paced": (folder / "drive.mp4", "--live")}
     for name, source in sources.items():
         run("--source", *source, "--output", "none", "--limit", 3, "--report", tmp_path / f"{name}.json")
-    told = {name: json.loads((tmp_path / f"{name}.json").read_text())["source"]["live"] for name in sources}
-    assert told == {"stream": True, "file": False, "paced": True}
+    live = {name: json.loads((tmp_path / f"{name}.json").read_text())["source"]["live"] for name in sources}
+    assert live == {"stream": True, "file": False, "paced": True}
 
 
 def test_without_a_source_the_demo_clip_is_taken_with_whatever_else_is_asked(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ AGREEMENT = {"fp32": 0.99, "bf16": 0.97, "int8": 0.90}
 
 
 def draw_roads(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """NDArray[np.uint8] (N, H, W, 3) of white and yellow lines on grey noise, and where the lines are, (N, H, W) 0 or 255."""
+    """Pictures, (N, H, W, 3) uint8 BGR, of white and yellow lines on grey noise, and where the lines are, (N, H, W) 0 or 255."""
     rng = np.random.default_rng(seed)
     pictures = rng.normal(90, 12, (count, HEIGHT, WIDTH, 3)) + rng.uniform(-40, 40, (count, 1, 1, 1))
     masks = np.zeros((count, HEIGHT, WIDTH), np.uint8)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines import model_file
 from engines.model_file import bundled_models
-from engines.registry import ENGINES, load_kind, open_engine
+from engines.registry import ENGINES, load_engine_class, open_engine
 from tests.engines.made_models import AGREEMENT, draw_roads, iou
 
 pytestmark = pytest.mark.usefixtures("tiny_is_bundled")
@@ -21,7 +21,7 @@ BUNDLED_WEIGHTS = model_file.WEIGHTS
 
 def runnable() -> list[tuple[str, str]]:
     """(engine, precision) of everything that this machine can do."""
-    return [(name, precision) for name in ENGINES for precision in load_kind(name).precisions()]
+    return [(name, precision) for name in ENGINES for precision in load_engine_class(name).precisions()]
 
 
 @pytest.mark.parametrize("batch", [1, 4])

@@ -22,7 +22,7 @@ from engines.backends.denormals import denormals_as_zero
 from engines.engine import Engine, UnavailableError
 from engines.model_file import ModelFile
 from engines.probe import has_driver
-from engines.registry import ENGINES, GPU_ENGINES, load_kind, open_engine
+from engines.registry import ENGINES, GPU_ENGINES, load_engine_class, open_engine
 from lanes.models.base import LaneNetwork
 from tests.engines.made_models import (
     HEIGHT,
@@ -195,7 +195,7 @@ def open_model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     def open_path(path: Path, network: Callable[[], LaneNetwork], batch: int = 1) -> Engine:
         monkeypatch.setattr(torch_cpu, "build_network", lambda _: network())
         try:
-            opened.append(load_kind(name, entry)(ModelFile.load(path), "fp32", batch))
+            opened.append(load_engine_class(name, entry)(ModelFile.load(path), "fp32", batch))
         except UnavailableError as lack:
             pytest.skip(str(lack))
         return opened[-1]

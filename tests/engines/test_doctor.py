@@ -1,4 +1,4 @@
-"""The commands that tell what a machine can do, and those that need a GPU, on a machine without one."""
+"""The commands that list what a machine can do, and those that need a GPU, on a machine without one."""
 
 from __future__ import annotations
 

@@ -229,10 +229,10 @@ def test_command_refuses_what_is_no_checkpoint_in_one_line(network: UNet, tmp_pa
     ]
     for path in wrong:
         assert main([str(path), "--out", str(tmp_path / "m.onnx")]) == 2
-        said = capsys.readouterr().err
-        assert said.startswith("engines.export: ")
-        assert str(path) in said
-        assert said.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert printed.startswith("engines.export: ")
+        assert str(path) in printed
+        assert printed.count("\n") == 1
         assert not (tmp_path / "m.onnx").exists()
 
 

@@ -46,7 +46,7 @@ def test_what_the_process_says_is_lacking_is_taken_over() -> None:
 
 
 def test_probe_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past the first look, it is the other process that tries: here it finds out for itself that there is no driver."""
+    """Past the first check, it is the other process that tries: here it finds out for itself that there is no driver."""
     monkeypatch.setattr(probing, "has_driver", lambda: True)
     if has_driver():
         pytest.skip("this machine has an NVIDIA driver")

@@ -1,4 +1,4 @@
-"""The order in which engines are tried, and what is said where NVIDIA's part of it is missing."""
+"""The order in which engines are tried, and the message where NVIDIA's part of it is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from engines import model_file
 from engines import registry as choose
 from engines.probe import has_driver
-from engines.registry import ENGINES, GPU_ENGINES, load_kind, open_engine
+from engines.registry import ENGINES, GPU_ENGINES, load_engine_class, open_engine
 from lanes.errors import InputError
 
 tiny = pytest.mark.usefixtures("tiny_is_bundled")
@@ -61,11 +61,11 @@ def test_auto_on_a_machine_without_a_gpu_says_nothing_of_gpus() -> None:
         assert "NVIDIA" not in engine.reason
 
 
-def test_every_engine_has_a_module_a_class_and_a_cure() -> None:
+def test_every_engine_has_a_module_a_class_and_a_hint() -> None:
     root = Path(__file__).resolve().parents[2]
-    for module, kind, cure in [*ENGINES.values(), *GPU_ENGINES.values()]:
+    for module, kind, hint in [*ENGINES.values(), *GPU_ENGINES.values()]:
         assert f"class {kind}(" in (root / f"{module.replace('.', '/')}.py").read_text()
-        assert cure
+        assert hint
 
 
 @tiny
@@ -83,7 +83,7 @@ def test_auto_takes_what_the_engine_prefers_where_no_int8_is_bundled(
     shutil.copy(weights / "tiny.onnx", tmp_path)
     monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
     for name in ENGINES:
-        best = next(precision for precision in load_kind(name).precisions() if precision != "int8")
+        best = next(precision for precision in load_engine_class(name).precisions() if precision != "int8")
         with open_engine(name, model="tiny") as opened:
             assert opened.precision == best
 
@@ -140,7 +140,7 @@ def test_what_does_not_run_here_is_refused_in_one_line(asked: dict[str, str], me
 
 @tiny
 def test_bf16_runs_or_is_refused_with_what_the_processor_lacks() -> None:
-    if ("openvino", "bf16") in [(name, precision) for name in ENGINES for precision in load_kind(name).precisions()]:
+    if ("openvino", "bf16") in [(name, precision) for name in ENGINES for precision in load_engine_class(name).precisions()]:
         with open_engine("openvino", "bf16", "tiny") as opened:
             assert opened.precision == "bf16"
     else:

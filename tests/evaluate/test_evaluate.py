@@ -73,16 +73,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`FRAMES` in the lanedata layout. A stripe of each camvid frame is not known; ceymo_lines has its lanes as lines too."""
     root = tmp_path_factory.mktemp("data") / "lanedata"
     rows = []
-    for source, drive, stem, note, truth, predicted in FRAMES:
+    for source, drive, stem, note, ground_truth, predicted in FRAMES:
         write_picture(root / source / "images" / f"{stem}.jpg", lines(predicted, value=220))
-        labels = {"masks": lines(truth)} | ({"ignore": lines((160,))} if source == "camvid" else {})
+        labels = {"masks": lines(ground_truth)} | ({"ignore": lines((160,))} if source == "camvid" else {})
         for folder, label in labels.items():
             (root / source / folder).mkdir(exist_ok=True)
             cv2.imwrite(str(root / source / folder / f"{stem}.png"), label)
         rows.append((source, "val", drive, stem, note))
     polylines = {
-        stem: {"lines": [[[x, HEIGHT - 1], [x, HEIGHT // 2]] for x in truth]}
-        for source, _, stem, _, truth, _ in FRAMES
+        stem: {"lines": [[[x, HEIGHT - 1], [x, HEIGHT // 2]] for x in ground_truth]}
+        for source, _, stem, _, ground_truth, _ in FRAMES
         if source == "ceymo_lines"
     }
     (root / "ceymo_lines" / "polylines.json").write_text(json.dumps(polylines))
@@ -112,8 +112,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 def test_scores_by_source_are_those_of_the_masks(data: Path, report: tuple[dict, str]) -> None:
     counts: dict = {}
     for frame in list_frames(data, "val"):
-        pixels, truth, ignore = frame.read_as_labelled()
-        found = count_pixels((pixels[..., 1] > round(255 * THRESHOLD)).astype(np.uint8), truth, ignore)
+        pixels, ground_truth, ignore = frame.read_as_labelled()
+        found = count_pixels((pixels[..., 1] > round(255 * THRESHOLD)).astype(np.uint8), ground_truth, ignore)
         counts[frame.source] = counts[frame.source] + found if frame.source in counts else found
     scores, expected = report[0]["scores"], as_table(counts)
     assert scores == expected

@@ -40,12 +40,12 @@ def moved(lane: Lane, right: float) -> Lane:
 # --- TuSimple --------------------------------------------------------------------------------------------------------
 
 
-def tusimple_by_the_book(predicted: list[list[float]], truth: list[list[float]], rows: list[int]) -> tuple[float, float, float]:
+def tusimple_by_the_book(predicted: list[list[float]], ground_truth: list[list[float]], rows: list[int]) -> tuple[float, float, float]:
     """Accuracy, FP and FN of one frame whose lanes are x at each row, negative where they are not."""
-    if len(predicted) > len(truth) + 2:
+    if len(predicted) > len(ground_truth) + 2:
         return 0.0, 0.0, 1.0
     shares, found = [], 0
-    for lane in truth:
+    for lane in ground_truth:
         x, y = [x for x in lane if x >= 0], [y for x, y in zip(lane, rows, strict=True) if x >= 0]
         slope = 0.0
         if len(x) > 1:
@@ -61,12 +61,12 @@ def tusimple_by_the_book(predicted: list[list[float]], truth: list[list[float]],
             best = max(best, right / len(lane))
         shares.append(best)
         found += best >= 0.85
-    missed = len(truth) - found
+    missed = len(ground_truth) - found
     accuracy = sum(shares)
-    if len(truth) > 4:
+    if len(ground_truth) > 4:
         missed -= missed > 0
         accuracy -= min(shares)
-    counted = max(min(4, len(truth)), 1)
+    counted = max(min(4, len(ground_truth)), 1)
     return accuracy / counted, (len(predicted) - found) / len(predicted) if predicted else 0.0, missed / counted
 
 
@@ -84,8 +84,8 @@ def test_a_slanted_lane_may_be_further_off_along_the_row() -> None:
 
 def test_a_lane_is_found_when_85_percent_of_its_rows_are_right() -> None:
     """Of 56 rows 48 are 85.7 % and 47 are 83.9 %. Rows that neither has are right too."""
-    whole, truth = upright(600), len(TUSIMPLE_ROWS)
-    assert truth == 56
+    whole, ground_truth = upright(600), len(TUSIMPLE_ROWS)
+    assert ground_truth == 56
     enough, too_few = (upright(600, high=TUSIMPLE_ROWS[missing]) for missing in (8, 9))
     assert score_tusimple([enough], [whole]) == TuSimpleScore(1, 48 / 56, 0.0, 0.0)
     assert score_tusimple([too_few], [whole]) == TuSimpleScore(1, 47 / 56, 1.0, 1.0)
@@ -145,11 +145,13 @@ def tusimple_lanes(rng: np.random.Generator) -> list[list[float]]:
 def test_tusimple_agrees_with_the_definition_written_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = list(TUSIMPLE_ROWS)
-    predicted, truth = tusimple_lanes(rng), tusimple_lanes(rng)
-    predicted += [[x + rng.integers(0, 30) if x >= 0 else x for x in lane] for lane in truth[:3]]
-    lines = [[np.array([(x, y) for x, y in zip(lane, rows, strict=True) if x >= 0]) for lane in lanes] for lanes in (predicted, truth)]
+    predicted, ground_truth = tusimple_lanes(rng), tusimple_lanes(rng)
+    predicted += [[x + rng.integers(0, 30) if x >= 0 else x for x in lane] for lane in ground_truth[:3]]
+    lines = [
+        [np.array([(x, y) for x, y in zip(lane, rows, strict=True) if x >= 0]) for lane in lanes] for lanes in (predicted, ground_truth)
+    ]
     score = score_tusimple(*lines)
-    assert (score.accuracy, score.fp, score.fn) == pytest.approx(tusimple_by_the_book(predicted, truth, rows))
+    assert (score.accuracy, score.fp, score.fn) == pytest.approx(tusimple_by_the_book(predicted, ground_truth, rows))
 
 
 # --- CULane ----------------------------------------------------------------------------------------------------------
@@ -164,15 +166,15 @@ def drawn_by_the_book(lane: Lane) -> np.ndarray:
     return canvas > 0
 
 
-def culane_by_the_book(predicted: list[Lane], truth: list[Lane]) -> tuple[int, int, int]:
+def culane_by_the_book(predicted: list[Lane], ground_truth: list[Lane]) -> tuple[int, int, int]:
     """TP, FP, FN: of all ways to match, the one whose IoU sum to the most."""
-    one, other = ([drawn_by_the_book(lane) for lane in lanes] for lanes in (predicted, truth))
+    one, other = ([drawn_by_the_book(lane) for lane in lanes] for lanes in (predicted, ground_truth))
     overlap = [[(a & b).sum() / (a | b).sum() for b in other] for a in one]
     _, tp = max(
         (sum(overlap[i][j] for i, j in pairs), sum(overlap[i][j] > 0.5 for i, j in pairs))
-        for pairs in matchings(len(predicted), len(truth))
+        for pairs in matchings(len(predicted), len(ground_truth))
     )
-    return tp, len(predicted) - tp, len(truth) - tp
+    return tp, len(predicted) - tp, len(ground_truth) - tp
 
 
 def matchings(rows: int, columns: int) -> list[list[tuple[int, int]]]:
@@ -232,10 +234,10 @@ def test_the_spline_is_the_natural_one() -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.integers(1, 4))
-def test_culane_agrees_with_the_definition_written_out(seed: int, predicted: int, truth: int) -> None:
+def test_culane_agrees_with_the_definition_written_out(seed: int, predicted: int, ground_truth: int) -> None:
     rng = np.random.default_rng(seed)
-    lanes = [np.stack([300 * k + 200 + np.cumsum(rng.normal(0, 25, 6)), np.linspace(589, 250, 6)], axis=1) for k in range(truth)]
-    predicted = [lanes[rng.integers(truth)] + rng.normal(0, 8, 2) for _ in range(predicted)]
+    lanes = [np.stack([300 * k + 200 + np.cumsum(rng.normal(0, 25, 6)), np.linspace(589, 250, 6)], axis=1) for k in range(ground_truth)]
+    predicted = [lanes[rng.integers(ground_truth)] + rng.normal(0, 8, 2) for _ in range(predicted)]
     score = score_culane(predicted, lanes)
     assert (score.tp, score.fp, score.fn) == culane_by_the_book(predicted, lanes)
 

@@ -84,11 +84,11 @@ def test_the_histograms_give_what_counting_the_mask_gives(seed: int, share: floa
     size = (40, int(rng.integers(60, 400)))
     probability = cv2.GaussianBlur(rng.integers(0, 256, size).astype(np.uint8), (5, 5), 0)
     probability[rng.random(size) < 0.3] = 0
-    truth, ignore = (np.uint8(rng.random(size) < part) * 255 for part in (share, 0.2))
+    ground_truth, ignore = (np.uint8(rng.random(size) < part) * 255 for part in (share, 0.2))
     ignore = ignore if with_ignore else None
-    levels = count_levels(probability, truth, ignore)
+    levels = count_levels(probability, ground_truth, ignore)
     for threshold in (0, *rng.integers(1, 254, 3).tolist(), 254, 255):
-        assert levels.at(threshold) == count_pixels((probability > threshold).astype(np.uint8), truth, ignore), threshold
+        assert levels.at(threshold) == count_pixels((probability > threshold).astype(np.uint8), ground_truth, ignore), threshold
 
 
 def test_histograms_of_two_frames_add_up() -> None:
@@ -104,9 +104,9 @@ def test_maps_of_two_sizes_are_refused() -> None:
         count_levels(column(), column(size=(640, 36)))
 
 
-def pixels(levels: list[int], truth: list[int]) -> LevelCounts:
-    """Counts of a few pixels, given by level and truth."""
-    return count_levels(np.array([levels], np.uint8), np.array([truth], np.uint8))
+def pixels(levels: list[int], ground_truth: list[int]) -> LevelCounts:
+    """Counts of a few pixels, given by level and ground truth."""
+    return count_levels(np.array([levels], np.uint8), np.array([ground_truth], np.uint8))
 
 
 def test_average_precision_by_hand() -> None:
@@ -126,15 +126,15 @@ def test_average_precision_by_hand() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_average_precision_agrees_with_the_definition_written_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    levels, truth = rng.integers(0, 256, 60), rng.integers(0, 2, 60)
-    truth[0] = 1
+    levels, ground_truth = rng.integers(0, 256, 60), rng.integers(0, 2, 60)
+    ground_truth[0] = 1
     expected, before = 0.0, 0.0
     for level in sorted(set(levels.tolist()), reverse=True):
         predicted = levels >= level
-        recall = (truth[predicted]).sum() / truth.sum()
-        expected += (recall - before) * truth[predicted].mean()
+        recall = (ground_truth[predicted]).sum() / ground_truth.sum()
+        expected += (recall - before) * ground_truth[predicted].mean()
         before = recall
-    assert average_precision(pixels(levels.tolist(), truth.tolist())) == pytest.approx(expected)
+    assert average_precision(pixels(levels.tolist(), ground_truth.tolist())) == pytest.approx(expected)
 
 
 def test_calibration_by_hand() -> None:
@@ -160,7 +160,7 @@ def test_bins_are_of_equal_width_and_what_is_empty_is_marked_so() -> None:
 
 
 def test_agrees_with_the_yardstick_to_four_digits(shared: Path, tmp_path: Path) -> None:
-    """Truth shifted and thinned, as a prediction that is partly wrong, on every sixth frame."""
+    """Ground truth shifted and thinned, as a prediction that is partly wrong, on every sixth frame."""
     data, masks = tmp_path / "data", tmp_path / "masks"
     data.mkdir()
     head, *rows = (shared / "lanedata" / "index.csv").read_text().splitlines()
@@ -170,13 +170,13 @@ def test_agrees_with_the_yardstick_to_four_digits(shared: Path, tmp_path: Path) 
         (data / source).symlink_to(shared / "lanedata" / source)
     counts: dict[str, PixelCounts] = {}
     for frame in list_frames(data, "val"):
-        _, truth, ignore = frame.read_as_labelled()
-        predicted = np.roll(truth, 4, axis=1)
+        _, ground_truth, ignore = frame.read_as_labelled()
+        predicted = np.roll(ground_truth, 4, axis=1)
         predicted[::3] = 0
         folder = masks / frame.source
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{frame.stem}.png"), predicted)
-        counts[frame.source] = counts.get(frame.source, PixelCounts()) + count_levels(predicted, truth, ignore).at(127)
+        counts[frame.source] = counts.get(frame.source, PixelCounts()) + count_levels(predicted, ground_truth, ignore).at(127)
     report = tmp_path / "scores.json"
     command = [sys.executable, shared / "score.py", "--data", data, "--masks", masks, "--json", report]
     subprocess.run(command, check=True, capture_output=True, timeout=300)

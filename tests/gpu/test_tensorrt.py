@@ -202,12 +202,12 @@ def test_torch_on_the_same_gpu_in_the_same_process(pictures: NDArray[np.uint8]) 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
     from engines.engine import UnavailableError
-    from engines.registry import GPU_ENGINES, load_kind
+    from engines.registry import GPU_ENGINES, load_engine_class
 
     if precision not in bundled_models().get("unet", {}):
         pytest.skip(f"no {precision} file of unet is bundled")
     try:
-        opened = load_kind(kind, GPU_ENGINES[kind])
+        opened = load_engine_class(kind, GPU_ENGINES[kind])
         opened.precisions()
     except UnavailableError as lack:
         pytest.skip(str(lack))

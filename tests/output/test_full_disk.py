@@ -1,4 +1,4 @@
-"""Full disks: at whatever byte the space ends, what was finished plays, and it is said in one line."""
+"""Full disks: at whatever byte the space ends, what was finished plays, and it is reported in one line."""
 
 from __future__ import annotations
 

@@ -196,9 +196,9 @@ class TestTwoRuns:
         runs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
         ends = [(run.communicate(), run.returncode) for run in runs]
         assert sorted({status for _, status in ends} - {2}) == [0]
-        for (said, errors), status in ends:
+        for (printed, errors), status in ends:
             assert errors == ""
-            assert status == 0 or "another run is writing it" in said or "exists already" in said
+            assert status == 0 or "another run is writing it" in printed or "exists already" in printed
         assert contents(path).numbers == list(range(150))
         assert names(tmp_path) == ["out.mp4"]
 

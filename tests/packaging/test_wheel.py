@@ -72,6 +72,6 @@ def test_it_runs_without_the_repository_and_without_windows(wheel: Path, tmp_pat
     with av.open(str(tmp_path / "outputs/demo_lanes.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 10
     command = [programs / "python", "-c", "import lanes; print(lanes.__version__, lanes.__file__)"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment).stdout
-    assert str(tmp_path / "venv") in told
-    assert "unknown" not in told
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment).stdout
+    assert str(tmp_path / "venv") in printed
+    assert "unknown" not in printed

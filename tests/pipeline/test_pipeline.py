@@ -145,7 +145,7 @@ class TestFiles:
         with closing(pipeline(source, Stamped()).results()) as results:
             next(results)
             sleep(0.5)
-            # Four handovers, and a frame in the hands of each of the five threads.
+            # Four handovers, and a frame in each of the five threads.
             assert source.given <= 4 * FILE_DEPTH + 5
             assert indices(results) == list(range(1, 200))
 

@@ -162,17 +162,17 @@ def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch
     monkeypatch.setattr("lanes.train.callbacks.CHECKPOINT_EVERY", 4)
     tiny[tiny.index("--steps") + 1] = "100"
     tiny[tiny.index("--val-every") + 1] = "4"
-    looks: dict[int, torch.Tensor] = {}
+    validated: dict[int, torch.Tensor] = {}
 
-    def look(module: LaneTraining, *_: object) -> None:
-        looks[module.global_step] = module.network.stem[0].weight.clone()
-        if len(looks) == 2:
+    def validate(module: LaneTraining, *_: object) -> None:
+        validated[module.global_step] = module.network.stem[0].weight.clone()
+        if len(validated) == 2:
             raise InputError("seen enough")
 
-    monkeypatch.setattr(LaneTraining, "validation_step", look)
+    monkeypatch.setattr(LaneTraining, "validation_step", validate)
     with pytest.raises(InputError, match="seen enough"):
         train(parse([*tiny, "--learning-rate", "0.1"]))
-    assert not torch.equal(*looks.values())
+    assert not torch.equal(*validated.values())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
@@ -183,10 +183,10 @@ def test_an_interrupted_run_says_so(rendered_sources: Path, tmp_path: Path) -> N
     assert process.stdout is not None
     assert any("Epoch 0" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
-    said = process.stdout.read()
-    assert process.wait(60) == 130, said
-    assert "lanes.train: interrupted" in said.splitlines()
-    assert "Traceback" not in said
+    printed = process.stdout.read()
+    assert process.wait(60) == 130, printed
+    assert "lanes.train: interrupted" in printed.splitlines()
+    assert "Traceback" not in printed
 
 
 def test_a_run_is_not_begun_in_the_folder_of_another_one(tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,10 +254,10 @@ def test_frames_beyond_the_memory_are_read_as_they_are_drawn(
         (["--out", "/proc/version"], "cannot use /proc/version"),
     ],
 )
-def test_options_that_cannot_be_used_are_told_in_one_line(tiny: list[str], tmp_path: Path, options: list[str], why: str) -> None:
-    with pytest.raises(InputError, match=why) as told:
+def test_options_that_cannot_be_used_are_reported_in_one_line(tiny: list[str], tmp_path: Path, options: list[str], why: str) -> None:
+    with pytest.raises(InputError, match=why) as refusal:
         train(parse([*tiny, *options]))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refusal.value)
     assert not (tmp_path / "run").exists()
 
 
@@ -291,7 +291,7 @@ def test_half_a_line_of_a_resumed_run_takes_nothing_from_what_came_before(tmp_pa
 
 @pytest.mark.slow
 def test_two_processes_train_together(shared: Path, tmp_path: Path) -> None:
-    """As two GPUs do: each on examples of its own, the frames held back shared out between them."""
+    """As two GPUs do: each on examples of its own, the validation frames shared out between them."""
     few = ["--size", "128", "64", "--crop", "64", "64", "--batch", "2", "--workers", "0", "--val-stride", "40", "--val-every", "2"]
     command = [sys.executable, "-m", "lanes.train", "--data", str(shared / "lanedata"), "--out", str(tmp_path), *few]
     both = [*command, "--steps", "4", "--accelerator", "cpu", "--devices", "2"]

@@ -308,7 +308,7 @@ def write_latency(path: Path, inference_ms: float, queries: int = 600, seed: int
     return path
 
 
-def test_two_results_are_compared_stretch_by_stretch(tmp_path: Path) -> None:
+def test_two_results_are_compared_segment_by_segment(tmp_path: Path) -> None:
     one, other = write_latency(tmp_path / "one.json", 10, seed=1), write_latency(tmp_path / "other.json", 12, seed=2)
     out = tmp_path / "compare.json"
     assert main([str(one), str(other), "--json", str(out)]) == 0
@@ -326,7 +326,7 @@ def test_two_results_are_compared_stretch_by_stretch(tmp_path: Path) -> None:
 def test_results_that_cannot_be_compared_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     short = write_latency(tmp_path / "short.json", 10, queries=50)
     assert main([str(short), str(short)]) == 2
-    assert "has too few samples to be cut into 20 stretches" in capsys.readouterr().err
+    assert "has too few samples to be cut into 20 segments" in capsys.readouterr().err
     write_result(tmp_path / "other.json", new_result("roofline", "limit", Observation()))
     assert main([str(tmp_path / "other.json"), str(short)]) == 2
     assert "only those of benchmarks.latency can be compared" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Engines whose behaviour is known, and a world in which time passes only when something takes it."""
+"""Engines whose behaviour is known, and a clock on which time passes only when something takes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.latency.clock import Clock
+from benchmarks.latency.clock import CheckedClock
 from engines.engine import Arrays, Engine
 from engines.model_file import ModelFile, ModelMetadata
 from engines.tensors import image_to_map
@@ -49,11 +49,11 @@ def images(count: int) -> list[BGRImage]:
 
 
 def ignore(_: float) -> None:
-    """Progress that nobody looks at."""
+    """Progress that is not shown."""
 
 
-class World:
-    """A world in which time passes only when something takes it."""
+class SimulatedTime:
+    """A clock on which time passes only when something takes it."""
 
     def __init__(self) -> None:
         self.now = 1_000
@@ -65,19 +65,19 @@ class World:
         self.now += round(1e9 * seconds)
 
     @property
-    def clock(self) -> Clock:
-        return Clock(self.read, self.read)
+    def clock(self) -> CheckedClock:
+        return CheckedClock(self.read, self.read)
 
 
 class SlowEngine(GreenEngine):
-    """Takes so long, in seconds of a world."""
+    """Takes so long, in seconds of simulated time."""
 
-    def __init__(self, world: World, takes: Callable[[int], float], batch: int = 1) -> None:
+    def __init__(self, time_source: SimulatedTime, takes: Callable[[int], float], batch: int = 1) -> None:
         super().__init__(batch)
-        self._world, self._takes = world, takes
+        self._time, self._takes = time_source, takes
         self.calls = 0
 
     def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        self._world.take(self._takes(self.calls))
+        self._time.take(self._takes(self.calls))
         self.calls += 1
         return super()._infer(batch)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.latency.camera import STAGES, LibraryCamera, run_camera
-from benchmarks.latency.clock import Clock
+from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Length
 from lanes.arrays import BGRImage, Mask
 from lanes.geometry.estimator import PerFrameEstimator, RoadState
@@ -59,7 +59,7 @@ def test_frames_of_the_camera_come_in_order_at_its_rate_and_leave_the_library_as
 
 def test_the_pipeline_s_own_figures_are_those_of_the_run() -> None:
     estimator = CountingEstimator()
-    run, warm_up, figures = run_camera(Segmenter(SleepingEngine()), library(5), 100, Length(20), Clock(), ignore, estimator)
+    run, warm_up, figures = run_camera(Segmenter(SleepingEngine()), library(5), 100, Length(20), CheckedClock(), ignore, estimator)
     assert len(warm_up) == WARM_UP_FRAMES
     assert len(run.latency) == len(run.age) == run.frames == 20
     assert {stage: len(values) for stage, values in run.stages.items()} == dict.fromkeys(STAGES, 20)
@@ -78,7 +78,7 @@ def test_the_pipeline_s_own_figures_are_those_of_the_run() -> None:
 
 
 def test_every_frame_of_the_run_is_counted_as_processed() -> None:
-    run, _, figures = run_camera(Segmenter(GreenEngine()), library(2), 30, Length(5), Clock(), ignore)
+    run, _, figures = run_camera(Segmenter(GreenEngine()), library(2), 30, Length(5), CheckedClock(), ignore)
     assert run.frames == 5
     assert figures.frames.processed >= 5 + WARM_UP_FRAMES
     assert figures.frames.captured == figures.frames.processed + sum(figures.frames.dropped.values())

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.latency.clock import Clock, measure_clock
+from benchmarks.latency.clock import CheckedClock, measure_clock
 from benchmarks.latency.scenarios import Length, run_stream
 from benchmarks.latency.system import System
 from lanes.errors import ProcessingError
@@ -21,7 +21,7 @@ def test_a_clock_that_steps_is_found(step_s: float) -> None:
         return time.monotonic_ns() + (round(1e9 * step_s) if next(calls) > 200 else 0)
 
     with pytest.raises(ProcessingError, match="the clock stepped by"):
-        run_stream(System(GreenEngine()), images(3), 1, Length(500), Clock(wall_clock), ignore)
+        run_stream(System(GreenEngine()), images(3), 1, Length(500), CheckedClock(wall_clock), ignore)
 
 
 def test_a_clock_that_steps_there_and_back_is_found() -> None:
@@ -31,11 +31,11 @@ def test_a_clock_that_steps_there_and_back_is_found() -> None:
         return time.monotonic_ns() + (10**9 if 200 < next(calls) < 240 else 0)
 
     with pytest.raises(ProcessingError, match="the clock stepped by"):
-        run_stream(System(GreenEngine()), images(3), 1, Length(500), Clock(wall_clock), ignore)
+        run_stream(System(GreenEngine()), images(3), 1, Length(500), CheckedClock(wall_clock), ignore)
 
 
 def test_a_steady_clock_is_not_suspected() -> None:
-    run = run_stream(System(GreenEngine()), images(3), 1, Length(500), Clock(), ignore)
+    run = run_stream(System(GreenEngine()), images(3), 1, Length(500), CheckedClock(), ignore)
     assert len(run.latency) == 500
 
 

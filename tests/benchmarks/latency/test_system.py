@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.latency.clock import Clock
+from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Length, run_stream
 from benchmarks.latency.system import STAGES, System
 from lanes.errors import ProcessingError
@@ -29,7 +29,7 @@ def test_a_stage_replaced_by_a_sleep_reads_as_that_sleep(stage: str, monkeypatch
         slept.append((time.monotonic_ns() - started) / 1e6)
 
     monkeypatch.setattr(system, step, sleep)
-    run = run_stream(system, images(3), 1, Length(80), Clock(), ignore)
+    run = run_stream(system, images(3), 1, Length(80), CheckedClock(), ignore)
     assert abs(median(read - true for read, true in zip(run.stages[stage], slept, strict=True))) < 0.2
     others = [median(run.stages[other]) for other in STAGES if other != stage]
     assert max(others) < median(slept) / 2
@@ -59,7 +59,7 @@ class PromisingEngine(GreenEngine):
 
 def test_an_engine_that_returns_a_promise_is_timed_until_it_is_kept() -> None:
     system = System(PromisingEngine())
-    run = run_stream(system, images(3), 1, Length(20), Clock(), ignore)
+    run = run_stream(system, images(3), 1, Length(20), CheckedClock(), ignore)
     assert min(run.stages["inference"]) >= 4.9
     assert min(run.latency) >= 4.9
     system.check_done(images(1)[0], 0.02)

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines import build as engine_build
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata, find_model
-from engines.tensorrt import build
-from engines.tensorrt.build import BuildOptions
+from engines.tensorrt import builder
+from engines.tensorrt.builder import BuildOptions
 from engines.tensorrt.progress import BuildProgress
 from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform
@@ -30,7 +30,7 @@ METADATA = ModelMetadata("small", FrameTransform(96, 64), 0.5, ["lane"], "fp32",
 
 
 def build_plan(model: ModelFile, options: BuildOptions | None = None, progress: BuildProgress | None = None) -> bytes:
-    return build.build(trt, model, options or BuildOptions(), progress).plan
+    return builder.build(trt, model, options or BuildOptions(), progress).plan
 
 
 @pytest.fixture(scope="module")
@@ -173,17 +173,17 @@ def test_cancelling_ends_the_build(models: dict[str, ModelFile]) -> None:
 INTERRUPTED = """
 import os, signal, sys
 from engines.build import main
-from engines.tensorrt import build
+from engines.tensorrt import builder
 sent = []
 
-class Progress(build.BuildProgress):
+class Progress(builder.BuildProgress):
     def step_complete(self, name, step):
         if not sent:
             sent.append(name)
             os.kill(os.getpid(), signal.SIGINT)
         return super().step_complete(name, step)
 
-build.BuildProgress = Progress
+builder.BuildProgress = Progress
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -228,10 +228,10 @@ def refusal_of(model: ModelFile, options: BuildOptions | None = None) -> str:
 
 def test_operator_that_tensorrt_does_not_have_is_named_with_its_node(tmp_path: Path) -> None:
     node = helper.make_node("NoSuchOperator", ["maps"], ["logits"], name="the_strange_one")
-    said = refusal_of(hand_made(tmp_path / "strange.onnx", [node], []))
-    assert "TensorRT for RTX" in said
-    assert "cannot read" in said
-    assert "strange.onnx: at node the_strange_one (NoSuchOperator), " in said
+    message = refusal_of(hand_made(tmp_path / "strange.onnx", [node], []))
+    assert "TensorRT for RTX" in message
+    assert "cannot read" in message
+    assert "strange.onnx: at node the_strange_one (NoSuchOperator), " in message
 
 
 def test_network_that_does_not_fit_together_is_refused_with_the_node(tmp_path: Path) -> None:
@@ -250,10 +250,10 @@ def test_zero_point_is_refused_in_words(zero_point: int, kind: type, tmp_path: P
     ]
     quantise = helper.make_node("QuantizeLinear", ["maps", "scale", "zero_point"], ["quantised"], name="the_quantiser")
     back = helper.make_node("DequantizeLinear", ["quantised", "scale", "zero_point"], ["dequantised"])
-    said = refusal_of(hand_made(tmp_path / "shifted.onnx", [quantise, back, node], constants))
-    assert "the_quantiser" in said
-    assert "quantised with a zero-point, and TensorRT takes symmetric int8 alone" in said
-    assert "python -m calibration.int8" in said
+    message = refusal_of(hand_made(tmp_path / "shifted.onnx", [quantise, back, node], constants))
+    assert "the_quantiser" in message
+    assert "quantised with a zero-point, and TensorRT takes symmetric int8 only" in message
+    assert "python -m calibration.int8" in message
 
 
 def test_quantised_bias_is_refused_in_words(tmp_path: Path) -> None:
@@ -266,9 +266,9 @@ def test_quantised_bias_is_refused_in_words(tmp_path: Path) -> None:
         numpy_helper.from_array(np.array([0], np.int32), "zero_point"),
     ]
     back = helper.make_node("DequantizeLinear", ["bias_int32", "scale", "zero_point"], ["bias"], name="the_bias", axis=0)
-    said = refusal_of(hand_made(tmp_path / "bias.onnx", [back, node], constants))
-    assert "the_bias" in said
-    assert "its biases are quantised" in said
+    message = refusal_of(hand_made(tmp_path / "bias.onnx", [back, node], constants))
+    assert "the_bias" in message
+    assert "its biases are quantised" in message
 
 
 def test_dynamic_batch_without_a_number_is_refused_in_words(models: dict[str, ModelFile]) -> None:
@@ -319,7 +319,7 @@ def test_command_writes_the_plan(models: dict[str, ModelFile], tmp_path: Path, c
 
 @pytest.mark.usefixtures("only_rtx")
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--model", "nonesuch", "--out", "a.plan"], "no model is called 'nonesuch'"),
         (["--model", "{int8}", "--precision", "fp16", "--out", "a.plan"], "is an int8 model and cannot run as fp16"),
@@ -328,11 +328,11 @@ def test_command_writes_the_plan(models: dict[str, ModelFile], tmp_path: Path, c
     ],
 )
 def test_mistakes_are_answered_in_one_line(
-    arguments: list[str], said: str, models: dict[str, ModelFile], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, models: dict[str, ModelFile], capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = {precision: str(model.path) for precision, model in models.items()}
     assert engine_build.main([argument.format(**paths) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("engines.build: ")
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.cache import main
-from engines.tensorrt import cache
-from engines.tensorrt.cache import NAMES, EngineCache, Key, default_folder
+from engines.tensorrt import plan_cache
+from engines.tensorrt.plan_cache import NAMES, EngineCache, Key, default_folder
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = Key("unet", "a" * 64, "TensorRT 10.3.0", "NVIDIA Orin", "8.7", "fp16", "1x384x640x3")
@@ -67,7 +67,7 @@ def test_any_part_of_the_key_makes_it_another_plan(name: str, store: EngineCache
     assert store.plan(changed, unexpected) == b"second"
 
 
-def test_what_changed_is_said_against_the_most_similar_one(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_changed_is_logged_against_the_most_similar_one(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
     store.plan(dataclasses.replace(KEY, gpu="NVIDIA Thor", compute_capability="11.0", precision="int8"), Builder())
     store.plan(dataclasses.replace(KEY, tensorrt="TensorRT 10.2.0"), Builder())
     caplog.clear()
@@ -104,7 +104,7 @@ def test_no_damage_gets_through(tmp_path_factory: pytest.TempPathFactory, data: 
     assert store.plan(KEY, unexpected) == build.made
 
 
-def test_damage_is_said(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_is_logged(store: EngineCache, caplog: pytest.LogCaptureFixture) -> None:
     store.plan(KEY, Builder())
     next(store.folder.glob("*.plan")).write_bytes(b"pla")
     caplog.clear()
@@ -127,8 +127,8 @@ import sys, time
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from engines.tensorrt.cache import EngineCache
-from tests.engines.tensorrt.test_cache import KEY
+from engines.tensorrt.plan_cache import EngineCache
+from tests.engines.tensorrt.test_plan_cache import KEY
 folder, name = Path(sys.argv[1]), sys.argv[2]
 
 def build():
@@ -176,16 +176,16 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_folder_that_cannot_be_written_is_said_once_and_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_folder_that_cannot_be_written_is_logged_once_and_the_run_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     store = EngineCache(tmp_path / "file" / "engines")
     build = Builder()
     for _ in range(3):
         assert store.plan(KEY, build) == build.made
     assert build.calls == 3
-    said = [record.getMessage() for record in caplog.records if "cannot be kept" in record.getMessage()]
-    assert len(said) == 1
-    assert "set LANESTREAM_CACHE" in said[0]
+    messages = [record.getMessage() for record in caplog.records if "cannot be kept" in record.getMessage()]
+    assert len(messages) == 1
+    assert "set LANESTREAM_CACHE" in messages[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="for root no folder is read-only")
@@ -221,7 +221,7 @@ def test_what_an_earlier_version_stored_is_used_and_can_be_forgotten(store: Engi
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
-def test_a_file_system_without_locks_is_said_and_the_run_goes_on(
+def test_a_file_system_without_locks_is_logged_and_the_run_goes_on(
     error: Exception, store: EngineCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -266,11 +266,11 @@ def test_forgotten_entry_is_built_again(store: EngineCache) -> None:
 
 def test_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("LANESTREAM_CACHE", str(tmp_path))
-    logging.getLogger("engines.cache").setLevel(logging.ERROR)
+    logging.getLogger("engines.tensorrt.plan_cache").setLevel(logging.ERROR)
     try:
         EngineCache().plan(KEY, Builder(bytes(2_500_000)), "540.4, CUDA 12.6")
     finally:
-        logging.getLogger("engines.cache").setLevel(logging.NOTSET)
+        logging.getLogger("engines.tensorrt.plan_cache").setLevel(logging.NOTSET)
     assert main(["list"]) == 0
     listed = capsys.readouterr()
     assert listed.out.startswith("unet  fp16  1x384x640x3  2.5 MB  TensorRT 10.3.0  NVIDIA Orin  driver 540.4")
@@ -293,7 +293,7 @@ def test_cache_lies_where_the_system_keeps_what_can_be_made_again(monkeypatch: p
 def test_the_folder_of_an_earlier_version_is_used_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LANESTREAM_CACHE", raising=False)
     monkeypatch.setenv("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", str(tmp_path / "earlier"))
-    monkeypatch.setattr(cache, "user_cache_path", lambda name, **_: tmp_path / "now" / name)  # as on macOS
+    monkeypatch.setattr(plan_cache, "user_cache_path", lambda name, **_: tmp_path / "now" / name)  # as on macOS
     assert default_folder() == tmp_path / "now" / "lanestream" / "engines"
     (tmp_path / "earlier" / "lanestream" / "engines").mkdir(parents=True)
     assert default_folder() == tmp_path / "earlier" / "lanestream" / "engines"

@@ -18,24 +18,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 WITHOUT_RTX = "tensorrt-rtx is in the extra lanestream[test] on Linux on x86-64"
 
-CLASSES = {
-    "ParserError": trt_api.ParserError,
-    "OnnxParser": trt_api.OnnxParser,
-    "ILayer": trt_api.Layer,
-    "ITensor": trt_api.Tensor,
-    "INetworkDefinition": trt_api.Network,
-    "IOptimizationProfile": trt_api.Profile,
-    "ITimingCache": trt_api.TimingCache,
-    "IBuilderConfig": trt_api.Config,
-    "Builder": trt_api.Builder,
-    "IExecutionContext": trt_api.ExecutionContext,
-    "ICudaEngine": trt_api.CudaEngine,
-    "Runtime": trt_api.Runtime,
-}
+CLASSES = {name: kind for name, kind in vars(trt_api).items() if isinstance(kind, type) and kind.__module__ == trt_api.__name__}
+"""The protocols, which are called as TensorRT's classes are."""
 
 ONLY_IN_8 = {"EXPLICIT_BATCH", "FP16", "INT8"}
 NOT_IN_8 = {"STRONGLY_TYPED", "IProgressMonitor", "progress_monitor", "node_name", "node_operator"}
-"""Used behind a look at what there is."""
+"""Used only after a check of what there is."""
 
 WHEELS = {
     "8.6.1": "tensorrt-bindings==8.6.1",
@@ -94,42 +82,46 @@ def test_names_in_the_module_exist_in_tensorrt_rtx(chain: str) -> None:
         found = getattr(found, part)
 
 
+@pytest.fixture
+def wheels(pytestconfig: pytest.Config) -> Path:
+    """A folder that stays between runs: in pytest's own cache."""
+    return pytestconfig.cache.mkdir("tensorrt-bindings")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("version", WHEELS)
-def test_members_exist_in_the_bindings_of_every_version(version: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Their libraries are not to be had here, so they cannot be imported; the names they define stand in them as C strings.
+def test_the_bindings_of_every_version_can_be_downloaded(version: str, wheels: Path) -> None:
+    """A wheel has a megabyte; one that is there already is not fetched again."""
+    folder = wheels / version
+    if not list(folder.glob("*.whl")):
+        platforms = [text for age in ("2_17", "2_28", "2_31") for text in ("--platform", f"manylinux_{age}_x86_64")]
+        options = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.10", "--timeout", "20", "--retries", "1", "-q"]
+        command = [sys.executable, "-m", "pip", "download", *options, *platforms, "-d", str(folder), WHEELS[version]]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if ended.returncode:
+            pytest.skip(f"the bindings of TensorRT {version} cannot be fetched: {ended.stderr.strip().splitlines()[-1:]}")
+    assert len(list(folder.glob("*.whl"))) == 1
+
+
+@pytest.mark.parametrize("version", WHEELS)
+def test_members_exist_in_the_bindings_of_every_version(version: str, wheels: Path) -> None:
+    """TensorRT's libraries are not installed, so the bindings cannot be imported; the names they define are C strings in them.
 
     A linker stores a string that is the end of another one only once, so a name counts that ends a string.
     """
-    strings = b"\n".join(re.findall(rb"[\x20-\x7e]{2,}(?=\x00)", bindings_of(version, tmp_path_factory))) + b"\n"
+    strings = b"\n".join(re.findall(rb"[\x20-\x7e]{2,}(?=\x00)", read_bindings(version, wheels))) + b"\n"
     used = {member for _, member in declared_members()} | set(CLASSES) | {part for chain in module_chains() for part in chain.split(".")}
     excused = NOT_IN_8 if version.startswith("8.") else ONLY_IN_8
     assert {name for name in used - excused if f"{name}\n".encode() not in strings} == set()
     gone = NOT_IN_8 if version.startswith("8.") else ONLY_IN_8 if version.startswith("11.") else set()
-    assert {name for name in gone - {"FP16", "INT8"} if f"{name}\n".encode() in strings} == set()  # the look would find what is not there
+    # The search would otherwise find what is not there.
+    assert {name for name in gone - {"FP16", "INT8"} if f"{name}\n".encode() in strings} == set()
 
 
-def bindings_of(version: str, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The compiled bindings in a version's wheel, a megabyte from the package index."""
-    folder = tmp_path_factory.mktemp("wheel")
-    options = [
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--python-version",
-        "3.10",
-        "--timeout",
-        "20",
-        "--retries",
-        "1",
-        "-q",
-        "-d",
-        str(folder),
-    ]
-    platforms = [text for age in ("2_17", "2_28", "2_31") for text in ("--platform", f"manylinux_{age}_x86_64")]
-    command = [sys.executable, "-m", "pip", "download", *options, *platforms, WHEELS[version]]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    wheel = next(folder.glob("*.whl"), None)
+def read_bindings(version: str, wheels: Path) -> bytes:
+    """The compiled bindings in a version's wheel."""
+    wheel = next((wheels / version).glob("*.whl"), None)
     if wheel is None:
-        pytest.skip(f"the bindings of TensorRT {version} cannot be fetched: {ended.stderr.strip().splitlines()[-1:]}")
+        pytest.skip(f"the bindings of TensorRT {version} are not downloaded: run this file once with `-m slow`")
     with zipfile.ZipFile(wheel) as archive:
         return archive.read(next(name for name in archive.namelist() if name.endswith("/tensorrt.so")))
