@@ -18,7 +18,7 @@ class Selected(Source):
 
     Args:
         source: not open yet; it is opened and closed with this one.
-        start: seconds after the source's start; frames before it are decoded and skipped.
+        start: seconds after the source's start; frames before it are decoded, not converted, and skipped.
         end: seconds after the source's start; the first frame at or after it is not given any more. None for the source's own end.
         every: 1 for all frames, 2 for every other one.
         limit: frames at most; None for all.
@@ -31,6 +31,7 @@ class Selected(Source):
         self._source = source
         self._start, self._end, self._every, self._limit = start, end, every, limit
         self._skipped = 0
+        self._unconverted: int | None = None  # skipped by the source itself, before the first frame; None until there is one
 
     def _open(self) -> SourceInfo:
         self._source.open()
@@ -56,6 +57,8 @@ class Selected(Source):
         end = None if self._end is None else self._source.info.start + self._end
         given = position = 0
         cut = False
+        if self._start and not self._source.info.live:
+            self._source.skip_to(begin)  # what is not wanted is not converted; numbers and cuts are kept
         for frame in self._source:
             if end is not None and frame.time >= end:
                 self._skipped += 1
@@ -64,6 +67,8 @@ class Selected(Source):
             if frame.time < begin:
                 self._skipped += 1
                 continue
+            if not position:
+                self._unconverted = self._source.counts.dropped.get("late", 0)
             position += 1
             if (position - 1) % self._every:
                 self._skipped += 1
@@ -93,7 +98,13 @@ class Selected(Source):
     def counts(self) -> Counts:
         """Those of the source without the frames that were skipped."""
         counts = self._source.counts
-        return replace(counts, captured=counts.captured - self._skipped, delivered=counts.delivered - self._skipped)
+        dropped = dict(counts.dropped)
+        late = dropped.pop("late", 0)
+        unconverted = late if self._unconverted is None else self._unconverted
+        if late > unconverted:
+            dropped["late"] = late - unconverted
+        captured, delivered = counts.captured - self._skipped - unconverted, counts.delivered - self._skipped
+        return replace(counts, captured=captured, delivered=delivered, dropped=dropped)
 
     @property
     def corrupt(self) -> int:

@@ -117,15 +117,16 @@ def _open(path: Path) -> av.container.InputContainer:
             raise InputError(f"{path}: is a pipe or a device, not a file; give a video file")
         if status.st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes); give a video file")
-        with path.open("rb"):
-            pass
+        with path.open("rb") as file:
+            # FFmpeg would take bare Motion JPEG for one photo, which is none of the formats.
+            form = "mjpeg" if file.read(3) == b"\xff\xd8\xff" else None
     except FileNotFoundError as error:
         raise NotFoundError(f"{path}: {_reason(error)}") from error
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from error
     try:
         # The prefix keeps FFmpeg from reading a colon in a file's name as a protocol.
-        return av.open(f"file:{path}", container_options={"format_whitelist": FORMATS}, metadata_errors="replace")
+        return av.open(f"file:{path}", format=form, container_options={"format_whitelist": FORMATS}, metadata_errors="replace")
     except (av.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", "its name is in no encoding")
         raise InputError(f"{path}: not a video, or damaged from its start ({reason}); give a file that a video player can play") from error

@@ -52,6 +52,8 @@ def finish_mp4(
             "movflags": "+faststart+use_metadata_tags",
             # Edit lists count in the movie's own time scale, which is milliseconds by default: too coarse for exact times.
             "movie_timescale": str(video_stream.time_base.denominator),
+            # A tag `timecode` stays a tag. The muxer would make a track of it, and fails where a recording's rate is not declared.
+            "write_tmcd": "0",
         }
         with MuxedFile(target) as file, av.open(file, "w", format="mp4", options=options) as output:
             out = output.add_stream_from_template(video_stream, opaque=True)

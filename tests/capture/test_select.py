@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanes.capture.decoder import Decoder
 from lanes.capture.select import Selected
 from lanes.capture.source import FileInfo, Source, SourceInfo
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError
 from lanes.results import Frame
-from tests.media import Clip
+from tests.media import Clip, number_of
 
 
 class Ticks(Source):
@@ -63,6 +64,21 @@ def test_frames_keep_their_times_and_playing_starts_at_the_start(tmp_path: Path)
         assert source.info.file is not None
         assert source.info.file.end == 2  # the recording's own
         assert [frame.time for frame in source] == [Fraction(number, 25) for number in range(25, 38, 2)]
+
+
+def test_frames_before_the_start_are_not_converted_and_count_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+    pixels = Decoder._pixels
+    monkeypatch.setattr(Decoder, "_pixels", lambda decoder, image: converted.append(image.pts) or pixels(decoder, image))
+    Clip(frames=100).write(tmp_path / "clip.mp4")
+    with Selected(VideoFile(tmp_path / "clip.mp4"), start=Fraction(3)) as source:
+        frames = list(source)
+        counts = source.counts
+    assert [frame.index for frame in frames] == list(range(75, 100))
+    assert [number_of(frame.pixels) for frame in frames] == list(range(75, 100))
+    assert counts.captured == counts.delivered == 25
+    assert not counts.dropped
+    assert len(converted) < 30  # those, and one a second before them
 
 
 def test_a_start_after_the_end_of_the_video_is_refused(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import pytest
 
 from lanes.capture.source import Track
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError, NotFoundError
 from tests.capture.recordings import read
-from tests.media import Clip, contents, damaged, number_of, sound_only, truncated
+from tests.media import Clip, contents, damaged, number_of, numbered, sound_only, truncated
 
 UNEVEN = [0, 33, 66, 101, 140, 200, 300, 333, 400, 480]
 
@@ -66,6 +67,12 @@ class TestVideoFile:
             times = [frame.time for frame in source]
         assert len(times) == 10
         assert len({later - earlier for earlier, later in itertools.pairwise(times)}) == 1
+
+    def test_motion_jpeg_without_a_container(self, tmp_path: Path) -> None:
+        raw = tmp_path / "raw.mjpeg"
+        raw.write_bytes(b"".join(cv2.imencode(".jpg", numbered(number))[1].tobytes() for number in range(10)))
+        with VideoFile(raw) as source:
+            assert [number_of(frame.pixels) for frame in source] == list(range(10))
 
     def test_a_truncated_file_ends_early(self, tmp_path: Path) -> None:
         clip = Clip(frames=100, container={"movflags": "faststart"}).write(tmp_path / "whole.mp4")

@@ -62,6 +62,18 @@ class TestSound:
         assert onsets(tmp_path / "out.mp4") == BEEPS
         assert caplog.messages == []
 
+    def test_a_time_code_among_the_tags_does_not_cost_the_sound(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with av.open(str(recording(tmp_path / "plain.mkv", "aac"))) as plain, av.open(str(tmp_path / "clip.mkv"), "w") as coded:
+            coded.metadata["timecode"] = "00:00:00:00"
+            outs = [coded.add_stream_from_template(stream) for stream in plain.streams]
+            for packet in plain.demux():
+                if packet.dts is not None:
+                    packet.stream = outs[packet.stream.index]
+                    coded.mux(packet)
+        convert(tmp_path / "clip.mkv", tmp_path / "out.mp4")
+        assert codecs(tmp_path / "out.mp4") == ["h264", "aac"]
+        assert caplog.messages == []
+
     def test_encoded_sound_ends_with_the_run(self, tmp_path: Path) -> None:
         convert(recording(tmp_path / "clip.mov", "pcm_mulaw", sample_rate=8000), tmp_path / "out.mp4", limit=25)
         with av.open(str(tmp_path / "out.mp4")) as container:
