@@ -9,13 +9,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from lanes.cli import main as program
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit status."""
+    from lanes.cli import main as program  # here, so that Ctrl-C while it is imported ends without a traceback too
+
     return program.main(arguments, "run_video.py")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:  # before the program listens to signals
+        status = 130
+    sys.exit(status)

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from itertools import count
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
+
+import numpy as np
 
 from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Advance, Length, Run
+from engines.engine import Engine
 from lanes.arrays import BGRImage
 from lanes.capture.paced import Paced
 from lanes.capture.source import Source, SourceInfo
@@ -56,6 +59,24 @@ class LibraryCamera(Source):
         for index in count():
             pixels = self._library[index % len(self._library)].copy()
             yield Frame(pixels, index, index / self._fps, self.name, f"{index:06d}")
+
+
+class StubSegmenter(Segmenter):
+    """Sleeps in place of inference and finds no paint: shows what the pipeline adds to an engine of a given speed, on any machine.
+
+    Args:
+        engine: of the model whose input and output sizes are kept; it is not run.
+        inference_ms: milliseconds of a sleep.
+    """
+
+    def __init__(self, engine: Engine, inference_ms: float) -> None:
+        super().__init__(engine)
+        self._seconds = inference_ms / 1e3
+
+    def infer(self) -> None:
+        """Sleeps."""
+        sleep(self._seconds)
+        self._probability = np.zeros((self.transform.height, self.transform.width), np.uint8)
 
 
 def run_camera(

@@ -51,6 +51,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--queries", type=count, metavar="N", help="queries, frames if offline (default: what the percentile needs)")
     parser.add_argument("--duration", type=positive, metavar="S", help=f"least seconds of the run (default: {SECONDS:g} without --queries)")
     parser.add_argument("--fps", type=positive, default=30.0, metavar="F", help="frames a second of the camera")
+    parser.add_argument("--stub", type=positive, metavar="MS", help="sleep so many milliseconds in place of inference, camera only")
     parser.add_argument("--source", "--clip", type=Path, default=DEMO_CLIP, metavar="FILE", help="video that the frames come from")
     parser.add_argument("--cold-starts", type=natural, default=cold_start.TIMES, metavar="N", help="fresh processes to time")
     add_json(parser)
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
     check_outputs(args.json)
     check_statistics()
-    plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch)
+    plan = Plan.make(args.scenario, args.percentile, args.queries, args.duration, args.fps, args.batch, args.stub)
     with open_engine(args.engine, args.precision, args.model, args.batch) as engine:
         result = benchmark(engine, args.source, plan, args.cold_starts if args.batch == 1 else 0, plain_console(stderr=True))
     print_result(result, plain_console(width=max(100, plain_console().width)))

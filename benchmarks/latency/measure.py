@@ -74,7 +74,8 @@ def measure(engine: Engine, library: Sequence[BGRImage], plan: Plan, clock: Chec
     pipeline: dict[str, Any] = {}
     with observe_machine() as observation:
         if plan.scenario == "camera":
-            run, warmed, figures = camera.run_camera(Segmenter(engine), library, plan.fps, plan.length, clock, bar.advance)
+            segmenter = Segmenter(engine) if plan.stub_ms is None else camera.StubSegmenter(engine, plan.stub_ms)
+            run, warmed, figures = camera.run_camera(segmenter, library, plan.fps, plan.length, clock, bar.advance)
             pipeline = {"pipeline": asdict(figures)}
         elif plan.scenario == "offline":
             rate = frames_per_query / median(warmed)  # frames a millisecond
@@ -152,7 +153,7 @@ def benchmark(engine: Engine, clip: Path, plan: Plan, cold_starts: int, console:
     run, transform, scenario = found.run, engine.model.metadata.transform, SCENARIOS[plan.scenario]
     return new_result(
         KIND,
-        f"{engine.model.metadata.name} on {engine.name} {engine.precision}, {plan.scenario}",
+        f"{engine.model.metadata.name} on {_runner(engine, plan)}, {plan.scenario}",
         found.observation,
         scenario=plan.scenario,
         definition=scenario.title,
@@ -175,6 +176,11 @@ def benchmark(engine: Engine, clip: Path, plan: Plan, cold_starts: int, console:
         energy=_energy(found.observation, run.frames),
         deviations=find_deviations(plan, run),
     )
+
+
+def _runner(engine: Engine, plan: Plan) -> str:
+    """What stands for inference."""
+    return f"{engine.name} {engine.precision}" if plan.stub_ms is None else f"a stub of {plan.stub_ms:g} ms"
 
 
 def _inside(plan: Plan) -> dict[str, str]:

@@ -49,12 +49,14 @@ class Plan:
         percentile: the one that counts, as a share.
         length: of the run; Offline: `queries` frames, when it is not 0.
         fps: of the camera.
+        stub_ms: milliseconds of the sleep that stands for inference, camera only; None for the engine itself.
     """
 
     scenario: str
     percentile: float
     length: Length
     fps: float
+    stub_ms: float | None = None
 
     @classmethod
     def make(
@@ -65,12 +67,16 @@ class Plan:
         seconds: float | None = None,
         fps: float = 30.0,
         batch: int = 1,
+        stub_ms: float | None = None,
     ) -> Plan:
         """A plan; what is left out gets its default: enough queries for the percentile, and SECONDS unless a number of queries was given.
 
-        Raises InputError when the number of queries is too small for the percentile, or a query does not fill a batch.
+        Raises InputError when the number of queries is too small for the percentile, a query does not fill a batch, or a stub is asked
+        for elsewhere than behind a camera.
         """
         kind = SCENARIOS[scenario]
+        if stub_ms is not None and scenario != "camera":
+            raise InputError("--stub is of the camera scenario: add --scenario camera")
         if kind.frames_per_query and batch > kind.frames_per_query:
             several = f"{kind.frames_per_query} frames" if kind.frames_per_query > 1 else "one frame"
             raise InputError(f"a query of {scenario} has {several}, which do not fill a batch of {batch}: use --scenario offline")
@@ -83,4 +89,4 @@ class Plan:
             check_enough(queries, share)
         if seconds is None:
             seconds = SECONDS if queries is None else 0.0
-        return cls(scenario, share, Length(queries or queries_least(share), seconds), fps)
+        return cls(scenario, share, Length(queries or queries_least(share), seconds), fps, stub_ms)

@@ -76,9 +76,14 @@ def latency_table(figures: Figures) -> Table:
     return table
 
 
+def counted(frames: int) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{frames} frame{'s' if frames != 1 else ''}"
+
+
 def summary_line(report: Report) -> str:
     """One sentence over the whole run."""
     frames, engine = report.figures.frames, report.engine
     losses = {"dropped": sum(frames.dropped.values()), "corrupt": frames.corrupt, "suspect": frames.suspect}
-    count = ", ".join([f"{frames.processed} frames", *(f"{number} {kind}" for kind, number in losses.items() if number)])
+    count = ", ".join([counted(frames.processed), *(f"{number} {kind}" for kind, number in losses.items() if number)])
     return f"{count}; {report.figures.throughput_fps:.1f} fps with {engine.model} on {engine.name} {engine.precision} ({engine.device})"

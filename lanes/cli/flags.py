@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lanes.cli.arguments import Parser
 from lanes.errors import InputError
@@ -21,6 +21,13 @@ Each option can also stand in a TOML file (--config) or in the environment
 (LANESTREAM_<OPTION>). The command line goes before the environment, the
 environment before the file. A switch is taken back by its opposite:
 --no-live, --no-quiet, --no-overwrite, --progress."""
+
+
+class _Flags(Parser):
+    """What is wrong with the command line is raised, so that it is said as the settings ask for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; --help lists the options")
 
 
 class _Version(argparse.Action):
@@ -38,7 +45,7 @@ class _Version(argparse.Action):
 
 def make_parser(program: str = "lanestream", layers: Mapping[str, Any] | None = None) -> Parser:
     """The parser. `layers`: values from the file and the environment, which go before the defaults."""
-    parser = Parser(program, DESCRIPTION, usage=f"{program} [--source S] [--output PATH] [options]")
+    parser = _Flags(program, DESCRIPTION, usage=f"{program} [--source S] [--output PATH] [options]")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for setting in table().values():
         if setting.group not in groups:
@@ -59,12 +66,27 @@ def _add(group: argparse._ArgumentGroup, setting: Setting, default: Any) -> None
     group.add_argument(setting.flag, dest=setting.name, type=setting.kind.parse, default=default, metavar=setting.metavar, help=words)
 
 
+def asked_log_format(arguments: Sequence[str] | None = None) -> str:
+    """How messages are to look until all settings are known: what command line or environment say of it, as far as that can be used.
+
+    A file of settings is not read for it.
+    """
+    log_format = table()["log_format"]
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument(log_format.flag, dest="asked", default=os.environ.get(log_format.variable))
+    try:
+        asked: str | None = parser.parse_known_args(arguments)[0].asked
+    except (argparse.ArgumentError, SystemExit):  # Python before 3.12 exits all the same
+        asked = None
+    return asked if asked in log_format.kind.choices else str(log_format.default)
+
+
 def parse(arguments: Sequence[str] | None = None, program: str = "lanestream") -> Settings:
     """The settings of a call: of its command line, the environment, and the file that one of them names.
 
     Raises:
-        InputError: the file or the environment cannot be used.
-        SystemExit: after `--help` and `--version`, and with status 2 where the command line cannot be used; one line on stderr says why.
+        InputError: the command line, the file or the environment cannot be used.
+        SystemExit: after `--help` and `--version`.
     """
     from_environment = read_environment(os.environ)
     given = make_parser(program, from_environment).parse_args(arguments)

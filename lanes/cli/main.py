@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lanes.cli.flags import parse
+from lanes.cli.flags import asked_log_format, parse
 from lanes.cli.logs import messages
 from lanes.cli.opencv import missing_opencv
 from lanes.cli.signals import as_interrupt
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "lanestream") ->
     """
     with lasting_streams(), as_interrupt(), messages(program) as handler:
         try:
+            handler.set_style(asked_log_format(arguments), quiet=False)
             settings = parse(arguments, program)
             handler.set_style(settings.log_format, settings.quiet)
             if settings.model == "help":

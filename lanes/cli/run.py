@@ -13,7 +13,7 @@ from rich.console import Console
 from engines.engine import Engine
 from lanes.capture.events import Notice
 from lanes.capture.source import Source
-from lanes.cli.console import ProgressBar, latency_table, summary_line
+from lanes.cli.console import ProgressBar, counted, latency_table, summary_line
 from lanes.cli.signals import calling
 from lanes.errors import INTERRUPTED, InputError, ProcessingError
 from lanes.results import FrameResult
@@ -83,7 +83,7 @@ def run(settings: Settings, console: Console) -> int:
             console.print(latency_table(report.figures))
             _log.info("%s", summary_line(report))
     if session.stopped:
-        _log.error("interrupted after %d frames; what was finished is kept", session.telemetry.processed)
+        _log.error("interrupted after %s; what was finished is kept", counted(session.telemetry.processed))
         return INTERRUPTED
     if session.refused == session.sources:
         return 2

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from lanes.cli.streams import release_stuck_streams
+
 
 def ending_signals() -> list[signal.Signals]:
     """Ctrl-C, a polite `kill`, and the terminal's end. The last is left out where it is ignored, as under nohup."""
@@ -20,7 +22,7 @@ def ending_signals() -> list[signal.Signals]:
 @contextmanager
 def as_interrupt() -> Iterator[None]:
     """Within the block each of them raises KeyboardInterrupt, as Ctrl-C does."""
-    with _handled(signal.default_int_handler):
+    with _handled(_interrupt):
         yield
 
 
@@ -32,12 +34,18 @@ def calling(stop: Callable[[], None]) -> Iterator[None]:
     """
 
     def first(number: int, _: FrameType | None) -> None:
+        release_stuck_streams()
         once = hasattr(signal, "SIGHUP") and number == signal.SIGHUP
-        signal.signal(number, signal.SIG_IGN if once else signal.default_int_handler)
+        signal.signal(number, signal.SIG_IGN if once else _interrupt)
         stop()
 
     with _handled(first):
         yield
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    release_stuck_streams()
+    signal.default_int_handler(number, frame)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+PATIENCE_MS = 500
+"""How long a slow reader of a pipe is waited for, milliseconds, when the run is to end."""
 
 
 def printable(text: str) -> str:
@@ -41,12 +45,24 @@ class _LastingStream:
             yield
         except OSError:  # EPIPE from a pipe, EIO from a terminal
             with suppress(OSError, ValueError):  # libraries in C write to the descriptor, and the interpreter flushes it when it ends
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
-                os.close(nowhere)
+                _lead_nowhere(self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def release_stuck_streams() -> None:
+    """Where nobody empties the pipe that stdout or stderr is, what is written from here on is lost, and who waits to write goes on.
+
+    For a handler of signals: a run that is to end would else wait for its reader without end.
+    """
+    if not hasattr(select, "poll"):  # on Windows
+        return
+    for descriptor in (1, 2):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if not poll.poll(PATIENCE_MS):
+            _lead_nowhere(descriptor)
 
 
 @contextmanager
@@ -61,6 +77,12 @@ def lasting_streams() -> Iterator[None]:
         finally:
             sys.stdout.flush()
             sys.stdout, sys.stderr = before
+
+
+def _lead_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _fill_descriptors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,9 +37,23 @@ class Kind(Generic[T]):
         Raises:
             argparse.ArgumentTypeError: it is of another type, or out of range.
         """
-        if not isinstance(value, self.accepts) or (isinstance(value, bool) and bool not in self.accepts):
+        if not isinstance(value, self.accepts) or (isinstance(value, bool) and bool not in self.accepts) or not _encodable(str(value)):
             raise argparse.ArgumentTypeError(f"{value!r} is not {self.words}")
         return self.parse(str(value))
+
+
+def _encodable(text: str) -> bool:
+    """Whether the system's calls take it: a command line cannot hold other text, a program and a TOML file can."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def _file_name(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not the name of a file")
+    return Path(text)
 
 
 def _switch(text: str) -> bool:
@@ -66,6 +81,6 @@ FLAG = Kind("true or false", _switch, (bool,))
 COUNT = Kind("a whole number from 1 up", count, (int,))
 PROBABILITY = Kind("a number from 0 to 1", probability, (int, float))
 TIME = Kind("seconds or [HH:]MM:SS[.s]", time_of_video, (int, float, Fraction, str))
-FILE = Kind("the name of a file", Path, (str, Path))
+FILE = Kind("the name of a file", _file_name, (str, Path))
 OUTPUT_PATH = Kind("the name of a file or folder to write", output_path, (str, Path))
 OUTPUT_NAME = Kind("the name of a file or folder to write, or none", output_name, (str, Path))

@@ -18,6 +18,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MOST_BYTES = 1_000_000
+"""A file that is larger holds no settings: it is a video, or a device that never ends."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -28,9 +31,15 @@ def read_file(path: Path) -> dict[str, Any]:
         InputError: the file cannot be read, is no TOML, names a setting that does not exist, or has a value of the wrong type or range.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise InputError(f"{path}: is larger than {MOST_BYTES:,} bytes; give a TOML file of settings")
+        content = tomllib.loads(raw.decode("utf-8-sig").replace("\r\n", "\n"))  # some editors put a byte order mark in front
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a TOML file of settings") from None
+    except RecursionError:
+        raise InputError(f"{path}: its brackets are nested too deeply; give lines such as threshold = 0.4") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not TOML ({error}); give lines such as threshold = 0.4") from None
     values: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -173,3 +174,37 @@ def test_messages_for_programs_are_one_json_object_a_line(tmp_path: Path) -> Non
     assert {tuple(line) for line in lines} == {("time", "level", "logger", "message")}
     assert [line["level"] for line in lines] == ["info", "error", "info"]
     assert "b.mp4" in lines[1]["message"]
+
+
+@pytest.mark.parametrize(
+    "words", [["--threshold", "3"], ["--none"], ["--source"], ["--start", "3", "--end", "2"], ["--config", "none.toml"]]
+)
+@pytest.mark.parametrize("flag", ["--log-format=json", ""])
+def test_a_wrong_request_is_said_in_json_too(flag: str, words: list[str], tmp_path: Path) -> None:
+    environment = os.environ | ({} if flag else {"LANESTREAM_LOG_FORMAT": "json"})
+    ended = subprocess.run(
+        command(*filter(None, [flag]), *words), capture_output=True, text=True, timeout=60, env=environment, cwd=tmp_path
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert json.loads(line)["level"] == "error"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reader_of_stderr_that_does_not_read_cannot_keep_a_run_from_ending(number: signal.Signals, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    process = subprocess.Popen(command("--source", "synthetic://demo?seconds=60", "--output", tmp_path / "o.mp4"), stderr=writing)
+    try:
+        time.sleep(5)  # until it waits for its first message to be taken
+        process.send_signal(number)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        os.close(reading)
+        os.close(writing)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []

@@ -94,6 +94,9 @@ WRONG_FILES = {
     "a table": ("[output]\nmasks = 'm'", "output: {'masks': 'm'} is not the name of a file or folder to write, or none"),
     "another file": ('config = "b.toml"', "config: a file cannot name another one"),
     "no TOML": ("threshold 0.4", "is not TOML"),
+    "brackets without end": ("source = " + "[" * 5000, "its brackets are nested too deeply"),
+    "a zero byte": (r'source = "a\u0000b"', "source: 'a\\x00b' is not a file, a folder, a glob, a camera or an address"),
+    "a video": ("#" * 1_000_001, "is larger than 1,000,000 bytes; give a TOML file of settings"),
 }
 
 
@@ -106,6 +109,11 @@ def test_a_wrong_file_is_refused_in_one_line_that_names_file_and_key(name: str, 
     assert str(refused.value).startswith(f"{path}: ")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_may_come_from_any_editor(tmp_path: Path) -> None:
+    (tmp_path / "windows.toml").write_bytes(b"\xef\xbb\xbfthreshold = 0.25\r\nlimit = 3\r\n")
+    assert read_file(tmp_path / "windows.toml") == {"threshold": 0.25, "limit": 3}
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -135,6 +143,9 @@ def test_variables_of_others_are_left_alone_and_a_slip_gives_a_warning(caplog: p
         ({"output": "http://example/o.mp4"}, "output: 'http://example/o.mp4' cannot be written to"),
         ({"start": 3, "end": 3}, "end: 3 s is not after the start, 3 s"),
         ({"start": -1}, "start: '-1' is not a time"),
+        ({"source": "a\0b"}, "source: 'a\\\\x00b' is not a file"),
+        ({"masks": Path("\ud800")}, "masks: .* is not the name of a file"),
+        ({"config": ""}, "config: '' is not the name of a file"),
     ],
 )
 def test_python_values_are_checked_alike(values: dict[str, Any], message: str) -> None:

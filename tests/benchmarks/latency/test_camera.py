@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.latency.camera import STAGES, LibraryCamera, run_camera
+from benchmarks.latency.camera import STAGES, LibraryCamera, StubSegmenter, run_camera
 from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Length
 from lanes.arrays import BGRImage, Mask
@@ -81,4 +81,15 @@ def test_every_frame_of_the_run_is_counted_as_processed() -> None:
     run, _, figures = run_camera(Segmenter(GreenEngine()), library(2), 30, Length(5), CheckedClock(), ignore)
     assert run.frames == 5
     assert figures.frames.processed >= 5 + WARM_UP_FRAMES
+    assert figures.frames.captured == figures.frames.processed + sum(figures.frames.dropped.values())
+
+
+def test_a_stub_sleeps_in_place_of_inference() -> None:
+    class Unused(GreenEngine):
+        def infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            raise AssertionError(f"the engine was run on {batch.shape}")
+
+    run, _, figures = run_camera(StubSegmenter(Unused(), 30), library(5), 100, Length(5), CheckedClock(), ignore)
+    assert min(run.stages["inference"]) >= 30
+    assert figures.frame_age is not None
     assert figures.frames.captured == figures.frames.processed + sum(figures.frames.dropped.values())

@@ -42,6 +42,7 @@ def test_plans_have_enough_queries_for_their_percentile() -> None:
         ({"scenario": "single-stream", "batch": 2}, "do not fill a batch of 2"),
         ({"scenario": "multi-stream", "batch": 9}, "do not fill a batch of 9"),
         ({"scenario": "offline", "percentile": 0.9}, "offline has one query"),
+        ({"scenario": "offline", "stub_ms": 100.0}, "--stub is of the camera scenario"),
     ],
 )
 def test_plans_that_cannot_be_kept_are_refused(asked: dict[str, Any], word: str) -> None:
