@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -140,6 +141,8 @@ class NetworkStream(LiveSource):
                 f"{self.name}: the server gives no ranges, so that a file whose index is at its end cannot be read from it; "
                 "download it and give the file"
             )
+        if self._scheme in ("http", "https") and error.errno == errno.EIO:  # FFmpeg's word for an answer that it can make nothing of
+            return InputError(f"{self.name}: sends no video that can be read; check the address")
         return connection_error(self.name, error)
 
     def close(self) -> None:

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lanes.arrays import Mask
-from lanes.data.frames import TRAINING_IMAGE_SUFFIXES, Format, LabelledFrame, list_files, read_json, read_mask, split_by_drive
+from lanes.data.frames import TRAINING_IMAGE_SUFFIXES, Format, list_files, read_json, read_mask, split_by_drive
 from lanes.data.labels import LabelDefinition
-from lanes.data.statement import EXAMPLE, Statement, parse_statement
+from lanes.data.statement import EXAMPLE, StatedFrame, Statement, parse_statement
 from lanes.errors import InputError
 
 STATEMENT = "dataset.json"
@@ -29,7 +29,7 @@ MASK_SUFFIXES = (".png", ".bmp")
 
 
 @dataclass(frozen=True, slots=True)
-class FolderFrame(LabelledFrame):
+class FolderFrame(StatedFrame):
     """One image and its mask.
 
     Attributes:
@@ -42,22 +42,6 @@ class FolderFrame(LabelledFrame):
     image: str
     mask: str
     statement: Statement = field(repr=False, compare=False)
-
-    @property
-    def definition(self) -> LabelDefinition:
-        return self.statement.definition
-
-    @property
-    def licence(self) -> str:
-        return self.statement.licence
-
-    @property
-    def share(self) -> float | None:
-        return self.statement.share
-
-    @property
-    def for_validation(self) -> bool:
-        return self.statement.for_validation
 
     @property
     def condition(self) -> str:

@@ -25,9 +25,8 @@ import cv2
 import numpy as np
 
 from lanes.arrays import Mask
-from lanes.data.frames import Format, LabelledFrame, Polyline, as_polyline, inside, read_image, read_json
-from lanes.data.labels import LabelDefinition
-from lanes.data.statement import EXAMPLE, Statement, parse_statement
+from lanes.data.frames import Format, Polyline, as_polyline, inside, read_image, read_json
+from lanes.data.statement import EXAMPLE, StatedFrame, Statement, parse_statement
 from lanes.errors import InputError
 
 STATEMENTS = "sources.json"
@@ -39,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class LanedataFrame(LabelledFrame):
+class LanedataFrame(StatedFrame):
     """One row of the index.
 
     Attributes:
@@ -51,22 +50,6 @@ class LanedataFrame(LabelledFrame):
     statement: Statement = field(repr=False, compare=False)
     width: int = 0
     note: str = ""
-
-    @property
-    def definition(self) -> LabelDefinition:
-        return self.statement.definition
-
-    @property
-    def licence(self) -> str:
-        return self.statement.licence
-
-    @property
-    def share(self) -> float | None:
-        return self.statement.share
-
-    @property
-    def for_validation(self) -> bool:
-        return self.statement.for_validation
 
     @property
     def image_path(self) -> Path:

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lanes.data.frames import LabelledFrame
 from lanes.data.labels import LabelDefinition
 from lanes.errors import InputError
 
@@ -101,3 +102,26 @@ def _definition(name: object, where: str) -> LabelDefinition:
 
 def _is_between(value: object, least: float, most: float) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+
+
+class StatedFrame(LabelledFrame):
+    """A labelled frame of a data set that has a statement; subclasses are data classes with the field `statement`."""
+
+    __slots__ = ()
+    statement: Statement
+
+    @property
+    def definition(self) -> LabelDefinition:
+        return self.statement.definition
+
+    @property
+    def licence(self) -> str:
+        return self.statement.licence
+
+    @property
+    def share(self) -> float | None:
+        return self.statement.share
+
+    @property
+    def for_validation(self) -> bool:
+        return self.statement.for_validation

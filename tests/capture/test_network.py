@@ -66,10 +66,17 @@ class TestRefusals:
             with pytest.raises(InputError, match=f"{scheme}://127.0.0.1:1: refuses the connection"):
                 open_source(f"{scheme}://admin:hunter2@127.0.0.1:1/live")
 
-    @pytest.mark.parametrize("name", ["text.mp4", "notes.txt"])
-    def test_what_is_no_video(self, served: tuple[Path, str], name: str) -> None:
-        """FFmpeg shows text as a film of a terminal."""
-        (served[0] / name).write_text("hello\n" * 1000)
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("text.mp4", b"hello\n" * 1000),  # FFmpeg shows text as a film of a terminal
+            ("notes.txt", b"hello\n" * 1000),
+            ("index.html", b"<!doctype html><title>Camera</title>"),
+            ("noise", bytes(range(256)) * 100),
+        ],
+    )
+    def test_what_is_no_video(self, served: tuple[Path, str], name: str, content: bytes) -> None:
+        (served[0] / name).write_bytes(content)
         with pytest.raises(InputError, match="no video"):
             open_source(f"{served[1]}/{name}")
 
