@@ -19,7 +19,7 @@ def test_lanes_of_one_picture_are_those_of_its_mask() -> None:
     with lanes.load_segmenter(engine="onnx", precision="fp32") as segmenter:
         found = lanes.detect_lanes(pixels, segmenter)
         mask = np.where(segmenter(pixels) > segmenter.threshold, np.uint8(255), np.uint8(0))
-        with pytest.raises(ValueError, match="expected a picture"):
+        with pytest.raises(ValueError, match="expected an image"):
             lanes.detect_lanes(None, segmenter)  # type: ignore[arg-type]
     assert [lane.position for lane in found] == [lane.position for lane in lanes.find_lanes(mask)]
     assert {-1, 1} <= {lane.position for lane in found}
