@@ -88,21 +88,6 @@ def wheels(pytestconfig: pytest.Config) -> Path:
     return pytestconfig.cache.mkdir("tensorrt-bindings")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("version", WHEELS)
-def test_the_bindings_of_every_version_can_be_downloaded(version: str, wheels: Path) -> None:
-    """A wheel has a megabyte; one that is there already is not fetched again."""
-    folder = wheels / version
-    if not list(folder.glob("*.whl")):
-        platforms = [text for age in ("2_17", "2_28", "2_31") for text in ("--platform", f"manylinux_{age}_x86_64")]
-        options = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.10", "--timeout", "20", "--retries", "1", "-q"]
-        command = [sys.executable, "-m", "pip", "download", *options, *platforms, "-d", str(folder), WHEELS[version]]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if ended.returncode:
-            pytest.skip(f"the bindings of TensorRT {version} cannot be fetched: {ended.stderr.strip().splitlines()[-1:]}")
-    assert len(list(folder.glob("*.whl"))) == 1
-
-
 @pytest.mark.parametrize("version", WHEELS)
 def test_members_exist_in_the_bindings_of_every_version(version: str, wheels: Path) -> None:
     """TensorRT's libraries are not installed, so the bindings cannot be imported; the names they define are C strings in them.
@@ -119,9 +104,14 @@ def test_members_exist_in_the_bindings_of_every_version(version: str, wheels: Pa
 
 
 def read_bindings(version: str, wheels: Path) -> bytes:
-    """The compiled bindings in a version's wheel."""
-    wheel = next((wheels / version).glob("*.whl"), None)
-    if wheel is None:
-        pytest.skip(f"the bindings of TensorRT {version} are not downloaded: run this file once with `-m slow`")
-    with zipfile.ZipFile(wheel) as archive:
+    """The compiled bindings in a version's wheel, a megabyte, which is fetched once and kept."""
+    folder = wheels / version
+    if not list(folder.glob("*.whl")):
+        platforms = [text for age in ("2_17", "2_28", "2_31") for text in ("--platform", f"manylinux_{age}_x86_64")]
+        options = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.10", "--timeout", "20", "--retries", "1", "-q"]
+        command = [sys.executable, "-m", "pip", "download", *options, *platforms, "-d", str(folder), WHEELS[version]]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if ended.returncode:
+            pytest.skip(f"the bindings of TensorRT {version} cannot be fetched: {ended.stderr.strip().splitlines()[-1:]}")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
         return archive.read(next(name for name in archive.namelist() if name.endswith("/tensorrt.so")))
