@@ -10,6 +10,7 @@ from lanes.renderer.random_traffic import VEHICLE_COLOURS
 
 
 def random_light(rng: Rng, hour: str, setting: str) -> Light:
+    """The light of an hour (`day`, `dusk`, `night`) in a setting (`highway`, `country`, `city`)."""
     if hour == "night":
         warm = float(rng.uniform(0, 0.45))
         return Light(
@@ -48,6 +49,7 @@ def _sun(rng: Rng, lowest: float, highest: float) -> tuple[float, float]:
 
 
 def random_sky(rng: Rng, hour: str, setting: str) -> Sky:
+    """The sky of an hour over the skyline of a setting, as for `random_light`."""
     skyline = pick(rng, hills=0.25, trees=0.5, city=0.1, none=0.15) if setting != "city" else pick(rng, trees=0.3, city=0.6, none=0.1)
     zenith, horizon = (0.85, 0.58, 0.35), (0.96, 0.88, 0.8)
     clouds, shade = float(rng.choice([0, rng.uniform(0.1, 0.7)])), 0.95
@@ -71,6 +73,7 @@ def random_sky(rng: Rng, hour: str, setting: str) -> Sky:
 
 
 def random_lens(rng: Rng, hour: str) -> Lens:
+    """What a cheap camera makes of that light: exposure, noise, dirt, a stamp."""
     dark = hour in ("night", "dusk")
     stamp = f"{rng.integers(2010, 2026)}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}"
     stamp += f" {rng.integers(24):02d}:{rng.integers(60):02d}:{rng.integers(60):02d}"

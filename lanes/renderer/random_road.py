@@ -25,6 +25,7 @@ PAINTS: dict[str, Colour] = {"white": (0.9, 0.92, 0.92), "yellow": (0.2, 0.68, 0
 
 
 def random_course(rng: Rng, setting: str) -> Course:
+    """A road as straight or winding, flat or hilly as those of the setting are."""
     tightest = {"highway": 0.0015, "country": 0.008, "city": 0.006}[setting]
     straight = chance(rng, 0.35)
     return Course(
@@ -98,6 +99,7 @@ def random_lines(rng: Rng, setting: str) -> tuple[tuple[LaneMarking, ...], int, 
 
 
 def random_surface(rng: Rng) -> Surface:
+    """Asphalt, concrete or a fresh layer, with its seams, cracks and patches."""
     kind = pick(rng, asphalt=0.62, concrete=0.22, fresh=0.16)
     if kind == "concrete":
         grey = rng.uniform(0.5, 0.78)
@@ -124,6 +126,7 @@ def random_surface(rng: Rng) -> Surface:
 
 
 def random_side(rng: Rng, setting: str, snow: bool) -> Side:
+    """What lies beside the road: verge, kerb, barrier, posts."""
     names = {
         "highway": ["grass", "dry", "earth", "gravel", "sand"],
         "country": ["grass", "grass", "dry", "earth", "leaves"],
@@ -153,6 +156,7 @@ def random_side(rng: Rng, setting: str, snow: bool) -> Side:
 
 
 def random_markings(rng: Rng, lines: int, lane_width: float, setting: str) -> tuple[Marking, ...]:
+    """Arrows, words, stop lines and the like between so many lane lines, `lane_width` metres apart."""
     if not chance(rng, {"highway": 0.15, "country": 0.1, "city": 0.45}[setting]):
         return ()
     kinds = []

@@ -15,6 +15,7 @@ VEHICLE_COLOURS: tuple[Colour, ...] = (
 
 
 def random_vehicles(rng: Rng, scene: Scene, two_way: bool) -> tuple[Vehicle, ...]:
+    """Traffic in the lanes of a scene; on a two-way road half of it comes towards the camera."""
     vehicles = []
     for lane in range(len(scene.lines) - 1):
         y = (scene.boundaries[lane] + scene.boundaries[lane + 1]) / 2
