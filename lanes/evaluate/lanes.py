@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Lane = NDArray[np.floating]
+LanePoints = NDArray[np.floating]
 """(N, 2) x and y in pixels of the frame, pixel centres at whole numbers, in order along the lane."""
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ SPLINE_STEPS = 50
 """Points of the spline between two points of the lane."""
 
 
-def scaled(lanes: Sequence[Lane], size: tuple[int, int], wanted: tuple[int, int]) -> list[Lane]:
+def scaled(lanes: Sequence[LanePoints], size: tuple[int, int], wanted: tuple[int, int]) -> list[LanePoints]:
     """The lanes of a frame of `size` (width, height) in pixels of a frame of the `wanted` size."""
     factor = np.array(wanted) / np.array(size)
     return [(np.asarray(lane) + 0.5) * factor - 0.5 for lane in lanes]
@@ -85,8 +85,8 @@ class TuSimpleScore:
 
 
 def score_tusimple(
-    predicted: Sequence[Lane],
-    ground_truth: Sequence[Lane],
+    predicted: Sequence[LanePoints],
+    ground_truth: Sequence[LanePoints],
     size: tuple[int, int] = TUSIMPLE_SIZE,
     rows: Sequence[int] = TUSIMPLE_ROWS,
 ) -> TuSimpleScore:
@@ -121,7 +121,7 @@ def score_tusimple(
     return TuSimpleScore(1, accuracy / counted, _ratio(len(predicted_x) - matched, len(predicted_x)), false_negatives / counted)
 
 
-def at_rows(lane: Lane, rows: Sequence[int]) -> Floats:
+def at_rows(lane: LanePoints, rows: Sequence[int]) -> Floats:
     """x of a lane at each row, (len(rows),): on the straight line between its points; `ABSENT` where it does not pass."""
     crossings = np.full(len(rows), ABSENT)
     wanted = np.asarray(rows, np.float64)
@@ -183,7 +183,7 @@ class CULaneScore:
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
 
-def score_culane(predicted: Sequence[Lane], ground_truth: Sequence[Lane], size: tuple[int, int] = CULANE_SIZE) -> CULaneScore:
+def score_culane(predicted: Sequence[LanePoints], ground_truth: Sequence[LanePoints], size: tuple[int, int] = CULANE_SIZE) -> CULaneScore:
     """CULane's counts of one frame of `size` (width, height)."""
     from scipy.optimize import linear_sum_assignment
 
@@ -196,7 +196,7 @@ def score_culane(predicted: Sequence[Lane], ground_truth: Sequence[Lane], size: 
     return CULaneScore(1, tp, len(predicted_masks) - tp, len(ground_truth_masks) - tp)
 
 
-def spline(lane: Lane) -> Floats:
+def spline(lane: LanePoints) -> Floats:
     """Points along the natural cubic spline through (N, 2) points, its parameter the length of the chords, 50 to a chord.
 
     Two points give the straight line between them, fewer themselves; a point that repeats the one before it is dropped.
@@ -213,7 +213,7 @@ def spline(lane: Lane) -> Floats:
     return curve
 
 
-def _drawn(lane: Lane) -> NDArray[np.bool_]:
+def _drawn(lane: LanePoints) -> NDArray[np.bool_]:
     """A lane drawn as wide as CULane draws it, (590, 1640) bool; one of fewer than two points is nowhere."""
     canvas = np.zeros(CULANE_SIZE[::-1], np.uint8)
     if len(lane) > 1:
