@@ -83,8 +83,8 @@ class Settings:
         SOURCE,
         INPUT,
         "S",
-        "a video file; a folder or a glob of images or of videos; 0 or /dev/video0 (camera); csi://0; rtsp://, rtmp://, http(s)://; "
-        "synthetic:// (rendered road)",
+        "a video file; a folder or a glob of images or of videos; 0, /dev/video0 or /dev/v4l/by-id/... (camera); csi://0; rtsp(s)://, "
+        "rtmp(s)://, http(s)://, udp://, tcp://; synthetic:// (rendered road)",
         "the bundled demo clip",
     )
     live: bool = _setting(
