@@ -218,7 +218,7 @@ class VideoSink(Sink):
             draft.publish(self._overwrite)
             return
         except FileExistsError:
-            pass
+            pass  # the name was taken under way: this one gets a number below
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
         for number in itertools.count(2):

@@ -77,6 +77,17 @@ def test_sources_add_up() -> None:
     assert telemetry.counts().captured == telemetry.processed == 25
 
 
+def test_throughput_counts_the_time_of_every_source_and_not_the_time_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 10**12, 10**9))  # each look at the clock is a second after the one before
+    monkeypatch.setattr("lanes.telemetry.telemetry.perf_counter_ns", lambda: next(now))
+    telemetry = Telemetry()
+    run(telemetry, [1.0] * 20)
+    for _ in range(100):
+        next(now)
+    run(telemetry, [1.0] * 10)
+    assert telemetry.figures().throughput_fps == 1.0
+
+
 def test_recent_figures_forget() -> None:
     telemetry = Telemetry()
     run(telemetry, [1000.0] * 50 + [2.0] * RECENT_FRAMES)
