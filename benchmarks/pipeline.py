@@ -39,10 +39,10 @@ from lanes.cli.console import plain_console
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
 from lanes.errors import exit_status
-from lanes.geometry.estimator import PerFrameEstimator, RoadState
+from lanes.geometry.estimator import PerFrameEstimator
 from lanes.output import open_outputs
 from lanes.pipeline import Pipeline
-from lanes.results import FrameResult
+from lanes.results import FrameResult, RoadState
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import Telemetry
 
@@ -106,7 +106,7 @@ def stage_rates(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> d
         roads.append(estimator.update(masks[index], frames[index]))
 
     def draw(index: int) -> None:
-        overlay.draw(frames[index].pixels, masks[index], roads[index].lanes, Readout("", ""))
+        overlay.draw(frames[index].pixels, masks[index], roads[index], Readout("", ""))
 
     rates["segment"] = _rate(segment, len(frames))
     rates["lanes"] = _rate(find_lanes, len(frames))

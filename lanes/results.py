@@ -66,6 +66,40 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with the standard deviation of its error, in the same unit."""
+
+    value: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoadCurve:
+    """A lane boundary on the road, in metres of the vehicle frame: the third-order approximation of a clothoid,
+
+        y(x) = offset + heading x + curvature x^2 / 2 + curvature_rate x^3 / 6.
+
+    Attributes:
+        offset_m: y beside the camera, positive to the left.
+        heading_rad: its direction there against the vehicle's axis, positive to the left.
+        curvature_per_m: 1/m, positive to the left. curvature_rate_per_m2: its change with x.
+        near_m, far_m: the stretch of x, metres ahead, over which it was seen.
+    """
+
+    offset_m: Estimate
+    heading_rad: Estimate
+    curvature_per_m: Estimate
+    curvature_rate_per_m2: Estimate
+    near_m: float
+    far_m: float
+
+    def y_at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Metres to the left at x metres ahead, any shape."""
+        slope = self.heading_rad.value + x * (self.curvature_per_m.value / 2 + x * self.curvature_rate_per_m2.value / 6)
+        return self.offset_m.value + x * slope
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """One boundary of a lane, as a curve on the road.
 
@@ -77,6 +111,7 @@ class Lane:
         id: stays with a lane over time where lanes are tracked; else it follows the position: 1, 2, 3, 4 for -1, 1, -2, 2 and so on.
         type: how it is painted.
         held_s: seconds since paint of it was last seen, 0 where it is seen now.
+        curve: the same boundary in metres; None where the lanes are looked for in the picture alone.
     """
 
     position: int
@@ -85,14 +120,7 @@ class Lane:
     id: int
     type: LaneType = "unknown"
     held_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with the standard deviation of its error, in the same unit."""
-
-    value: float
-    std: float
+    curve: RoadCurve | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +132,14 @@ class Ego:
         width_m: of the lane, metres.
         curvature_per_m: of the lane ahead, 1/m, positive to the left.
         heading_rad: between the vehicle's axis and the lane's direction, radians, positive where it points to the left of it.
+        look_ahead_m: how far ahead both boundaries are seen, metres.
     """
 
     offset_m: Estimate | None
     width_m: Estimate | None
     curvature_per_m: Estimate | None
     heading_rad: Estimate | None
+    look_ahead_m: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +151,27 @@ class Calibration:
     yaw_rad: Estimate | None = None
     roll_rad: Estimate | None = None
     height_m: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoadState:
+    """What is known of the road at one frame's time.
+
+    Attributes:
+        lanes: boundaries from left to right, in source-frame pixels; `position` rises.
+        ego: position in the lane, in metres; None where it is not known.
+        calibration: of the camera; None where none is estimated.
+        departure: which way the lane is being left, `none`, or `inactive` where that cannot be decided.
+        departure_why: the reason for `inactive`; else empty.
+        band: the rows of the frame where the road is, for the frames to come; None for all of them.
+    """
+
+    lanes: Sequence[Lane] = ()
+    ego: Ego | None = None
+    calibration: Calibration | None = None
+    departure: DepartureState = "none"
+    departure_why: str = ""
+    band: Band | None = None
 
 
 @dataclass(slots=True)

@@ -6,8 +6,6 @@ frame of 1280x720 takes a few milliseconds of one core.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -16,7 +14,7 @@ from lanes.draw.curves import draw_curves, fill_lane
 from lanes.draw.readout import Pill, Readout
 from lanes.draw.shapes import Scratch, blend
 from lanes.draw.theme import PAINT, PAINT_OPACITY
-from lanes.results import Lane
+from lanes.results import RoadState
 
 SMALLEST = 64
 """Frames with a side shorter than this many pixels get the tint of the mask alone."""
@@ -29,13 +27,13 @@ class Overlay:
         self._scratch = Scratch.of(0, 0)
         self._pill = Pill()
 
-    def draw(self, pixels: BGRImage, mask: Mask, lanes: Sequence[Lane], readout: Readout | None = None) -> None:
+    def draw(self, pixels: BGRImage, mask: Mask, road: RoadState, readout: Readout | None = None) -> None:
         """Draw one frame's results into it.
 
         Args:
             pixels: (H, W, 3) uint8, BGR, C-contiguous; drawn into in place. Any size from one pixel up.
             mask: (H, W) uint8, 0 or 255, lane paint.
-            lanes: the curves found, in pixels of this frame.
+            road: what was found, its lanes in pixels of this frame.
             readout: the figures in the corner; None for no readout.
         """
         height, width = mask.shape
@@ -44,12 +42,12 @@ class Overlay:
         if min(height, width) < SMALLEST:
             self._tint(pixels, mask)
             return
-        ego = {lane.position: lane.points for lane in lanes if abs(lane.position) == 1}
+        ego = {lane.position: lane.points for lane in road.lanes if abs(lane.position) == 1}
         if len(ego) == 2:
             fill_lane(pixels, ego[-1], ego[1], self._scratch)
         self._tint(pixels, mask)
-        if lanes:
-            draw_curves(pixels, lanes, self._scratch)
+        if road.lanes:
+            draw_curves(pixels, road.lanes, self._scratch)
         if readout is not None:
             self._pill.draw(pixels, readout)
 

@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from lanes.arrays import Mask
 from lanes.geometry.lanes import find_lanes
-from lanes.results import Band, Calibration, DepartureState, Ego, Frame, Lane
-
-
-@dataclass(frozen=True, slots=True)
-class RoadState:
-    """What is known of the road at one frame's time.
-
-    Attributes:
-        lanes: boundaries from left to right, in source-frame pixels; `position` rises.
-        ego: position in the lane, in metres; None where it is not known.
-        calibration: of the camera; None where none is estimated.
-        departure: which way the lane is being left, `none`, or `inactive` where that cannot be decided.
-        departure_why: the reason for `inactive`; else empty.
-        band: the rows of the frame where the road is, for the frames to come; None for all of them.
-    """
-
-    lanes: Sequence[Lane] = ()
-    ego: Ego | None = None
-    calibration: Calibration | None = None
-    departure: DepartureState = "none"
-    departure_why: str = ""
-    band: Band | None = None
+from lanes.results import Frame, RoadState
 
 
 class LaneEstimator(Protocol):

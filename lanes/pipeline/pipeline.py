@@ -32,9 +32,9 @@ from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
 from lanes.errors import ProcessingError
-from lanes.geometry.estimator import LaneEstimator, RoadState
+from lanes.geometry.estimator import LaneEstimator
 from lanes.pipeline.handover import Closed, Handover
-from lanes.results import Band, Frame, FrameResult
+from lanes.results import Band, Frame, FrameResult, RoadState
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import FrameTiming, Telemetry
 
@@ -182,7 +182,7 @@ class Pipeline:
         for job in self._estimated:
             if self.overlay is not None:
                 with job.timing.measure("overlay"):
-                    self.overlay.draw(job.frame.pixels, job.mask, job.road.lanes, self._readout())
+                    self.overlay.draw(job.frame.pixels, job.mask, job.road, self._readout())
             self._drawn.put(job)
         self._drawn.finish()
 

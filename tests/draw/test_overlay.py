@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lanes.arrays import BGRImage, Mask
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
-from lanes.results import Lane
+from lanes.results import Lane, RoadState
 
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)
 SIZES = [(640, 360), (1280, 720), (720, 1280), (960, 720), (333, 187), (3840, 2160)]
@@ -40,7 +40,7 @@ def scene(size: tuple[int, int], shade: int = 110) -> tuple[BGRImage, Mask, list
 
 def drawn(pixels: BGRImage, mask: Mask, lanes: list[Lane], readout: Readout | None) -> BGRImage:
     result: BGRImage = pixels.copy()
-    Overlay().draw(result, mask, lanes, readout)
+    Overlay().draw(result, mask, RoadState(lanes=lanes), readout)
     return result
 
 
@@ -180,5 +180,5 @@ def test_one_overlay_for_frames_of_changing_size_draws_what_fresh_ones_draw() ->
     for size in (*SIZES, SIZES[0], (17, 9), SIZES[1]):
         pixels, mask, lanes = scene(size)
         expected = drawn(pixels, mask, lanes, READOUT)
-        overlay.draw(pixels, mask, lanes, READOUT)
+        overlay.draw(pixels, mask, RoadState(lanes=lanes), READOUT)
         np.testing.assert_array_equal(pixels, expected)

@@ -20,9 +20,9 @@ from lanes.capture.live import LiveSource
 from lanes.capture.source import Source, SourceInfo
 from lanes.draw.overlay import Overlay
 from lanes.errors import SourceLostError
-from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator, RoadState
+from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.pipeline.pipeline import FEEDBACK_LAG, FILE_DEPTH, Pipeline
-from lanes.results import Band, Frame, FrameResult
+from lanes.results import Band, Frame, FrameResult, RoadState
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import Telemetry
 

@@ -13,8 +13,8 @@ from benchmarks.latency.camera import STAGES, LibraryCamera, StubSegmenter, run_
 from benchmarks.latency.clock import CheckedClock
 from benchmarks.latency.scenarios import Length
 from lanes.arrays import BGRImage, Mask
-from lanes.geometry.estimator import PerFrameEstimator, RoadState
-from lanes.results import Frame
+from lanes.geometry.estimator import PerFrameEstimator
+from lanes.results import Frame, RoadState
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import WARM_UP_FRAMES
 from tests.benchmarks.latency.engines import GreenEngine, ignore
