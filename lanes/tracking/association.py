@@ -15,6 +15,9 @@ NEAREST_GATE_M, WIDEST_GATE_M = 0.45, 1.1
 SAME_LINE_M = 0.5
 """Lines side by side that are both taken for one boundary lie no further apart: those of a double line are 0.3 m apart."""
 
+GREATEST_SHIFT_M = 1.4
+"""Of all boundaries at once between two frames: less than half a lane."""
+
 DIRECTION_ERROR = 0.01
 """rad that a line may point beside the road."""
 
@@ -35,6 +38,19 @@ def beside(places: Places, near: Floats, residuals: Floats) -> tuple[Floats, Flo
     return offsets, np.sqrt(1.0 / square + (DIRECTION_ERROR / mean) ** 2)
 
 
+def _common_shift(offsets: Floats, confidence: Floats) -> float:
+    """By how much all boundaries seem to have moved to the left at once, beyond what was foreseen: a swerve.
+
+    Of the shifts that bring some line onto its nearest boundary, the one that brings the most lines onto theirs; a small one if in doubt.
+    """
+    nearest = np.abs(offsets).argmin(axis=1)
+    distance = offsets[np.arange(len(offsets)), nearest]
+    shifts = np.append(distance[np.abs(distance) < GREATEST_SHIFT_M], 0.0)
+    left = np.abs(offsets[..., None] - shifts).min(axis=1)
+    score = confidence @ (left < NEAREST_GATE_M / 2) - 0.5 * np.abs(shifts)
+    return float(shifts[int(score.argmax())])
+
+
 def associate(road: RoadFilter, offsets: Floats, std: Floats, places: Places) -> NDArray[np.intp]:
     """The boundary of each line, (L,); -1 for none.
 
@@ -47,8 +63,9 @@ def associate(road: RoadFilter, offsets: Floats, std: Floats, places: Places) ->
         return found
     own = road.covariance.diagonal()[SHARED + OFFSET :: OWN]
     gate = np.clip(3.0 * np.sqrt(own + std[:, None] ** 2), NEAREST_GATE_M, WIDEST_GATE_M)
-    nearest = np.abs(offsets).argmin(axis=1)
-    distance = offsets[np.arange(lines), nearest]
+    shift = _common_shift(offsets, places.confidence)
+    nearest = np.abs(offsets - shift).argmin(axis=1)
+    distance = offsets[np.arange(lines), nearest] - shift
     inside = np.abs(distance) < gate[np.arange(lines), nearest]
     low = np.max(places.down, axis=1, where=places.weight > 0, initial=-1.0)
     high = np.min(places.down, axis=1, where=places.weight > 0, initial=9.0)

@@ -35,6 +35,9 @@ PAINT_STD_M = 0.03
 DIRECTION_STD = 0.002
 """... points beside where it goes, rad; both at once in all of its places, so many places are not many measurements."""
 
+RESTART_PITCH_STD = 0.01
+"""rad: by how much the camera's pitch may have been wrong when the road was lost."""
+
 CORRELATED_S = 0.1
 """For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
 
@@ -81,6 +84,12 @@ class RoadFilter:
         index = np.concatenate([np.arange(SHARED), own.reshape(-1)])
         self.state, self.covariance = self.state[index], self.covariance[np.ix_(index, index)]
 
+    def forget_road(self) -> None:
+        """Forget everything but how the camera seems to be mounted."""
+        pitch, variance = self.state[PITCH], self.covariance[PITCH, PITCH] + RESTART_PITCH_STD**2
+        self.state, self.covariance = np.zeros(SHARED), np.diag(FIRST_STD**2)
+        self.state[PITCH], self.covariance[PITCH, PITCH] = pitch, min(variance, FIRST_STD[PITCH] ** 2)
+
     def predict(self, dt: float) -> None:
         """Go on by dt seconds."""
         matrix, noise = transition(self.boundaries, dt)
@@ -106,8 +115,10 @@ class RoadFilter:
         # Each line's level at the horizon is slope * pitch + heading; longer lines and those of a flat slope know it better.
         trust = places.confidence * square / (1.0 + slope**2)
         design = np.stack([slope, np.ones_like(slope)], axis=1)
-        normal = design.T @ (design * trust[:, None]) / 1e-6 + np.diag(1.0 / FIRST_STD[[PITCH, HEADING]] ** 2)
-        pitch, heading = np.linalg.solve(normal, design.T @ (level * trust) / 1e-6)
+        known = np.array([state[PITCH], 0.0])
+        prior = np.array([1.0 / self.covariance[PITCH, PITCH], 1.0 / FIRST_STD[HEADING] ** 2])
+        normal = design.T @ (design * trust[:, None]) / 1e-6 + np.diag(prior)
+        pitch, heading = np.linalg.solve(normal, design.T @ (level * trust) / 1e-6 + prior * known)
         # All paint lies below the horizon.
         highest = float(np.min(places.down, where=weight > 0, initial=1.0))
         state[PITCH], state[HEADING] = max(float(pitch), height / FARTHEST_M - highest), heading

@@ -50,8 +50,8 @@ LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
 
 MOST_BOUNDARIES = 8
-LOST_S = 0.2
-"""After so long in which there was paint but no boundary's, everything begins anew."""
+LOST_S = 0.12
+"""After so long in which there was paint but none of a boundary shown, everything begins anew."""
 
 SIDE_M = 0.05
 """By how much a boundary must have passed beneath the camera until it is one of the other side."""
@@ -148,12 +148,11 @@ class RoadTracker:
         residuals, near = road.residuals(places, height)
         offsets, std = beside(places, near, residuals)
         index = associate(road, offsets, std, places)
-        self._lost_s = 0.0 if (index >= 0).any() else self._lost_s + dt
+        follows = any(self._lives[number].is_shown for number in index[index >= 0].tolist())
+        self._lost_s = 0.0 if follows else self._lost_s + dt
         if not fresh and self._lost_s > LOST_S and bool((places.confidence > 0.5).any()):
-            time_s = self._time_s
-            self._forget()
-            self._camera, self._time_s = camera, time_s
-            self.road.look_through(camera)
+            self.road.forget_road()
+            self._lives, self._lost_s = [], 0.0
             self._look(lines, camera, dt)
             return
         self._give_birth(places, near, std, index, fresh)
