@@ -92,7 +92,7 @@ class RoadFilter:
 
     def predict(self, dt: float) -> None:
         """Go on by dt seconds."""
-        matrix, noise = transition(self.boundaries, dt)
+        matrix, noise = transition(self.boundaries, round(dt, 6))
         self.state = matrix @ self.state
         covariance = matrix @ self.covariance @ matrix.T
         covariance.reshape(-1)[:: len(self.state) + 1] += noise

@@ -23,6 +23,8 @@ which is nearly linear in all of the state: what is measured is what a picture s
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,8 +59,12 @@ SKEW_STD, SKEW_FORGETS_S = 0.006, 1.5
 FIRST_OFFSET_STD_M = 3.0
 
 
+@lru_cache(maxsize=64)
 def transition(boundaries: int, dt: float) -> tuple[Floats, Floats]:
-    """(n, n) by which a state goes on, and (n,) the variance that it takes on, in dt seconds; n = SHARED + OWN * boundaries."""
+    """(n, n) by which a state goes on, and (n,) the variance that it takes on, in dt seconds; n = SHARED + OWN * boundaries.
+
+    Both are shared between calls: not to be written to.
+    """
     size = SHARED + OWN * boundaries
     keep = np.exp(-dt / FORGETS_S)
     matrix = np.zeros((size, size))
@@ -79,18 +85,21 @@ def nearness(state: Floats, down: Floats, height: float) -> Floats:
     """1 / x of where rays meet the road, for their slopes downward; at least that of twice `FARTHEST_M`."""
     least = 0.5 / FARTHEST_M
     flat = np.maximum((down + (state[PITCH] + state[BOUNCE])) / height, least)
-    return np.maximum(flat + state[CREST] / (2.0 * height * flat), least)
+    near: Floats = np.maximum(flat + state[CREST] / (2.0 * height * flat), least)
+    return near
 
 
 def fall(state: Floats, near: Floats, height: float) -> Floats:
     """Slopes downward of the rays that meet the road at x = 1 / near: the inverse of `nearness`, exact where the road is flat."""
-    return near * height - state[CREST] / (2.0 * near) - (state[PITCH] + state[BOUNCE])
+    down: Floats = near * height - state[CREST] / (2.0 * near) - (state[PITCH] + state[BOUNCE])
+    return down
 
 
 def bend(state: Floats, near: Floats) -> Floats:
     """Slope to the side that all boundaries share at x = 1 / near."""
     far = 1.0 / near
-    return state[HEADING] + far * (state[CURVATURE] / 2.0 + far * (state[RATE] / 6.0))
+    slope: Floats = state[HEADING] + far * (state[CURVATURE] / 2.0 + far * (state[RATE] / 6.0))
+    return slope
 
 
 def jacobian(state: Floats, near: Floats, index: NDArray[np.intp], height: float) -> Floats:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, sqrt
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from lanes.tracking.road import (
     SKEW,
     TURN,
     Floats,
+    bend,
 )
 
 LONGEST_GAP_S = 1.0
@@ -158,13 +160,12 @@ class RoadTracker:
         self._give_birth(places, near, std, index, fresh)
         used = np.flatnonzero(index >= 0)
         if len(used):
-            road.correct(_part(places, used), index[used], height, dt, 6 if fresh else 2)
+            part = places if len(used) == len(index) else _part(places, used)
+            road.correct(part, index[used], height, dt, 6 if fresh else 2)
         self._live(lines, places, index, near, dt)
 
     def _give_birth(self, places: Places, near: Floats, std: Floats, index: NDArray[np.intp], fresh: bool) -> None:
         """A boundary for each line that has none, and lies a way off from those that have; sets its index."""
-        shape = self.road.residuals(places, 1.0) if False else None
-        del shape
         free = np.flatnonzero(index < 0)
         if not len(free):
             return
@@ -180,8 +181,6 @@ class RoadTracker:
 
     def _offsets_of(self, places: Places, near: Floats) -> Floats:
         """(L,) offsets of lines that run as the road does."""
-        from lanes.tracking.road import bend
-
         residual = places.side - bend(self.road.state, near)
         return beside(places, near, residual[..., None])[0][:, 0]
 
@@ -201,7 +200,8 @@ class RoadTracker:
 
     def _bury(self) -> None:
         """Let go of what has not been seen for long, what nobody believes in, and of two that have become one the unlikelier."""
-        offsets, gone = self.road.offsets, set()
+        offsets = self.road.offsets
+        gone: set[int] = set()
         for number, life in enumerate(self._lives):
             if life.held_s > HELD_S or life.belief < -3.0 or not abs(offsets[number]) < 40.0:
                 gone.add(number)
@@ -217,7 +217,8 @@ class RoadTracker:
 
     def _choose(self) -> None:
         """Which boundaries are shown, and their positions."""
-        offsets, shown = self.road.offsets, []
+        offsets = self.road.offsets
+        shown: list[int] = []
         order = sorted(range(len(self._lives)), key=lambda n: -self._lives[n].belief - LOYALTY * self._lives[n].is_shown)
         for number in order:
             life = self._lives[number]
@@ -233,12 +234,12 @@ class RoadTracker:
     def _track(self, position: int, number: int) -> Track:
         life, state, variance = self._lives[number], self.road.state, self.road.covariance
         own = SHARED + OWN * number
-        heading_variance = variance[HEADING, HEADING] + variance[own + SKEW, own + SKEW] + 2 * variance[HEADING, own + SKEW]
+        heading = variance[HEADING, HEADING] + variance[own + SKEW, own + SKEW] + 2.0 * variance[HEADING, own + SKEW]
         curve = RoadCurve(
-            Estimate(float(state[own + OFFSET]), float(np.sqrt(variance[own + OFFSET, own + OFFSET]))),
-            Estimate(float(state[HEADING] + state[own + SKEW]), float(np.sqrt(heading_variance))),
-            Estimate(float(state[CURVATURE]), float(np.sqrt(variance[CURVATURE, CURVATURE]))),
-            Estimate(float(state[RATE]), float(np.sqrt(variance[RATE, RATE]))),
+            _estimate(state[own + OFFSET], variance[own + OFFSET, own + OFFSET]),
+            _estimate(state[HEADING] + state[own + SKEW], heading),
+            _estimate(state[CURVATURE], variance[CURVATURE, CURVATURE]),
+            _estimate(state[RATE], variance[RATE, RATE]),
             life.near_m,
             life.far_m,
         )
@@ -246,7 +247,7 @@ class RoadTracker:
 
     def drift(self) -> Estimate:
         """Speed of the boundaries to the left, which is the vehicle's to the right, m/s."""
-        return Estimate(float(self.road.state[DRIFT]), float(np.sqrt(self.road.covariance[DRIFT, DRIFT])))
+        return _estimate(self.road.state[DRIFT], self.road.covariance[DRIFT, DRIFT])
 
     def ego(self) -> Ego | None:
         """The vehicle in its lane at the time of the last frame; None where no boundary of that lane is known."""
@@ -265,7 +266,7 @@ class RoadTracker:
         shares = {track.index: 1.0 / len(sides) for track in sides.values()}
 
         def estimate(weights: Floats) -> Estimate:
-            return Estimate(float(weights @ state), float(np.sqrt(max(weights @ covariance @ weights, 0.0))))
+            return _estimate(weights @ state, weights @ covariance @ weights)
 
         heading, offset, width, curvature = (np.zeros(size) for _ in range(4))
         heading[HEADING], heading[TURN] = -1.0, -age_s
@@ -284,6 +285,10 @@ class RoadTracker:
         width[SHARED + OWN * sides[1].index + OFFSET] = -1.0
         reach = min(track.curve.far_m for track in sides.values())
         return Ego(estimate(offset), estimate(width), known.curvature_per_m, known.heading_rad, Estimate(reach, 0.1 * reach))
+
+
+def _estimate(value: SupportsFloat, variance: SupportsFloat) -> Estimate:
+    return Estimate(float(value), sqrt(max(float(variance), 0.0)))
 
 
 def _part(places: Places, lines: NDArray[np.intp]) -> Places:
