@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter_ns
@@ -10,6 +11,7 @@ from lanes.arrays import Mask
 from lanes.departure import DepartureWarning, VehicleSignals
 from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.lines import find_paint_lines
+from lanes.geometry.paint import PaintLine
 from lanes.results import Frame, RoadState
 from lanes.tracking.assumed import AssumedMount as MountEstimator
 from lanes.tracking.curves import lanes_of
@@ -43,9 +45,12 @@ class TrackingEstimator:
 
     def update(self, mask: Mask, frame: Frame) -> RoadState:
         """Take in the next frame; see `LaneEstimator.update`. What is in metres is given only where the mount allows it."""
+        return self.update_lines(find_paint_lines(mask), frame)
+
+    def update_lines(self, lines: Sequence[PaintLine], frame: Frame) -> RoadState:
+        """The same with the lines of paint that the frame's mask shows."""
         mount, tracker, time_s = self._mount, self._tracker, frame.time_s
-        lines = find_paint_lines(mask)
-        mount.update(lines, (mask.shape[1], mask.shape[0]), time_s)
+        mount.update(lines, frame.size, time_s)
         tracker.update(lines, mount.camera, time_s)
         lanes = lanes_of(tracker, mount.camera)
         if not mount.metric:
