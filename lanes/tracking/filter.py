@@ -38,7 +38,7 @@ DIRECTION_STD = 0.002
 RESTART_PITCH_STD = 0.01
 """rad: by how much the camera's pitch may have been wrong when the road was lost."""
 
-CORRELATED_S = 0.1
+CORRELATED_S = 0.3
 """For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
 
 

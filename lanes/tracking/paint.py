@@ -19,10 +19,10 @@ PLACES = 10
 MOST_LINES = 10
 """Looked at in one frame, the surest first: bounds the time that a frame of noise takes."""
 
-CORRELATION = 0.012
+CORRELATION = 0.03
 """Height of the stretch, in heights of the frame, over which the error of the middle of the paint hardly changes."""
 
-ROW_ERROR = 0.25
+ROW_ERROR = 0.7
 """Standard deviation of a place's row, in standard deviations of its column: what lies flat in the picture is known worse along the row."""
 
 _EDGES = 1.0 - (1.0 - np.arange(PLACES + 1) / PLACES) ** 1.5

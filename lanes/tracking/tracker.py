@@ -48,6 +48,8 @@ MERGED_M = 0.6
 NARROWEST_M = 1.9
 """Of two boundaries nearer to each other than this the likelier is shown: between them is no lane."""
 
+WIDEST_LANE_M = 5.2
+
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
 
@@ -228,7 +230,12 @@ class RoadTracker:
             life.is_left = bool(offsets[number] > (-SIDE_M if life.is_left else SIDE_M))
         left = sorted((n for n in shown if self._lives[n].is_left), key=lambda n: float(offsets[n]))
         right = sorted((n for n in shown if not self._lives[n].is_left), key=lambda n: -float(offsets[n]))
-        places = [(-rank, n) for rank, n in enumerate(left, 1)][::-1] + [(rank, n) for rank, n in enumerate(right, 1)]
+        # Between boundaries too far apart for one lane there is another one that nobody sees: the farther one lies beyond it.
+        to_left, to_right = (float(abs(offsets[side[0]])) if side else np.inf for side in (left, right))
+        skip_left = bool(left) and (to_left > WIDEST_LANE_M - 1.0 or (to_left + to_right > WIDEST_LANE_M and to_left > to_right))
+        skip_right = bool(right) and (to_right > WIDEST_LANE_M - 1.0 or (to_left + to_right > WIDEST_LANE_M and to_right >= to_left))
+        places = [(-rank, n) for rank, n in enumerate(left, 1 + skip_left)][::-1]
+        places += [(rank, n) for rank, n in enumerate(right, 1 + skip_right)]
         self._tracks = tuple(self._track(position, number) for position, number in places)
 
     def _track(self, position: int, number: int) -> Track:
