@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.geometry.camera import Camera
+from lanes.mount import VisibleRoad
 from lanes.results import Lane
 from lanes.tracking.road import CREST, Floats, bend, fall, nearness, project
 from lanes.tracking.tracker import RoadTracker
@@ -16,8 +17,8 @@ SPREAD = np.linspace(1.0, 0.0, 48) ** 1.5
 """Where a curve is sampled before it is cut to the frame: 1 near, 0 far."""
 
 
-def lanes_of(tracker: RoadTracker, camera: Camera) -> list[Lane]:
-    """The tracks as lanes in pixels; what is not in the frame has none."""
+def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list[Lane]:
+    """The tracks as lanes in pixels of the camera's frame; what is not on visible road has none."""
     tracks = tracker.tracks
     if not tracks:
         return []
@@ -35,21 +36,23 @@ def lanes_of(tracker: RoadTracker, camera: Camera) -> list[Lane]:
     side = near * tracker.road.offsets[index, None] + tracker.road.skews[index, None] + bend(state, near)
     pixels = project(camera, side, fall(state, near, height))
     lanes = []
-    for track, points in zip(tracks, clip(pixels, camera), strict=True):
+    for track, points in zip(tracks, clip(pixels, visible), strict=True):
         if len(points) >= 2:
             lanes.append(Lane(track.position, points, track.confidence, track.id, track.type, track.held_s, track.curve))
     return lanes
 
 
-def clip(pixels: Floats, camera: Camera) -> list[NDArray[np.float32]]:
-    """The part of each curve inside the frame, from where it enters it up to where it leaves it or turns downward.
+def clip(pixels: Floats, visible: VisibleRoad) -> list[NDArray[np.float32]]:
+    """The part of each curve on visible road, from where it enters it up to where it leaves it or turns downward.
 
     Args:
         pixels: (K, N, 2), from the bottom up; NaN for what the lens does not show.
-        camera: whose frame it is.
+        visible: of the frame; what hides the road at its bottom is outside.
     """
-    limits = np.array([camera.width - 1.0, camera.height - 1.0])
+    limits = np.array([visible.width - 1.0, visible.height - 1.0])
     outside = np.maximum(pixels - limits, -pixels).max(axis=-1)  # by how many pixels; negative inside
+    if visible.known:
+        outside = np.maximum(outside, pixels[..., 1] - visible.bottom_at(pixels[..., 0]))
     inside = outside <= 0.0
     first = inside.argmax(axis=1)
     goes_on = inside.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite, sqrt
+from math import exp, isfinite, sqrt
 from typing import SupportsFloat
 
 import numpy as np
@@ -45,10 +45,15 @@ LEAST_CONFIDENCE = 0.2
 MERGED_M = 0.6
 """Boundaries that come so near each other are one."""
 
-NARROWEST_M = 1.9
-"""Of two boundaries nearer to each other than this the likelier is shown: between them is no lane."""
+NARROWEST, WIDEST = 0.53, 1.45
+"""In usual lanes: of two boundaries nearer to each other than the first the likelier is shown, for between them is no lane; boundaries
+further apart than the second have one between them that nobody sees."""
 
-WIDEST_LANE_M = 5.2
+USUAL_LANE_M = 3.6
+USUAL_RANGE_M = 2.2, 4.8
+USUAL_S = 15.0
+"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt: the camera's height, and with it all
+that is measured, may be wrong by much."""
 
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
@@ -100,6 +105,7 @@ class RoadTracker:
         self._camera: Camera | None = None
         self._time_s: float | None = None
         self._lost_s = 0.0
+        self._lane_m = USUAL_LANE_M
         self._tracks: tuple[Track, ...] = ()
 
     def reset(self, cause: str) -> None:  # noqa: ARG002 - the seam's; what the cause was changes nothing
@@ -130,7 +136,7 @@ class RoadTracker:
             for life in self._lives:
                 life.unseen(dt)
         self._bury()
-        self._choose()
+        self._choose(dt)
 
     def _step(self, camera: Camera, time_s: float) -> float:
         """Seconds since the frame before; everything is forgotten where that was another one's."""
@@ -140,6 +146,8 @@ class RoadTracker:
             dt = 0.0
         if self._camera is not None and ((self._camera.width, self._camera.height) != size or dt > LONGEST_GAP_S):
             self._forget()
+        elif self._camera is not None:
+            self._lane_m *= camera.mount_height / self._camera.mount_height
         self._camera, self._time_s = camera, time_s if isfinite(time_s) else before
         return max(dt, SHORTEST_STEP_S)
 
@@ -217,26 +225,30 @@ class RoadTracker:
             self._lives = [self._lives[number] for number in kept]
             self.road.keep(np.array(kept, np.intp))
 
-    def _choose(self) -> None:
+    def _choose(self, dt: float) -> None:
         """Which boundaries are shown, and their positions."""
         offsets = self.road.offsets
         shown: list[int] = []
         order = sorted(range(len(self._lives)), key=lambda n: -self._lives[n].belief - LOYALTY * self._lives[n].is_shown)
         for number in order:
             life = self._lives[number]
-            life.is_shown = life.belief > 0.0 and all(abs(offsets[number] - offsets[other]) >= NARROWEST_M for other in shown)
+            life.is_shown = life.belief > 0.0 and all(abs(offsets[number] - offsets[other]) > NARROWEST * self._lane_m for other in shown)
             if life.is_shown:
                 shown.append(number)
             life.is_left = bool(offsets[number] > (-SIDE_M if life.is_left else SIDE_M))
         left = sorted((n for n in shown if self._lives[n].is_left), key=lambda n: float(offsets[n]))
         right = sorted((n for n in shown if not self._lives[n].is_left), key=lambda n: -float(offsets[n]))
         # Between boundaries too far apart for one lane there is another one that nobody sees: the farther one lies beyond it.
-        to_left, to_right = (float(abs(offsets[side[0]])) if side else np.inf for side in (left, right))
-        skip_left = bool(left) and (to_left > WIDEST_LANE_M - 1.0 or (to_left + to_right > WIDEST_LANE_M and to_left > to_right))
-        skip_right = bool(right) and (to_right > WIDEST_LANE_M - 1.0 or (to_left + to_right > WIDEST_LANE_M and to_right >= to_left))
+        to_left, to_right = (float(abs(offsets[side[0]])) if side else 0.0 for side in (left, right))
+        widest = WIDEST * self._lane_m
+        skip_left = to_left > 0.8 * widest or (to_left + to_right > widest and to_left > to_right > 0.0)
+        skip_right = to_right > 0.8 * widest or (to_left + to_right > widest and to_right >= to_left > 0.0)
         places = [(-rank, n) for rank, n in enumerate(left, 1 + skip_left)][::-1]
         places += [(rank, n) for rank, n in enumerate(right, 1 + skip_right)]
         self._tracks = tuple(self._track(position, number) for position, number in places)
+        if left and right and not skip_left and not skip_right:
+            width = float(np.clip(to_left + to_right, *USUAL_RANGE_M))
+            self._lane_m += (1.0 - exp(-dt / USUAL_S)) * (width - self._lane_m)
 
     def _track(self, position: int, number: int) -> Track:
         life, state, variance = self._lives[number], self.road.state, self.road.covariance
