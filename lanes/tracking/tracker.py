@@ -54,13 +54,16 @@ further apart than the second have one between them that nobody sees."""
 USUAL_LANE_M = 3.6
 USUAL_RANGE_M = 2.2, 4.8
 USUAL_S = 15.0
-"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt in the end: the camera's height, and with it all
-that is measured, may be wrong by much."""
+"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt in the end: the camera's height, and
+with it all that is measured, may be wrong by much."""
 
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
 
 MOST_BOUNDARIES = 8
+LOWEST_S = 5.0
+"""Time constant with which the lowest row with paint is forgotten: a dash comes by every second, even in a town."""
+
 LEAST_PITCH_STD = 0.006
 """rad: roads slope, and cars nod, whatever is known of the mount."""
 
@@ -98,6 +101,7 @@ class RoadTracker:
 
     Attributes:
         road: the filter; its state holds at the time of the last frame.
+        lowest_row: of the boundaries' paint, in the frames of the last seconds, pixels. What shows no paint below it may be no road.
     """
 
     def __init__(self) -> None:
@@ -110,6 +114,7 @@ class RoadTracker:
         self._camera: Camera | None = None
         self._time_s: float | None = None
         self._lost_s = 0.0
+        self.lowest_row = 0.0
         self._lane_m, self._lanes_s = USUAL_LANE_M, 1.0
         self._tracks: tuple[Track, ...] = ()
 
@@ -181,6 +186,8 @@ class RoadTracker:
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
         self._live(lines, places, index, near, dt)
+        lowest = max((float(lines[line].points[0, 1]) for line in used.tolist()), default=self.lowest_row)
+        self.lowest_row = max(lowest, self.lowest_row + (1.0 - exp(-dt / LOWEST_S)) * (lowest - self.lowest_row))
 
     def _give_birth(self, places: Places, near: Floats, std: Floats, index: NDArray[np.intp], fresh: bool) -> None:
         """A boundary for each line that has none, and lies a way off from those that have; sets its index."""
