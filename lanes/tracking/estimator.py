@@ -60,7 +60,7 @@ class TrackingEstimator:
         if metric is not None:
             lanes = [replace(lane, curve=None if lane.curve is None else metric.curve(lane.curve)) for lane in lanes]
             sides, seen = lane_sides(tracker, metric), tracker.ego()
-            ego = None if seen is None else metric.ego(seen)
+            ego = None if seen is None else metric.ego(seen, tracker.tracks)
         else:
             lanes = [replace(lane, curve=None) for lane in lanes]
         age_s = 0.0 if frame.arrived_ns is None else (perf_counter_ns() - frame.arrived_ns) / 1e9
