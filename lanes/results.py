@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -41,6 +42,7 @@ class Frame:
         suspect: decoded without an error, but from data that depends on damaged data before it: it may be smeared.
         clock_shift: what was added to the stream's own clock to get `time`, seconds; it changes where that clock steps. The sound of
             the same recording is shifted by it too.
+        path: the image that it was read from; None for a frame of a video.
     """
 
     pixels: BGRImage
@@ -53,6 +55,7 @@ class Frame:
     cut: bool = False
     suspect: bool = False
     clock_shift: Fraction = Fraction(0)
+    path: Path | None = None
 
     @property
     def time_s(self) -> float:

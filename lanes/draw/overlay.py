@@ -21,9 +21,14 @@ SMALLEST = 64
 
 
 class Overlay:
-    """Draws results into frames. Keeps its working memory from frame to frame, and adapts when their size changes."""
+    """Draws results into frames. Keeps its working memory from frame to frame, and adapts when their size changes.
 
-    def __init__(self) -> None:
+    Args:
+        birds_eye: draw an inset that shows the road from above, where lanes are known in metres.
+    """
+
+    def __init__(self, birds_eye: bool = False) -> None:
+        self._birds_eye = birds_eye
         self._scratch = Scratch.of(0, 0)
         self._pill = Pill()
 

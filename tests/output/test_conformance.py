@@ -17,6 +17,7 @@ import pytest
 from lanes.capture.source import FileInfo
 from lanes.errors import InputError, OutputError
 from lanes.output import NewestSink, Policy, Sink
+from lanes.output.benchmark_files import CULaneSink, TuSimpleSink
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
 from lanes.output.records import RecordsSink
@@ -36,6 +37,8 @@ SINKS: dict[str, tuple[Make, str]] = {
     "images": (ImagesSink, "images"),
     "masks": (MasksSink, "masks"),
     "records": (RecordsSink, "records.jsonl"),
+    "tusimple": (TuSimpleSink, "lanes.json"),
+    "culane": (CULaneSink, "culane"),
     "newest": (lambda *args, **named: NewestSink(MasksSink(*args, **named)), "masks"),
 }
 
@@ -111,7 +114,7 @@ def test_what_exists_is_refused_and_left_as_it_is(kind: tuple[Make, str], tmp_pa
 def test_one_at_a_time(kind: tuple[Make, str], tmp_path: Path) -> None:
     with kind[0](tmp_path / kind[1]) as sink:
         sink.write(result(0))
-        with pytest.raises(InputError, match=r"another run is writing it|exists already|already holds images"):
+        with pytest.raises(InputError, match=r"another run is writing it|exists already|already holds"):
             kind[0](tmp_path / kind[1])
     with kind[0](tmp_path / kind[1], overwrite=True) as sink:
         sink.write(result(0))
