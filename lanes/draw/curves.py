@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,24 +11,45 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
 from lanes.draw.shapes import SHIFT, Scratch, blend, bounding_window, fixed_point
-from lanes.draw.theme import EGO_LEFT, EGO_RIGHT, FILL_FAR, FILL_NEAR, FILL_OPACITY, OTHER, SHADOW_OPACITY
-from lanes.results import Lane
+from lanes.draw.theme import (
+    FAINT,
+    FILL_FAR,
+    FILL_NEAR,
+    FILL_OPACITY,
+    GLOW_OPACITY,
+    SHADOW_OPACITY,
+    WARNING,
+    Colour,
+    colour_of,
+    mixed,
+)
+from lanes.results import DepartureState, Lane
 
 ROUND = np.array([(np.cos(angle), np.sin(angle)) for angle in np.linspace(0.0, np.pi, 9)[1:-1]], np.float32)
 """Half a circle, for the ends of curves."""
 
+LEAST_SURE, SURE = 0.3, 0.8
+"""Confidences at which a curve is palest and thinnest, and at which it is whole."""
 
-def fill_lane(pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.float32], scratch: Scratch) -> None:
+DASH, GAP = 14.0, 9.0
+"""Of a held boundary, in halves of its width."""
+
+
+def fill_lane(
+    pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.float32], scratch: Scratch, road_ends: int | None = None
+) -> None:
     """Fill the ego lane between its boundaries, fading with distance and softly at the near edge.
 
     Args:
         pixels: drawn into in place.
         left, right: the points of both boundaries, as in `Lane`.
         scratch: working memory of the frame's size.
+        road_ends: the row from which on there is no road, as at the bonnet; None where that is not known.
     """
     height, width = scratch.stencil.shape
     # A boundary that leaves the frame at its side goes on beside it, and so does the lane.
-    feet = [y if 1.0 < x < width - 2.0 else height - 1.0 for x, y in (left[0].tolist(), right[0].tolist())]
+    lowest = height - 1.0 if road_ends is None else min(road_ends, height) - 1.0
+    feet = [y if 1.0 < x < width - 2.0 else max(y, lowest) for x, y in (left[0].tolist(), right[0].tolist())]
     top, bottom = max(float(left[-1, 1]), float(right[-1, 1])), min(feet)
     if bottom - top < 0.05 * height:
         return
@@ -52,35 +74,87 @@ def fill_lane(pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.flo
     cv2.copyTo(blended, stencil, seen)
 
 
-def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch) -> None:
-    """Draw the curves, outer ones first.
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """How one boundary is drawn.
+
+    Attributes:
+        points, across: of the curve, and unit vectors across it, (N, 2).
+        half: half its width at each point, pixels, (N,).
+        colour: of the ribbon. core: of the bright line along its middle; None for none.
+        glow: whether it is the one that a departure crosses.
+    """
+
+    points: NDArray[np.float32]
+    across: NDArray[np.float32]
+    half: NDArray[np.float32]
+    colour: Colour
+    core: Colour | None
+    glow: bool
+
+
+def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch, departure: DepartureState = "none") -> None:
+    """Draw the curves, outer ones first: in the colour of their ids, paler and thinner where they are unsure, in dashes where held.
 
     Args:
         pixels: drawn into in place.
         lanes: what to draw, at least one.
         scratch: working memory of the frame's size.
+        departure: the boundary on that side is drawn as a warning.
     """
-    height, width = scratch.stencil.shape
+    height = scratch.stencil.shape[0]
     rim = max(1.0, height / 360)
+    leaving = {"left": -1, "right": 1}.get(departure, 0)
     outermost_first = sorted(lanes, key=lambda lane: -abs(lane.position))
-    strokes = [(lane, _across(lane.points), _half_widths(lane, height)) for lane in outermost_first]
+    strokes = [stroke for lane in outermost_first for stroke in _strokes(lane, height, lane.position == leaving)]
 
-    shadows = [fixed_point(_ribbon(lane.points, across, half + rim)) for lane, across, half in strokes]
-    window = bounding_window(np.concatenate(shadows) / (1 << SHIFT), width, height)
+    shadows = [fixed_point(_ribbon(stroke.points, stroke.across, stroke.half + rim)) for stroke in strokes]
+    _veil(pixels, shadows, (0, 0, 0), SHADOW_OPACITY, scratch)
+    glows = [fixed_point(_ribbon(stroke.points, stroke.across, 4.0 * stroke.half)) for stroke in strokes if stroke.glow]
+    if glows:
+        _veil(pixels, glows, WARNING, GLOW_OPACITY, scratch)
+
+    for stroke in strokes:
+        cv2.fillPoly(pixels, [fixed_point(_ribbon(stroke.points, stroke.across, stroke.half))], stroke.colour, cv2.LINE_AA, SHIFT)
+        if stroke.core is not None:
+            core = fixed_point(_ribbon(stroke.points, stroke.across, 0.35 * stroke.half))
+            cv2.fillPoly(pixels, [core], stroke.core, cv2.LINE_AA, SHIFT)
+
+
+def _veil(pixels: BGRImage, outlines: Sequence[NDArray[np.int32]], colour: Colour, opacity: float, scratch: Scratch) -> None:
+    """Blend a colour over outlines in fixed point; where they overlap, once."""
+    height, width = scratch.stencil.shape
+    window = bounding_window(np.concatenate(outlines) / (1 << SHIFT), width, height)
     seen, blended, stencil = pixels[window], scratch.blended[window], scratch.stencil[window]
     corner = np.array([window[1].start, window[0].start]) << SHIFT
     stencil.fill(0)
-    for shadow in shadows:
-        cv2.fillPoly(stencil, [shadow - corner], 255, cv2.LINE_8, SHIFT)
-    cv2.convertScaleAbs(seen, blended, alpha=1.0 - SHADOW_OPACITY)
+    for outline in outlines:
+        cv2.fillPoly(stencil, [outline - corner], 255, cv2.LINE_8, SHIFT)
+    blend(seen, colour, opacity, blended)
     cv2.copyTo(blended, stencil, seen)
 
-    for lane, across, half in strokes:
-        colour = OTHER if abs(lane.position) > 1 else EGO_LEFT if lane.position < 0 else EGO_RIGHT
-        cv2.fillPoly(pixels, [fixed_point(_ribbon(lane.points, across, half))], colour, cv2.LINE_AA, SHIFT)
-        if abs(lane.position) == 1:
-            core = (128 + colour[0] // 2, 128 + colour[1] // 2, 128 + colour[2] // 2)
-            cv2.fillPoly(pixels, [fixed_point(_ribbon(lane.points, across, 0.35 * half))], core, cv2.LINE_AA, SHIFT)
+
+def _strokes(lane: Lane, height: int, leaving: bool) -> Iterator[Stroke]:
+    """One for a lane that is seen, one a dash for a lane that is held."""
+    ego = abs(lane.position) == 1
+    sure = min(max((lane.confidence - LEAST_SURE) / (SURE - LEAST_SURE), 0.0), 1.0)
+    strength = (0.35 if lane.held_s > 0 else 1.0) * (0.4 + 0.6 * sure) * (1.0 if ego else 0.7)
+    colour = WARNING if leaving else mixed(colour_of(lane.id), FAINT, strength)
+    core = mixed((255, 255, 255), colour, 0.5) if ego and not lane.held_s else None
+    half = _half_widths(lane, height) * np.float32((0.6 + 0.4 * sure) * (1.5 if leaving else 1.0))
+    across = _across(lane.points)
+    if not lane.held_s:
+        yield Stroke(lane.points, across, half, colour, core, leaving)
+        return
+    # Lengths of a dash are lengths in the picture over the width that perspective gives the curve there.
+    steps = np.hypot(*np.diff(lane.points, axis=0).T) / half[1:]
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    for begin in np.arange(0.0, along[-1], DASH + GAP):
+        at = np.linspace(begin, min(begin + DASH, along[-1]), 4)
+        points, sideways = (
+            np.stack([np.interp(at, along, each[:, i]) for i in (0, 1)], 1).astype(np.float32) for each in (lane.points, across)
+        )
+        yield Stroke(points, sideways, np.interp(at, along, half).astype(np.float32), colour, None, leaving)
 
 
 def _half_widths(lane: Lane, height: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What the driver sees: paint tinted, lane boundaries as crisp curves, the ego lane filled, and a small readout.
+"""What the driver sees: paint tinted, lane boundaries as crisp curves, the ego lane filled, a departure, and small readouts.
 
 Everything is drawn into the frame itself. Blending is done on the rectangle concerned and never in floating point, so a
 frame of 1280x720 takes a few milliseconds of one core.
@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from lanes.arrays import BGRImage, Mask
+from lanes.draw.birds_eye import BirdsEye
 from lanes.draw.curves import draw_curves, fill_lane
-from lanes.draw.readout import Pill, Readout
+from lanes.draw.departure import DepartureLight
+from lanes.draw.readout import Pill, Readout, performance_figures, road_figures, warning_figures
 from lanes.draw.shapes import Scratch, blend
 from lanes.draw.theme import PAINT, PAINT_OPACITY
 from lanes.results import RoadState
@@ -28,9 +30,10 @@ class Overlay:
     """
 
     def __init__(self, birds_eye: bool = False) -> None:
-        self._birds_eye = birds_eye
         self._scratch = Scratch.of(0, 0)
-        self._pill = Pill()
+        self._inset = BirdsEye() if birds_eye else None
+        self._light = DepartureLight()
+        self._pills = [Pill() for _ in range(3)]
 
     def draw(self, pixels: BGRImage, mask: Mask, road: RoadState, readout: Readout | None = None) -> None:
         """Draw one frame's results into it.
@@ -49,12 +52,18 @@ class Overlay:
             return
         ego = {lane.position: lane.points for lane in road.lanes if abs(lane.position) == 1}
         if len(ego) == 2:
-            fill_lane(pixels, ego[-1], ego[1], self._scratch)
+            fill_lane(pixels, ego[-1], ego[1], self._scratch, road.band and road.band[1])
         self._tint(pixels, mask)
         if road.lanes:
-            draw_curves(pixels, road.lanes, self._scratch)
+            draw_curves(pixels, road.lanes, self._scratch, road.departure)
+        self._light.draw(pixels, road.departure)
+        bottom = 0
         if readout is not None:
-            self._pill.draw(pixels, readout)
+            figures = (performance_figures(readout), road_figures(road), warning_figures(road))
+            for pill, each in zip(self._pills, figures, strict=True):
+                bottom = pill.draw(pixels, each, bottom)
+        if self._inset is not None:
+            self._inset.draw(pixels, road, bottom)
 
     def _tint(self, pixels: BGRImage, mask: Mask) -> None:
         """Blend the paint's colour over the mask."""
