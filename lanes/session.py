@@ -11,6 +11,8 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
+from platformdirs import user_state_path
+
 from engines.engine import Engine
 from lanes import load_segmenter
 from lanes.assets import DEMO_CLIP
@@ -19,8 +21,10 @@ from lanes.capture.live import LiveSource
 from lanes.capture.paced import Paced
 from lanes.capture.select import Selected
 from lanes.capture.source import Source
+from lanes.departure import VehicleSignals
 from lanes.draw.overlay import Overlay
 from lanes.errors import InputError, ProcessingError
+from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.output.places import Places, check_paths, open_records
 from lanes.output.report import write_report
@@ -32,6 +36,7 @@ from lanes.settings import Settings
 from lanes.telemetry.machine import machine_facts
 from lanes.telemetry.report import EngineFacts, Report, SourceFacts
 from lanes.telemetry.telemetry import Telemetry
+from lanes.tracking.estimator import TrackingEstimator
 
 
 class Listener:
@@ -57,6 +62,7 @@ class Session:
         settings: those of `run_video.py`; the ones that are about messages have no effect here.
         listener: is notified of engine and sources.
         make_estimator: gives each source its lane estimator; None for the one that the settings ask for.
+        vehicle: its speed and turn signal at a time of the source's clock, where they are known; departure warnings depend on them.
 
     Attributes:
         telemetry: counts and times so far.
@@ -71,6 +77,7 @@ class Session:
         settings: Settings,
         listener: Listener | None = None,
         make_estimator: Callable[[], LaneEstimator] | None = None,
+        vehicle: VehicleSignals | None = None,
     ) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
@@ -78,6 +85,8 @@ class Session:
         self.stopped = False
         self._listener = listener or Listener()
         self._make_estimator = make_estimator
+        self._vehicle = vehicle
+        self._camera: CameraFile | None = None
         self._engine: Engine | None = None
         self._current: Source | None = None
         self._pipeline: Pipeline | None = None
@@ -96,6 +105,8 @@ class Session:
         """
         settings = self.settings
         check_paths(settings)
+        if settings.camera is not None:
+            self._camera = CameraFile.read(settings.camera)
         sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
         self.sources = len(sources)
         self._several = self.sources > 1
@@ -146,6 +157,8 @@ class Session:
             with source, ExitStack() as stack:
                 self._names.append(source.info.name)
                 self._live |= source.info.live
+                if self._camera is not None:
+                    self._camera.for_size(source.info.width, source.info.height)  # refuses a picture of another shape
                 sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
                 overlay = None if settings.output == "none" else Overlay(birds_eye=settings.birds_eye)
@@ -166,7 +179,9 @@ class Session:
             return self._make_estimator()
         if self.settings.no_track or source.info.kind == "images":
             return PerFrameEstimator()
-        return PerFrameEstimator()
+        # A recording gives the same results each time; what a camera has shown of its mount serves its next run.
+        store = user_state_path("lanestream") / "mounts" if source.info.live else None
+        return TrackingEstimator(self._camera, self.settings.height, self._vehicle, store)
 
     def _selected(self, source: Source) -> Source:
         """The part of a source that the settings ask for, at the pace that they ask for."""

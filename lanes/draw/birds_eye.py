@@ -81,7 +81,7 @@ class BirdsEye:
     """Draws the inset into a corner that the lanes leave free: the right one, else the left, smaller where need be, or not at all."""
 
     def __init__(self) -> None:
-        self._cards: dict[tuple[int, int, bool], Veil] = {}
+        self._cards: dict[Layout, Veil] = {}
         self._known = False
         self._place: tuple[str, float] | None = ("right", SIZES[0])
         self._since = 0
@@ -102,8 +102,9 @@ class BirdsEye:
             return
         layout, x, y = placed
         seen = pixels[y : y + layout.height, x : x + layout.width]
-        metric = road.ego is not None and road.ego.width_m is not None
-        self._card(layout, metric).lay(seen)
+        if layout not in self._cards:
+            self._cards[layout] = _card(layout)
+        self._cards[layout].lay(seen)
         left, upper = layout.strip
         strip = seen[upper : upper + layout.strip_height, left : left + layout.strip_width]
         _draw_road(strip, layout, road)
@@ -137,12 +138,6 @@ class BirdsEye:
             self._place = place
         self._since = 0
         return fits(place)
-
-    def _card(self, layout: Layout, metric: bool) -> Veil:
-        key = layout.height, layout.width, metric
-        if key not in self._cards:
-            self._cards[key] = _card(layout, metric)
-        return self._cards[key]
 
 
 def _draw_road(strip: BGRImage, layout: Layout, road: RoadState) -> None:
@@ -207,8 +202,8 @@ def _draw_scale(seen: BGRImage, layout: Layout, road: RoadState) -> None:
     write(seen, text, (min(max((sum(columns) - wide) // 2, 0), layout.width - wide), row + round(1.55 * capital)), scale, TEXT)
 
 
-def _card(layout: Layout, metric: bool) -> Veil:
-    """The inset's ground: a rounded card, the strip on it, and the metres beside it, or a word where the scale is not known."""
+def _card(layout: Layout) -> Veil:
+    """The inset's ground: a rounded card, the strip on it, and the metres beside it."""
     shape, ink = (np.zeros((layout.height, layout.width), np.uint8) for _ in range(2))
     radius = round(0.9 * layout.capital)
     for top, side in ((radius, 0), (0, radius)):
@@ -220,16 +215,12 @@ def _card(layout: Layout, metric: bool) -> Veil:
     left, upper = layout.strip
     image[upper : upper + layout.strip_height, left : left + layout.strip_width] = STRIP
     scale = 0.9 * layout.capital / 21.0
-    for x in range(LABELLED_M, round(AHEAD_M) + 1, LABELLED_M) if metric else ():
+    for x in range(LABELLED_M, round(AHEAD_M) + 1, LABELLED_M):
         row = upper + float(layout.at(np.array([float(x)]), np.zeros(1))[0, 1])
         text = f"{x} m"
         write(
             ink, text, (left - round(0.5 * layout.capital) - text_width(text, scale), round(row + 0.45 * layout.capital)), scale, (255,) * 3
         )
-    if not metric:
-        caption = "no scale"
-        column = left + (layout.strip_width - text_width(caption, scale)) // 2
-        write(ink, caption, (column, layout.height - round(0.8 * layout.capital)), scale, (255,) * 3)
     inked = ink[:, :, None] / 255.0
     image = np.round(image * (1.0 - inked) + np.array(TEXT_MUTED) * inked).astype(np.uint8)
     return Veil(np.maximum(shape / 255.0 * CARD_OPACITY, ink / 255.0), image)
