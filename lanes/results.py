@@ -190,6 +190,7 @@ class FrameResult:
         departure: which way the lane is being left, `none`, or `inactive` with the reason in `departure_why`.
         band: the rows that the network looked at; None for the whole frame.
         latency_ms: milliseconds by stage, and `total`: from the frame in memory to the drawn frame, waiting in queues included.
+        undrawn: the frame's pixels without the overlay, where a sink asked for them; None where nothing has been drawn, or nobody asked.
     """
 
     frame: Frame
@@ -201,3 +202,4 @@ class FrameResult:
     departure_why: str = ""
     band: Band | None = None
     latency_ms: Mapping[str, float] = field(default_factory=dict)
+    undrawn: BGRImage | None = None

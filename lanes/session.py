@@ -110,7 +110,7 @@ class Session:
         sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
         self.sources = len(sources)
         self._several = self.sources > 1
-        self._places = Places(settings, self._several)
+        self._places = Places(settings, self._several, self._camera)
         with ExitStack() as stack:
             segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision))
             self._engine = segmenter.engine

@@ -5,15 +5,21 @@ from __future__ import annotations
 import itertools
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lanes.capture.source import SourceInfo
+from lanes.errors import InputError
 from lanes.files import check_distinct, check_file, check_is_folder
 from lanes.output import default_output, open_outputs
 from lanes.output.benchmark_files import TuSimpleSink
+from lanes.output.mcap_file import SUFFIX, check_mcap
 from lanes.output.records import RecordsSink
 from lanes.output.sink import Sink
 from lanes.output.still import StillSink
 from lanes.settings import Settings
+
+if TYPE_CHECKING:
+    from lanes.geometry.camera_file import CameraFile
 
 
 class Places:
@@ -22,15 +28,18 @@ class Places:
     Args:
         settings: those of the run.
         several: whether it has more than one source; then `output`, `masks`, `culane` and `mcap` are folders of folders or files.
+        camera: what its file says, for outputs that hold it.
     """
 
-    def __init__(self, settings: Settings, several: bool) -> None:
-        self._settings, self._several = settings, several
+    def __init__(self, settings: Settings, several: bool, camera: CameraFile | None = None) -> None:
+        self._settings, self._several, self._camera = settings, several, camera
         self._claimed: set[Path] = set()
         if several and settings.output not in (None, "none"):
             check_is_folder(Path(str(settings.output)))
-        if several and settings.mcap is not None:
-            check_is_folder(settings.mcap)
+        if settings.mcap is not None:
+            check_mcap(settings.mcap / "any.mcap" if several else settings.mcap)
+            if several and settings.mcap.suffix.lower() == SUFFIX:
+                raise InputError(f"{settings.mcap}: of several sources each gets a file; give a folder")
 
     def open(self, info: SourceInfo, stack: ExitStack) -> tuple[list[Sink], list[tuple[str, Path]]]:
         """Opens the outputs of one source, to be closed by the stack.
@@ -47,11 +56,14 @@ class Places:
         for path in (settings.records, settings.tusimple, settings.report, still):
             if path is not None:
                 check_file(path, inputs, overwrite=True)
+        mcap = self._of(settings.mcap, f"{Path(info.name).stem}{SUFFIX}")
         sinks = open_outputs(
             info,
             output=output,
             masks=self._of(settings.masks, Path(info.name).stem),
             culane=self._of(settings.culane, Path(info.name).stem),
+            mcap=mcap,
+            camera=self._camera,
             overwrite=settings.overwrite,
             encoder=settings.encoder,
         )
@@ -59,7 +71,7 @@ class Places:
             sinks.append(StillSink(still, at=(info.frames or 1) // 2))
         for sink in sinks:
             stack.enter_context(sink)
-        return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still)) if path is not None]
+        return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still), ("mcap", mcap)) if path is not None]
 
     def _of(self, place: Path | None, name: str) -> Path | None:
         """The place of one source's output: a name in it where there are several sources."""

@@ -27,8 +27,8 @@ def make_record(result: FrameResult) -> dict[str, Any]:
         "time_s": round(frame.time_s, 6),
         "dropped_before": frame.dropped_before,
         "lanes": [_lane(lane) for lane in result.lanes],
-        "ego": None if result.ego is None else _ego(result.ego),
-        "calibration": None if result.calibration is None else _calibration(result.calibration),
+        "ego": None if result.ego is None else ego_record(result.ego),
+        "calibration": None if result.calibration is None else calibration_record(result.calibration),
         "departure": result.departure,
         "band": None if result.band is None else list(result.band),
         "latency_ms": {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
@@ -53,7 +53,8 @@ def _lane(lane: Lane) -> dict[str, Any]:
     }
 
 
-def _ego(ego: Ego) -> dict[str, Any]:
+def ego_record(ego: Ego) -> dict[str, Any]:
+    """The `ego` of a record."""
     values = {
         "offset_m": ego.offset_m,
         "width_m": ego.width_m,
@@ -64,7 +65,8 @@ def _ego(ego: Ego) -> dict[str, Any]:
     return _estimates(values)
 
 
-def _calibration(calibration: Calibration) -> dict[str, Any]:
+def calibration_record(calibration: Calibration) -> dict[str, Any]:
+    """The `calibration` of a record."""
     values = {
         "pitch_rad": calibration.pitch_rad,
         "yaw_rad": calibration.yaw_rad,
