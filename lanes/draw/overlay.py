@@ -21,6 +21,12 @@ from lanes.results import RoadState
 SMALLEST = 64
 """Frames with a side shorter than this many pixels get the tint of the mask alone."""
 
+STRIPS = 6
+"""Horizontal strips that the mask is tinted in."""
+
+WIDEST = 0.6
+"""Share of the frame's width that the pills below the first may take: the other corner is the inset's."""
+
 
 class Overlay:
     """Draws results into frames. Keeps its working memory from frame to frame, and adapts when their size changes.
@@ -57,19 +63,31 @@ class Overlay:
         if road.lanes:
             draw_curves(pixels, road.lanes, self._scratch, road.departure)
         self._light.draw(pixels, road.departure)
-        bottom = 0
+        right = bottom = 0
         if readout is not None:
-            figures = (performance_figures(readout), road_figures(road), warning_figures(road))
-            for pill, each in zip(self._pills, figures, strict=True):
-                bottom = pill.draw(pixels, each, bottom)
+            right, bottom = self._draw_readouts(pixels, road, readout)
         if self._inset is not None:
-            self._inset.draw(pixels, road, bottom)
+            self._inset.draw(pixels, road, (right, bottom))
+
+    def _draw_readouts(self, pixels: BGRImage, road: RoadState, readout: Readout) -> tuple[int, int]:
+        """Pills one below the other in the top left corner; gives the column and the row where they end."""
+        performance, place, warning = self._pills
+        figures = performance_figures(readout)
+        right, bottom = performance.draw(pixels, figures, least=len(figures))
+        if bottom:
+            at, bottom = place.draw(pixels, road_figures(road), bottom, WIDEST)
+            also, bottom = warning.draw(pixels, warning_figures(road), bottom, WIDEST)
+            right = max(right, at, also)
+        return right, bottom
 
     def _tint(self, pixels: BGRImage, mask: Mask) -> None:
-        """Blend the paint's colour over the mask."""
+        """Blend the paint's colour over the mask, strip by strip: lines that meet far ahead leave most of a large window empty."""
         x, y, w, h = cv2.boundingRect(mask)
-        if w == 0:
-            return
-        window = np.s_[y : y + h, x : x + w]
-        blend(pixels[window], PAINT, PAINT_OPACITY, self._scratch.blended[window])
-        cv2.copyTo(self._scratch.blended[window], mask[window], pixels[window])
+        step = max(8, -(-h // STRIPS))
+        for top in range(y, y + h, step):
+            left, upper, wide, high = cv2.boundingRect(mask[top : min(top + step, y + h), x : x + w])
+            if not wide:
+                continue
+            window = np.s_[top + upper : top + upper + high, x + left : x + left + wide]
+            blend(pixels[window], PAINT, PAINT_OPACITY, self._scratch.blended[window])
+            cv2.copyTo(self._scratch.blended[window], mask[window], pixels[window])

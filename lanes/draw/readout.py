@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -81,16 +82,18 @@ class Pill:
     def __init__(self) -> None:
         self._veil: Veil | None = None
 
-    def draw(self, pixels: BGRImage, figures: Sequence[Figure], top: int = 0) -> int:
-        """Draw into the frame in place; nothing into one too small for it.
+    def draw(self, pixels: BGRImage, figures: Sequence[Figure], top: int = 0, most: float = 0.8, least: int = 1) -> tuple[int, int]:
+        """Draw into the frame in place, as many figures as it is wide enough for.
 
         Args:
             pixels: the frame.
             figures: from left to right.
             top: the row below which the pill comes: where the one above it ends, 0 for the first.
+            most: how wide it may be, as a share of the frame's width.
+            least: of the figures that must find a place for it to be drawn.
 
         Returns:
-            The row where the pill ends; `top` where nothing was drawn.
+            The column and the row where the pill ends; 0 and `top` where nothing was drawn.
         """
         height, width = pixels.shape[:2]
         capital = capital_height(width, height)
@@ -98,24 +101,32 @@ class Pill:
         space, pad, h = round(0.55 * capital), round(1.5 * capital), round(3.0 * capital)
         margin = round(0.45 * h)
         y = top + round(0.3 * h) if top else margin
-        columns = [max(text_width(each.value, scale), text_width(each.usual_value, scale)) for each in figures]
-        units = [max(text_width(each.unit, scale), text_width(each.usual_unit, scale)) for each in figures]
-        gaps = [space if each.value and each.unit else 0 for each in figures]
-        w = sum(columns) + sum(units) + sum(gaps) + 2 * pad * len(figures)
-        if not figures or w + 2 * margin > 0.8 * width or y + h + margin > (0.4 if top else 0.25) * height:
-            return top
+        columns = [_column(each, scale, space) for each in figures]
+        widths = [value + gap + unit + 2 * pad for value, gap, unit in columns]
+        while widths and sum(widths) + 2 * margin > most * width:
+            widths.pop()
+        if len(widths) < least or y + h + margin > (0.4 if top else 0.25) * height:
+            return 0, top
+        w = sum(widths)
         if self._veil is None or self._veil.shape != (h, w):
             self._veil = _capsule(h, w)
         seen = pixels[y : y + h, margin : margin + w]
         self._veil.lay(seen)
         x, baseline = pad, round((h + capital) / 2)
-        for figure, column, unit, gap in zip(figures, columns, units, gaps, strict=True):
+        for figure, (value, gap, _), wide in zip(figures, columns, widths, strict=False):
             if x > pad:
                 cv2.line(seen, (x - pad, round(0.3 * h)), (x - pad, round(0.7 * h)), RULE, max(1, round(capital / 12)))
-            write(seen, figure.value, (x + column - text_width(figure.value, scale), baseline), scale, TEXT)
-            write(seen, figure.unit, (x + column + gap, baseline), scale, TEXT_MUTED)
-            x += column + gap + unit + 2 * pad
-        return y + h
+            write(seen, figure.value, (x + value - text_width(figure.value, scale), baseline), scale, TEXT)
+            write(seen, figure.unit, (x + value + gap, baseline), scale, TEXT_MUTED)
+            x += wide
+        return margin + w, y + h
+
+
+def _column(figure: Figure, scale: float, space: int) -> tuple[int, int, int]:
+    """Widths of a figure's value, of the gap after it, and of its unit, pixels."""
+    value = max(text_width(figure.value, scale), text_width(figure.usual_value, scale))
+    unit = max(text_width(figure.unit, scale), text_width(figure.usual_unit, scale))
+    return value, space if figure.value and figure.unit else 0, unit
 
 
 def capital_height(width: int, height: int) -> float:
@@ -162,6 +173,7 @@ def _thickness(scale: float) -> int:
     return max(1, round(scale))
 
 
+@lru_cache(4096)
 def text_width(text: str, scale: float) -> int:
     """Pixels that `write` takes."""
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, _thickness(scale))[0][0])
