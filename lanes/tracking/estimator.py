@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter_ns
@@ -10,9 +11,11 @@ from lanes.arrays import Mask
 from lanes.departure import DepartureWarning, VehicleSignals
 from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.lines import find_paint_lines
+from lanes.geometry.paint import PaintLine
+from lanes.mount import MountEstimator
 from lanes.results import Frame, RoadState
-from lanes.tracking.assumed import AssumedMount as MountEstimator
 from lanes.tracking.curves import lanes_of
+from lanes.tracking.metric import Metric
 from lanes.tracking.sides import lane_sides
 from lanes.tracking.tracker import RoadTracker
 
@@ -43,18 +46,25 @@ class TrackingEstimator:
 
     def update(self, mask: Mask, frame: Frame) -> RoadState:
         """Take in the next frame; see `LaneEstimator.update`. What is in metres is given only where the mount allows it."""
+        return self.update_lines(find_paint_lines(mask), frame)
+
+    def update_lines(self, lines: Sequence[PaintLine], frame: Frame) -> RoadState:
+        """The same with the lines of paint that the frame's mask shows."""
         mount, tracker, time_s = self._mount, self._tracker, frame.time_s
-        lines = find_paint_lines(mask)
-        mount.update(lines, (mask.shape[1], mask.shape[0]), time_s)
+        mount.update(lines, frame.size, time_s)
         tracker.update(lines, mount.camera, time_s)
-        lanes = lanes_of(tracker, mount.camera)
-        if not mount.metric:
+        lanes = lanes_of(tracker, mount.camera, mount.visible)
+        metric = Metric(mount) if mount.metric else None
+        sides, ego = None, None
+        if metric is not None:
+            lanes = [replace(lane, curve=None if lane.curve is None else metric.curve(lane.curve)) for lane in lanes]
+            sides, seen = lane_sides(tracker, metric), tracker.ego()
+            ego = None if seen is None else metric.ego(seen)
+        else:
             lanes = [replace(lane, curve=None) for lane in lanes]
         age_s = 0.0 if frame.arrived_ns is None else (perf_counter_ns() - frame.arrived_ns) / 1e9
-        sides = lane_sides(tracker) if mount.metric else None
-        state = None if self._vehicle is None else self._vehicle(time_s)
-        departure, why = self._departure.update(sides, mount.calibration, time_s, age_s, state)
-        ego = tracker.ego() if mount.metric else None
+        vehicle = None if self._vehicle is None else self._vehicle(time_s)
+        departure, why = self._departure.update(sides, mount.calibration, time_s, age_s, vehicle)
         return RoadState(lanes, ego, mount.calibration, departure, why, mount.band)
 
     def reset(self, cause: str) -> None:

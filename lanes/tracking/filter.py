@@ -30,15 +30,17 @@ FREEDOM = 4.0
 """Degrees of freedom of Student's t, which the errors are taken to follow: paint that lies off the line loses weight."""
 
 PAINT_STD_M = 0.03
-"""By how much a whole line's paint lies beside where its boundary is, and ..."""
-
 DIRECTION_STD = 0.002
-"""... points beside where it goes, rad; both at once in all of its places, so many places are not many measurements."""
+"""By how much a whole line's paint lies beside its boundary, and points beside where that goes, rad: at once in all of its places, so that
+many places are not many measurements."""
+
+LINE_STD_M = 0.25
+"""By how much a whole line may lie beside where its boundary is expected before it loses weight."""
 
 RESTART_PITCH_STD = 0.01
 """rad: by how much the camera's pitch may have been wrong when the road was lost."""
 
-CORRELATED_S = 0.1
+CORRELATED_S = 0.3
 """For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
 
 
@@ -92,7 +94,7 @@ class RoadFilter:
 
     def predict(self, dt: float) -> None:
         """Go on by dt seconds."""
-        matrix, noise = transition(self.boundaries, dt)
+        matrix, noise = transition(self.boundaries, round(dt, 6))
         self.state = matrix @ self.state
         covariance = matrix @ self.covariance @ matrix.T
         covariance.reshape(-1)[:: len(self.state) + 1] += noise
@@ -151,8 +153,7 @@ class RoadFilter:
             expected = variance + (PAINT_STD_M * near) ** 2 + DIRECTION_STD**2
             if not step:  # what the state itself is uncertain by is no fault of the paint's
                 expected = expected + np.einsum("lpn,nm,lpm->lp", slope, self.covariance, slope)
-            weight = places.weight * (near * FARTHEST_M > 1.0) * (FREEDOM + 1.0) / (FREEDOM + error**2 / expected)
-            root = np.sqrt(weight)
+            root = np.sqrt(_weights(error, expected, near, places.weight * (near * FARTHEST_M > 1.0) / variance) * places.weight)
             scaled = slope * (spread * root[..., None])
             gain = inverse @ scaled
             posterior = information + np.einsum("lpn,lpm->nm", scaled, gain)
@@ -170,3 +171,22 @@ class RoadFilter:
         slower = max(1.0, CORRELATED_S / dt) / np.maximum(confidence, 0.1)
         inverse: Floats = np.linalg.inv(common) / slower[:, None, None]
         return inverse
+
+
+def _weights(error: Floats, expected: Floats, near: Floats, trust: Floats) -> Floats:
+    """(L, P) weights of places by Student's t: of what lies off its own line, and of lines that lie off as a whole.
+
+    Where a line as a whole has moved, all of its places say so; were each of them an outlier for it, nothing would ever follow.
+
+    Args:
+        error: of each place; expected: its variance. near: 1 / x. trust: 1 / variance along the line; 0 for what does not count.
+    """
+    weighted, twice = trust * near, trust * near * near
+    zero, one, two = trust.sum(axis=1) + 1e-9, weighted.sum(axis=1), twice.sum(axis=1) + 1e-9
+    level, turn = (trust * error).sum(axis=1), (weighted * error).sum(axis=1)
+    determinant = zero * two - one * one + 1e-3 * zero * two
+    offset, heading = (zero * turn - one * level) / determinant, (two * level - one * turn) / determinant
+    own = error - offset[:, None] * near - heading[:, None]
+    whole = (FREEDOM + 1.0) / (FREEDOM + (turn / two / LINE_STD_M) ** 2)
+    weights: Floats = (trust > 0) * whole[:, None] * (FREEDOM + 1.0) / (FREEDOM + own**2 / expected)
+    return weights

@@ -19,10 +19,10 @@ PLACES = 10
 MOST_LINES = 10
 """Looked at in one frame, the surest first: bounds the time that a frame of noise takes."""
 
-CORRELATION = 0.012
+CORRELATION = 0.03
 """Height of the stretch, in heights of the frame, over which the error of the middle of the paint hardly changes."""
 
-ROW_ERROR = 0.25
+ROW_ERROR = 0.7
 """Standard deviation of a place's row, in standard deviations of its column: what lies flat in the picture is known worse along the row."""
 
 _EDGES = 1.0 - (1.0 - np.arange(PLACES + 1) / PLACES) ** 1.5
@@ -58,24 +58,27 @@ def sum_up(lines: Sequence[PaintLine], camera: Camera) -> Places:
     counts = np.array([len(line.points) for line in lines])
     first = np.cumsum(counts) - counts
     edges = first[:, None] + np.round(counts[:, None] * _EDGES).astype(np.intp)
-    # What is known of each point is summed from the start, so that any stretch is a difference.
-    total = np.zeros((4, len(points) + 1))
-    np.cumsum(np.stack([points[:, 0], points[:, 1], widths, np.abs(np.gradient(points[:, 0]))]), axis=1, out=total[:, 1:])
-    number = np.maximum(edges[:, 1:] - edges[:, :-1], 1)
-    mean = (total[:, edges[:, 1:]] - total[:, edges[:, :-1]]) / number
-    empty = edges[:, 1:] == edges[:, :-1]
-    mean[:2, empty] = np.array((camera.cx, camera.height - 1.0))[:, None]
+    # Sums from the start, so that any stretch is a difference.
+    total = np.zeros((3, len(points) + 1))
+    np.cumsum(points.T, axis=1, out=total[:2, 1:])
+    np.cumsum(widths, out=total[2, 1:])
+    number = edges[:, 1:] - edges[:, :-1]
+    empty = number == 0
+    mean = (total[:, edges[:, 1:]] - total[:, edges[:, :-1]]) / np.maximum(number, 1)
+    mean[0, empty], mean[1, empty] = camera.cx, camera.height - 1.0
 
-    rays = camera.rays(np.moveaxis(mean[:2], 0, -1))
+    rays = camera.rays(np.stack([mean[0], mean[1]], axis=-1))
     side, down = rays[..., 1] / rays[..., 0], -rays[..., 2] / rays[..., 0]
     seen = ~empty & np.isfinite(side) & np.isfinite(down) & (rays[..., 0] > 0)
-    independent = 1.0 + number / (CORRELATION * camera.height)
-    std = np.array([line.std_px for line in lines])[:, None] * np.sqrt((1.0 + (ROW_ERROR * mean[3]) ** 2) / independent)
+    rise = points[first + counts - 1] - points[first]
+    flatness = np.abs(rise[:, 0]) / np.maximum(np.abs(rise[:, 1]), 1.0)
+    alone = np.array([line.std_px for line in lines]) * np.sqrt(1.0 + (ROW_ERROR * flatness) ** 2)
+    std = alone[:, None] / np.sqrt(1.0 + number / (CORRELATION * camera.height))
     return Places(
         np.where(seen, side, 0.0),
         np.where(seen, down, 0.0),
         np.where(seen, std, camera.width) / camera.fx,
         seen.astype(np.float64),
-        np.where(seen, mean[2], 0.0) / camera.fx,
+        np.where(seen, mean[2] / camera.fx, 0.0),
         np.array([line.confidence for line in lines]),
     )

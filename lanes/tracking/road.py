@@ -23,6 +23,8 @@ which is nearly linear in all of the state: what is measured is what a picture s
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,16 +40,16 @@ OWN = 2
 FARTHEST_M = 120.0
 """Paint that seems to lie beyond says nothing of the road: there a pixel is many metres."""
 
-FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.06, 1.0, 0.003, 4e-5])
+FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.04, 0.4, 0.003, 4e-5])
 """Of the shared state when nothing has been seen."""
 
-STEADY_STD = np.array([0.05, 0.0025, 0.0007, 0.0, 0.06, 1.0, 0.006, 4e-5])
+STEADY_STD = np.array([0.05, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.006, 4e-5])
 """Of the shared state when nothing is seen for long (the heading's grows for ever: see `HEADING_NOISE`)."""
 
-FORGETS_S = np.array([30.0, 0.15, 2.0, np.inf, 0.6, 1.0, 20.0, 3.0])
+FORGETS_S = np.array([30.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0])
 """Time constants with which the shared state returns to 0 then, seconds."""
 
-HEADING_NOISE = 0.008
+HEADING_NOISE = 0.005
 """rad in a second, by what no rate foresees: a camera that shakes."""
 
 OFFSET_NOISE_M = 0.04
@@ -57,8 +59,12 @@ SKEW_STD, SKEW_FORGETS_S = 0.006, 1.5
 FIRST_OFFSET_STD_M = 3.0
 
 
+@lru_cache(maxsize=64)
 def transition(boundaries: int, dt: float) -> tuple[Floats, Floats]:
-    """(n, n) by which a state goes on, and (n,) the variance that it takes on, in dt seconds; n = SHARED + OWN * boundaries."""
+    """(n, n) by which a state goes on, and (n,) the variance that it takes on, in dt seconds; n = SHARED + OWN * boundaries.
+
+    Both are shared between calls: not to be written to.
+    """
     size = SHARED + OWN * boundaries
     keep = np.exp(-dt / FORGETS_S)
     matrix = np.zeros((size, size))
@@ -79,18 +85,21 @@ def nearness(state: Floats, down: Floats, height: float) -> Floats:
     """1 / x of where rays meet the road, for their slopes downward; at least that of twice `FARTHEST_M`."""
     least = 0.5 / FARTHEST_M
     flat = np.maximum((down + (state[PITCH] + state[BOUNCE])) / height, least)
-    return np.maximum(flat + state[CREST] / (2.0 * height * flat), least)
+    near: Floats = np.maximum(flat + state[CREST] / (2.0 * height * flat), least)
+    return near
 
 
 def fall(state: Floats, near: Floats, height: float) -> Floats:
     """Slopes downward of the rays that meet the road at x = 1 / near: the inverse of `nearness`, exact where the road is flat."""
-    return near * height - state[CREST] / (2.0 * near) - (state[PITCH] + state[BOUNCE])
+    down: Floats = near * height - state[CREST] / (2.0 * near) - (state[PITCH] + state[BOUNCE])
+    return down
 
 
 def bend(state: Floats, near: Floats) -> Floats:
     """Slope to the side that all boundaries share at x = 1 / near."""
     far = 1.0 / near
-    return state[HEADING] + far * (state[CURVATURE] / 2.0 + far * (state[RATE] / 6.0))
+    slope: Floats = state[HEADING] + far * (state[CURVATURE] / 2.0 + far * (state[RATE] / 6.0))
+    return slope
 
 
 def jacobian(state: Floats, near: Floats, index: NDArray[np.intp], height: float) -> Floats:

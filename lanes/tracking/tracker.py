@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
+from math import exp, isfinite, sqrt
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from lanes.tracking.road import (
     SKEW,
     TURN,
     Floats,
+    bend,
 )
 
 LONGEST_GAP_S = 1.0
@@ -43,8 +45,15 @@ LEAST_CONFIDENCE = 0.2
 MERGED_M = 0.6
 """Boundaries that come so near each other are one."""
 
-NARROWEST_M = 1.9
-"""Of two boundaries nearer to each other than this the likelier is shown: between them is no lane."""
+NARROWEST, WIDEST = 0.53, 1.45
+"""In usual lanes: of two boundaries nearer to each other than the first the likelier is shown, for between them is no lane; boundaries
+further apart than the second have one between them that nobody sees."""
+
+USUAL_LANE_M = 3.6
+USUAL_RANGE_M = 2.2, 4.8
+USUAL_S = 15.0
+"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt: the camera's height, and with it all
+that is measured, may be wrong by much."""
 
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
@@ -96,6 +105,7 @@ class RoadTracker:
         self._camera: Camera | None = None
         self._time_s: float | None = None
         self._lost_s = 0.0
+        self._lane_m = USUAL_LANE_M
         self._tracks: tuple[Track, ...] = ()
 
     def reset(self, cause: str) -> None:  # noqa: ARG002 - the seam's; what the cause was changes nothing
@@ -126,7 +136,7 @@ class RoadTracker:
             for life in self._lives:
                 life.unseen(dt)
         self._bury()
-        self._choose()
+        self._choose(dt)
 
     def _step(self, camera: Camera, time_s: float) -> float:
         """Seconds since the frame before; everything is forgotten where that was another one's."""
@@ -136,6 +146,8 @@ class RoadTracker:
             dt = 0.0
         if self._camera is not None and ((self._camera.width, self._camera.height) != size or dt > LONGEST_GAP_S):
             self._forget()
+        elif self._camera is not None:
+            self._lane_m *= camera.mount_height / self._camera.mount_height
         self._camera, self._time_s = camera, time_s if isfinite(time_s) else before
         return max(dt, SHORTEST_STEP_S)
 
@@ -158,13 +170,12 @@ class RoadTracker:
         self._give_birth(places, near, std, index, fresh)
         used = np.flatnonzero(index >= 0)
         if len(used):
-            road.correct(_part(places, used), index[used], height, dt, 6 if fresh else 2)
+            part = places if len(used) == len(index) else _part(places, used)
+            road.correct(part, index[used], height, dt, 6 if fresh else 2)
         self._live(lines, places, index, near, dt)
 
     def _give_birth(self, places: Places, near: Floats, std: Floats, index: NDArray[np.intp], fresh: bool) -> None:
         """A boundary for each line that has none, and lies a way off from those that have; sets its index."""
-        shape = self.road.residuals(places, 1.0) if False else None
-        del shape
         free = np.flatnonzero(index < 0)
         if not len(free):
             return
@@ -180,8 +191,6 @@ class RoadTracker:
 
     def _offsets_of(self, places: Places, near: Floats) -> Floats:
         """(L,) offsets of lines that run as the road does."""
-        from lanes.tracking.road import bend
-
         residual = places.side - bend(self.road.state, near)
         return beside(places, near, residual[..., None])[0][:, 0]
 
@@ -201,7 +210,8 @@ class RoadTracker:
 
     def _bury(self) -> None:
         """Let go of what has not been seen for long, what nobody believes in, and of two that have become one the unlikelier."""
-        offsets, gone = self.road.offsets, set()
+        offsets = self.road.offsets
+        gone: set[int] = set()
         for number, life in enumerate(self._lives):
             if life.held_s > HELD_S or life.belief < -3.0 or not abs(offsets[number]) < 40.0:
                 gone.add(number)
@@ -215,30 +225,40 @@ class RoadTracker:
             self._lives = [self._lives[number] for number in kept]
             self.road.keep(np.array(kept, np.intp))
 
-    def _choose(self) -> None:
+    def _choose(self, dt: float) -> None:
         """Which boundaries are shown, and their positions."""
-        offsets, shown = self.road.offsets, []
+        offsets = self.road.offsets
+        shown: list[int] = []
         order = sorted(range(len(self._lives)), key=lambda n: -self._lives[n].belief - LOYALTY * self._lives[n].is_shown)
         for number in order:
             life = self._lives[number]
-            life.is_shown = life.belief > 0.0 and all(abs(offsets[number] - offsets[other]) >= NARROWEST_M for other in shown)
+            life.is_shown = life.belief > 0.0 and all(abs(offsets[number] - offsets[other]) > NARROWEST * self._lane_m for other in shown)
             if life.is_shown:
                 shown.append(number)
             life.is_left = bool(offsets[number] > (-SIDE_M if life.is_left else SIDE_M))
         left = sorted((n for n in shown if self._lives[n].is_left), key=lambda n: float(offsets[n]))
         right = sorted((n for n in shown if not self._lives[n].is_left), key=lambda n: -float(offsets[n]))
-        places = [(-rank, n) for rank, n in enumerate(left, 1)][::-1] + [(rank, n) for rank, n in enumerate(right, 1)]
+        # Between boundaries too far apart for one lane there is another one that nobody sees: the farther one lies beyond it.
+        to_left, to_right = (float(abs(offsets[side[0]])) if side else 0.0 for side in (left, right))
+        widest = WIDEST * self._lane_m
+        skip_left = to_left > 0.8 * widest or (to_left + to_right > widest and to_left > to_right > 0.0)
+        skip_right = to_right > 0.8 * widest or (to_left + to_right > widest and to_right >= to_left > 0.0)
+        places = [(-rank, n) for rank, n in enumerate(left, 1 + skip_left)][::-1]
+        places += [(rank, n) for rank, n in enumerate(right, 1 + skip_right)]
         self._tracks = tuple(self._track(position, number) for position, number in places)
+        if left and right and not skip_left and not skip_right:
+            width = float(np.clip(to_left + to_right, *USUAL_RANGE_M))
+            self._lane_m += (1.0 - exp(-dt / USUAL_S)) * (width - self._lane_m)
 
     def _track(self, position: int, number: int) -> Track:
         life, state, variance = self._lives[number], self.road.state, self.road.covariance
         own = SHARED + OWN * number
-        heading_variance = variance[HEADING, HEADING] + variance[own + SKEW, own + SKEW] + 2 * variance[HEADING, own + SKEW]
+        heading = variance[HEADING, HEADING] + variance[own + SKEW, own + SKEW] + 2.0 * variance[HEADING, own + SKEW]
         curve = RoadCurve(
-            Estimate(float(state[own + OFFSET]), float(np.sqrt(variance[own + OFFSET, own + OFFSET]))),
-            Estimate(float(state[HEADING] + state[own + SKEW]), float(np.sqrt(heading_variance))),
-            Estimate(float(state[CURVATURE]), float(np.sqrt(variance[CURVATURE, CURVATURE]))),
-            Estimate(float(state[RATE]), float(np.sqrt(variance[RATE, RATE]))),
+            _estimate(state[own + OFFSET], variance[own + OFFSET, own + OFFSET]),
+            _estimate(state[HEADING] + state[own + SKEW], heading),
+            _estimate(state[CURVATURE], variance[CURVATURE, CURVATURE]),
+            _estimate(state[RATE], variance[RATE, RATE]),
             life.near_m,
             life.far_m,
         )
@@ -246,7 +266,7 @@ class RoadTracker:
 
     def drift(self) -> Estimate:
         """Speed of the boundaries to the left, which is the vehicle's to the right, m/s."""
-        return Estimate(float(self.road.state[DRIFT]), float(np.sqrt(self.road.covariance[DRIFT, DRIFT])))
+        return _estimate(self.road.state[DRIFT], self.road.covariance[DRIFT, DRIFT])
 
     def ego(self) -> Ego | None:
         """The vehicle in its lane at the time of the last frame; None where no boundary of that lane is known."""
@@ -265,7 +285,7 @@ class RoadTracker:
         shares = {track.index: 1.0 / len(sides) for track in sides.values()}
 
         def estimate(weights: Floats) -> Estimate:
-            return Estimate(float(weights @ state), float(np.sqrt(max(weights @ covariance @ weights, 0.0))))
+            return _estimate(weights @ state, weights @ covariance @ weights)
 
         heading, offset, width, curvature = (np.zeros(size) for _ in range(4))
         heading[HEADING], heading[TURN] = -1.0, -age_s
@@ -284,6 +304,10 @@ class RoadTracker:
         width[SHARED + OWN * sides[1].index + OFFSET] = -1.0
         reach = min(track.curve.far_m for track in sides.values())
         return Ego(estimate(offset), estimate(width), known.curvature_per_m, known.heading_rad, Estimate(reach, 0.1 * reach))
+
+
+def _estimate(value: SupportsFloat, variance: SupportsFloat) -> Estimate:
+    return Estimate(float(value), sqrt(max(float(variance), 0.0)))
 
 
 def _part(places: Places, lines: NDArray[np.intp]) -> Places:
