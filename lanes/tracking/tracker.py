@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, isfinite, sqrt
+from math import exp, inf, isfinite, sqrt
 from typing import SupportsFloat
 
 import numpy as np
@@ -47,9 +47,9 @@ LEAST_CONFIDENCE = 0.2
 MERGED_M = 0.6
 """Boundaries that come so near each other are one."""
 
-NARROWEST, WIDEST = 0.6, 1.6
-"""In usual lanes: of two boundaries nearer to each other than the first the likelier is shown, for between them is no lane; boundaries
-further apart than the second have one between them that nobody sees."""
+CLOSEST, NARROWEST, WIDEST = 0.4, 0.6, 1.6
+"""In usual lanes. Of two boundaries nearer to each other than the first the likelier is shown, for between them is no lane. None narrower
+than the second is split off from one that is known, and boundaries further apart than the last have one between them that nobody sees."""
 
 USUAL_LANE_M = 3.6
 USUAL_RANGE_M = 2.2, 4.8
@@ -247,7 +247,7 @@ class RoadTracker:
         order = sorted(range(len(self._lives)), key=lambda n: -self._lives[n].belief - LOYALTY * self._lives[n].is_shown)
         for number in order:
             life = self._lives[number]
-            life.is_shown = life.belief > 0.0 and all(abs(offsets[number] - offsets[other]) > NARROWEST * self._lane_m for other in shown)
+            life.is_shown = life.belief > 0.0 and self._has_space(float(offsets[number]), [float(offsets[other]) for other in shown])
             if life.is_shown:
                 shown.append(number)
             life.is_left = bool(offsets[number] > (-SIDE_M if life.is_left else SIDE_M))
@@ -265,6 +265,13 @@ class RoadTracker:
             width = float(np.clip(to_left + to_right, *USUAL_RANGE_M))
             self._lanes_s = min(self._lanes_s + dt, USUAL_S)
             self._lane_m += (1.0 - exp(-dt / self._lanes_s)) * (width - self._lane_m)
+
+    def _has_space(self, offset: float, others: list[float]) -> bool:
+        """Whether a boundary may lie there: not at another one, and not in the middle of a lane."""
+        left = min((other - offset for other in others if other >= offset), default=inf)
+        right = min((offset - other for other in others if other < offset), default=inf)
+        splits = left + right < WIDEST * self._lane_m and min(left, right) < NARROWEST * self._lane_m
+        return min(left, right) > CLOSEST * self._lane_m and not splits
 
     def _track(self, position: int, number: int) -> Track:
         life, state, variance = self._lives[number], self.road.state, self.road.covariance
