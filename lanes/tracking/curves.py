@@ -16,6 +16,9 @@ from lanes.tracking.tracker import RoadTracker
 SPREAD = np.linspace(1.0, 0.0, 48) ** 1.5
 """Where a curve is sampled before it is cut to the frame: 1 near, 0 far."""
 
+MARGIN = 0.01
+"""In heights of the frame: paint shows the road a little further down than the middles of its cells."""
+
 
 def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list[Lane]:
     """The tracks as lanes in pixels of the camera's frame; what is not on visible road has none."""
@@ -36,21 +39,23 @@ def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list
     side = near * tracker.road.offsets[index, None] + tracker.road.skews[index, None] + bend(state, near)
     pixels = project(camera, side, fall(state, near, height))
     lanes = []
-    for track, points in zip(tracks, clip(pixels, visible), strict=True):
+    for track, points in zip(tracks, clip(pixels, visible, tracker.lowest_row), strict=True):
         if len(points) >= 2:
             lanes.append(Lane(track.position, points, track.confidence, track.id, track.type, track.held_s, track.curve))
     return lanes
 
 
-def clip(pixels: Floats, visible: VisibleRoad) -> list[NDArray[np.float32]]:
+def clip(pixels: Floats, visible: VisibleRoad, lowest_row: float) -> list[NDArray[np.float32]]:
     """The part of each curve on visible road, from where it enters it up to where it leaves it or turns downward.
 
     Args:
         pixels: (K, N, 2), from the bottom up; NaN for what the lens does not show.
         visible: of the frame; what hides the road at its bottom is outside.
+        lowest_row: at which the road is known to be visible, pixels.
     """
     limits = np.array([visible.width - 1.0, visible.height - 1.0])
     outside = np.maximum(pixels - limits, -pixels).max(axis=-1)  # by how many pixels; negative inside
+    outside = np.maximum(outside, pixels[..., 1] - (lowest_row + MARGIN * visible.height))
     if visible.known:
         outside = np.maximum(outside, pixels[..., 1] - visible.bottom_at(pixels[..., 0]))
     inside = outside <= 0.0

@@ -52,14 +52,15 @@ class TrackingEstimator:
         """The same with the lines of paint that the frame's mask shows."""
         mount, tracker, time_s = self._mount, self._tracker, frame.time_s
         mount.update(lines, frame.size, time_s)
-        tracker.update(lines, mount.camera, time_s)
+        pitch = mount.calibration.pitch_rad
+        tracker.update(lines, mount.camera, time_s, *([] if pitch is None else [pitch.std]))
         lanes = lanes_of(tracker, mount.camera, mount.visible)
         metric = Metric(mount) if mount.metric else None
         sides, ego = None, None
         if metric is not None:
             lanes = [replace(lane, curve=None if lane.curve is None else metric.curve(lane.curve)) for lane in lanes]
             sides, seen = lane_sides(tracker, metric), tracker.ego()
-            ego = None if seen is None else metric.ego(seen)
+            ego = None if seen is None else metric.ego(seen, tracker.tracks)
         else:
             lanes = [replace(lane, curve=None) for lane in lanes]
         age_s = 0.0 if frame.arrived_ns is None else (perf_counter_ns() - frame.arrived_ns) / 1e9

@@ -34,7 +34,7 @@ DIRECTION_STD = 0.002
 """By how much a whole line's paint lies beside its boundary, and points beside where that goes, rad: at once in all of its places, so that
 many places are not many measurements."""
 
-LINE_STD_M = 0.25
+LINE_STD_M = 0.12
 """By how much a whole line may lie beside where its boundary is expected before it loses weight."""
 
 RESTART_PITCH_STD = 0.01

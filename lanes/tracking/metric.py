@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import hypot
 
 from lanes.geometry.camera import Camera
 from lanes.mount import MountEstimator
 from lanes.results import Ego, Estimate, RoadCurve
+from lanes.tracking.tracker import Track
 
 
 class Metric:
@@ -19,46 +21,65 @@ class Metric:
 
     def __init__(self, mount: MountEstimator) -> None:
         calibration = mount.calibration
-        height, yaw = calibration.height_m, calibration.yaw_rad
+        height, yaw, roll = calibration.height_m, calibration.yaw_rad, calibration.roll_rad
+        self._height_m = mount.camera.mount_height
         self._height = 0.0 if height is None else height.std / height.value
         self._yaw = None if yaw is None else yaw.std
+        self._roll = 0.0 if roll is None else roll.std
         self._focal = 0.0 if mount.focal_known else Camera.ASSUMED_FOCAL_STD
-        self.focal_known = mount.focal_known
+        self._focal_known = mount.focal_known
 
-    def across(self, length: Estimate) -> Estimate:
-        """A length across the road: as wrong as the height, and however long the focal length is."""
-        return _wider(length, self._height)
+    def offset(self, length: Estimate) -> Estimate:
+        """How far a boundary is to the left.
 
-    def heading(self, angle: Estimate) -> Estimate:
-        """An angle against the vehicle's axis: as wrong as the yaw, and as the focal length."""
-        return _wider(replace(angle, std=hypot(angle.std, self._yaw or 0.0)), self._focal)
+        A roll turns what is below the camera to the side, by the height; and it tilts the road, on which all that is beside the camera
+        then lies nearer or farther: together roll (height + offset^2 / height), to the same side left and right.
+        """
+        tilt = self._height_m + length.value**2 / self._height_m
+        return _wider(length, self._height * length.value, self._roll * tilt)
 
-    def along(self, value: Estimate, power: int) -> Estimate:
-        """What goes with a power of lengths along the road."""
-        return _wider(value, abs(power) * hypot(self._height, self._focal))
+    def speed(self, speed: Estimate) -> Estimate:
+        """A speed across the road."""
+        return _wider(speed, self._height * speed.value)
 
     def curve(self, curve: RoadCurve) -> RoadCurve:
         """A boundary, as sure as it is."""
         return replace(
             curve,
-            offset_m=self.across(curve.offset_m),
-            heading_rad=self.heading(curve.heading_rad),
-            curvature_per_m=self.along(curve.curvature_per_m, -2),
-            curvature_rate_per_m2=self.along(curve.curvature_rate_per_m2, -3),
+            offset_m=self.offset(curve.offset_m),
+            heading_rad=self._heading(curve.heading_rad),
+            curvature_per_m=self._along(curve.curvature_per_m, -2),
+            curvature_rate_per_m2=self._along(curve.curvature_rate_per_m2, -3),
         )
 
-    def ego(self, ego: Ego) -> Ego:
-        """The place in the lane: None for what the camera does not allow, headings and lengths ahead through a lens that is not known."""
-        known = self.focal_known
-        heading = ego.heading_rad if known and self._yaw is not None else None
+    def ego(self, ego: Ego, tracks: Sequence[Track]) -> Ego:
+        """The place in the lane: None for what the camera does not allow, headings and lengths ahead through a lens that is not known.
+
+        Args:
+            ego: by the tracker. tracks: all of them.
+        """
+        known, offset, width = self._focal_known, ego.offset_m, ego.width_m
+        if offset is not None and width is not None:
+            squares = [track.curve.offset_m.value**2 for track in tracks if track.position in (-1, 1)]
+            tilt = self._height_m + sum(squares) / (2.0 * self._height_m)
+            offset = _wider(offset, self._height * offset.value, self._roll * tilt)
+            width = _wider(width, self._height * width.value, self._roll * abs(squares[0] - squares[1]) / self._height_m)
         return Ego(
-            None if ego.offset_m is None else self.across(ego.offset_m),
-            None if ego.width_m is None else self.across(ego.width_m),
-            self.along(ego.curvature_per_m, -1) if known and ego.curvature_per_m is not None else None,
-            None if heading is None else self.heading(heading),
-            self.along(ego.look_ahead_m, 1) if known and ego.look_ahead_m is not None else None,
+            offset,
+            width,
+            self._along(ego.curvature_per_m, -2) if known and ego.curvature_per_m is not None else None,
+            self._heading(ego.heading_rad) if known and self._yaw is not None and ego.heading_rad is not None else None,
+            self._along(ego.look_ahead_m, 1) if known and ego.look_ahead_m is not None else None,
         )
 
+    def _heading(self, angle: Estimate) -> Estimate:
+        """An angle against the vehicle's axis: as wrong as the yaw, and as the focal length."""
+        return _wider(angle, self._yaw or 0.0, self._focal * angle.value)
 
-def _wider(estimate: Estimate, share: float) -> Estimate:
-    return Estimate(estimate.value, hypot(estimate.std, share * estimate.value))
+    def _along(self, value: Estimate, power: int) -> Estimate:
+        """What goes with a power of lengths along the road, which are as wrong as the focal length and the height."""
+        return _wider(value, abs(power) * hypot(self._focal, self._height) * value.value)
+
+
+def _wider(estimate: Estimate, *stds: float) -> Estimate:
+    return Estimate(estimate.value, hypot(estimate.std, *stds))

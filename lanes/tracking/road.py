@@ -43,16 +43,16 @@ FARTHEST_M = 120.0
 FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.04, 0.4, 0.003, 4e-5])
 """Of the shared state when nothing has been seen."""
 
-STEADY_STD = np.array([0.05, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.006, 4e-5])
+STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.004, 4e-5])
 """Of the shared state when nothing is seen for long (the heading's grows for ever: see `HEADING_NOISE`)."""
 
-FORGETS_S = np.array([30.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0])
+FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0])
 """Time constants with which the shared state returns to 0 then, seconds."""
 
 HEADING_NOISE = 0.005
 """rad in a second, by what no rate foresees: a camera that shakes."""
 
-OFFSET_NOISE_M = 0.04
+OFFSET_NOISE_M = 0.06
 """Metres in a second: paint is not laid by a ruler, and lanes grow wider and narrower."""
 
 SKEW_STD, SKEW_FORGETS_S = 0.006, 1.5

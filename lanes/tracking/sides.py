@@ -18,7 +18,7 @@ def lane_sides(tracker: RoadTracker, metric: Metric) -> LaneSides:
     found: dict[int, Side] = {}
     for track in tracker.tracks:
         if abs(track.position) == 1:
-            offset = metric.across(track.curve.offset_m)
+            offset = metric.offset(track.curve.offset_m)
             distance = -track.position * offset.value - track.paint_width_m / 2
             found[track.position] = Side(Estimate(distance, hypot(offset.std, PAINT_WIDTH_STD_M)), track.confidence)
-    return LaneSides(found.get(-1), found.get(1), metric.across(tracker.drift()))
+    return LaneSides(found.get(-1), found.get(1), metric.speed(tracker.drift()))

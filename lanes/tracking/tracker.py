@@ -22,9 +22,11 @@ from lanes.tracking.road import (
     CURVATURE,
     DRIFT,
     FARTHEST_M,
+    FIRST_STD,
     HEADING,
     OFFSET,
     OWN,
+    PITCH,
     RATE,
     SHARED,
     SKEW,
@@ -52,13 +54,19 @@ further apart than the second have one between them that nobody sees."""
 USUAL_LANE_M = 3.6
 USUAL_RANGE_M = 2.2, 4.8
 USUAL_S = 15.0
-"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt: the camera's height, and with it all
-that is measured, may be wrong by much."""
+"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt in the end: the camera's height, and
+with it all that is measured, may be wrong by much."""
 
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
 
 MOST_BOUNDARIES = 8
+LOWEST_S = 5.0
+"""Time constant with which the lowest row with paint is forgotten: a dash comes by every second, even in a town."""
+
+LEAST_PITCH_STD = 0.006
+"""rad: roads slope, and cars nod, whatever is known of the mount."""
+
 LOST_S = 0.12
 """After so long in which there was paint but none of a boundary shown, everything begins anew."""
 
@@ -93,6 +101,7 @@ class RoadTracker:
 
     Attributes:
         road: the filter; its state holds at the time of the last frame.
+        lowest_row: of the boundaries' paint, in the frames of the last seconds, pixels. What shows no paint below it may be no road.
     """
 
     def __init__(self) -> None:
@@ -105,7 +114,8 @@ class RoadTracker:
         self._camera: Camera | None = None
         self._time_s: float | None = None
         self._lost_s = 0.0
-        self._lane_m = USUAL_LANE_M
+        self.lowest_row = 0.0
+        self._lane_m, self._lanes_s = USUAL_LANE_M, 1.0
         self._tracks: tuple[Track, ...] = ()
 
     def reset(self, cause: str) -> None:  # noqa: ARG002 - the seam's; what the cause was changes nothing
@@ -117,17 +127,20 @@ class RoadTracker:
         """The boundaries that are believed in, from left to right."""
         return self._tracks
 
-    def update(self, lines: Sequence[PaintLine], camera: Camera, time_s: float) -> None:
+    def update(self, lines: Sequence[PaintLine], camera: Camera, time_s: float, pitch_std: float = float(FIRST_STD[PITCH])) -> None:
         """Take in the next frame.
 
         Args:
             lines: of its mask. camera: that took it, by the present estimate of its mount.
             time_s: of the frame, seconds on the source's own clock.
+            pitch_std: of the camera's pitch, radians; it counts where nothing else is known yet.
         """
         dt = self._step(camera, time_s)
         self.road.look_through(camera)
         if self._lives:
             self.road.predict(dt)
+        else:
+            self.road.covariance[PITCH, PITCH] = min(self.road.covariance[PITCH, PITCH], max(pitch_std, LEAST_PITCH_STD) ** 2)
         usable = [line for line in lines if len(line.points) >= 2 and np.isfinite(line.points).all() and line.std_px > 0]
         usable = sorted(usable, key=lambda line: -line.confidence)[:MOST_LINES]
         if usable:
@@ -173,6 +186,8 @@ class RoadTracker:
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
         self._live(lines, places, index, near, dt)
+        lowest = max((float(lines[line].points[0, 1]) for line in used.tolist()), default=self.lowest_row)
+        self.lowest_row = max(lowest, self.lowest_row + (1.0 - exp(-dt / LOWEST_S)) * (lowest - self.lowest_row))
 
     def _give_birth(self, places: Places, near: Floats, std: Floats, index: NDArray[np.intp], fresh: bool) -> None:
         """A boundary for each line that has none, and lies a way off from those that have; sets its index."""
@@ -248,7 +263,8 @@ class RoadTracker:
         self._tracks = tuple(self._track(position, number) for position, number in places)
         if left and right and not skip_left and not skip_right:
             width = float(np.clip(to_left + to_right, *USUAL_RANGE_M))
-            self._lane_m += (1.0 - exp(-dt / USUAL_S)) * (width - self._lane_m)
+            self._lanes_s = min(self._lanes_s + dt, USUAL_S)
+            self._lane_m += (1.0 - exp(-dt / self._lanes_s)) * (width - self._lane_m)
 
     def _track(self, position: int, number: int) -> Track:
         life, state, variance = self._lives[number], self.road.state, self.road.covariance
