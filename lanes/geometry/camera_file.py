@@ -70,15 +70,16 @@ class CameraFile:
     rms_px: float | None = None
 
     def __post_init__(self) -> None:
-        _check_name(self.camera_name)
+        check_name(self.camera_name)
         for name, side in (("image_width", self.width), ("image_height", self.height)):
             if not 2 <= side <= LARGEST_SIDE:
                 raise InputError(f"{name} is {str(side)[:20]}, not a number of pixels from 2 to {LARGEST_SIDE}")
         _check_matrix(self)
-        for name, (least, most) in LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise InputError(f"lanestream.{name} is {value:g}, not a length from {least:g} to {most:g} in metres")
+        for name in LIMITS:
+            try:
+                check_length(name, getattr(self, name))
+            except InputError as error:
+                raise InputError(f"lanestream.{error}") from None
         _check_lens(self)
 
     @classmethod
@@ -174,9 +175,17 @@ def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(width - height * w / h) <= 1 or abs(height - width * h / w) <= 1
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises InputError where that is no name of a camera."""
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise InputError("camera_name is not a name of 1 to 100 printable characters")
+
+
+def check_length(name: str, value: float | None) -> None:
+    """Raises InputError where a length of `LIMITS`, in metres, is none that a vehicle on a road has. None, for unknown, is one."""
+    least, most = LIMITS[name]
+    if value is not None and not least <= value <= most:
+        raise InputError(f"{name} is {value:g}, not a length from {least:g} to {most:g} in metres")
 
 
 def _check_matrix(camera: CameraFile) -> None:
