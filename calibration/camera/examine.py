@@ -84,7 +84,8 @@ class Report:
         if self.refusal or self.solution is None:
             raise InputError(self.refusal)
         fit = self.solution.fit
-        values = fit.parameters
+        # To nine digits: what follows depends on the order in which threads add.
+        values = {key: float(f"{value:.9g}") for key, value in fit.parameters.items()}
         return CameraFile(
             name,
             *fit.size,
@@ -93,8 +94,8 @@ class Report:
             cx=values["cx"],
             cy=values["cy"],
             distortion=Distortion(*(values[coefficient] for coefficient in COEFFICIENTS)),
-            intrinsics_std=fit.std,
-            rms_px=fit.rms,
+            intrinsics_std={key: float(f"{std:.4g}") for key, std in fit.std.items()},
+            rms_px=float(f"{fit.rms:.4g}"),
         )
 
 
@@ -190,7 +191,7 @@ def _refusal(report: Report) -> str:
     if not 0 <= spread <= LARGEST_FOCAL_STD:
         return (
             f"the focal length is known to {abs(spread):.0%} only, where {LARGEST_FOCAL_STD:.0%} is needed: tilt the board by 20 to 40 "
-            "degrees, to another side in each photograph"
+            "degrees, to another side in each photograph, and take all with one camera and one zoom"
         )
     try:
         report.camera()

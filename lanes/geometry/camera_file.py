@@ -32,6 +32,10 @@ LIMITS = {"height_m": (0.1, 10.0), "vehicle_width_m": (0.3, 5.0), "camera_latera
 """What a vehicle on a road can have, metres: outside of it a unit is wrong."""
 
 
+DIRECTED = 0.9
+"""Share of the picture's width and height, about its middle, in which every pixel must have a direction."""
+
+
 @dataclass(frozen=True)
 class CameraFile:
     """A camera as its file describes it. One that describes no camera cannot be made.
@@ -204,17 +208,17 @@ def _check_matrix(camera: CameraFile) -> None:
 
 
 def _check_lens(camera: CameraFile) -> None:
-    """Every pixel must have a direction. A polynomial that folds back inside of the picture comes from boards too far from its corners."""
+    """Pixels must have directions, but for the very corners. A polynomial that folds back sooner comes from boards in the middle alone."""
     lens = camera.distortion
     if not all(isfinite(getattr(lens, name)) and abs(getattr(lens, name)) < 1e6 for name in COEFFICIENTS):
         raise InputError("distortion_coefficients has a value that no lens has")
-    across, down = np.linspace(0, camera.width - 1, 33), np.linspace(0, camera.height - 1, 33)
-    border = [(x, y) for x in across for y in (down[0], down[-1])] + [(x, y) for y in down for x in (across[0], across[-1])]
-    points = (np.array(border) - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
-    if not np.isfinite(lens.undistort(points)).all():
+    sides = np.linspace(-0.5, 0.5, 33) * DIRECTED
+    border = np.array([(a, b) for a in sides for b in (sides[0], sides[-1])])
+    pixels = (np.concatenate([border, border[:, ::-1]]) + 0.5) * (camera.width, camera.height) - 0.5
+    if not np.isfinite(lens.undistort((pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy))).all():
         raise InputError(
-            "distortion_coefficients fold the picture back on itself before its border: calibrate again with boards in its corners, "
-            "as `python -m calibration.camera` checks"
+            "distortion_coefficients fold the picture back on itself before its border: calibrate again, with the board in the picture's "
+            "corners too"
         )
 
 

@@ -19,18 +19,18 @@ SQUARE = 0.025
 """Side of a square, metres."""
 
 LENS = CameraFile("known", WIDTH, HEIGHT, 512.0, 509.0, 322.4, 236.1, Distortion(-0.28, 0.09, 0.0008, -0.0005, -0.01))
-SAMPLES = 4
+SAMPLES = 3
 """Rays a pixel, along each side."""
 
 
 @lru_cache(maxsize=4)
-def _rays(width: int, height: int, fx: float, fy: float, cx: float, cy: float, lens: Distortion) -> NDArray[np.float64]:
+def _rays(width: int, height: int, fx: float, fy: float, cx: float, cy: float, lens: Distortion) -> NDArray[np.float32]:
     """(height * SAMPLES, width * SAMPLES, 2): directions x / z, y / z of the rays."""
     inside = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
     u = (np.arange(width)[:, None] + inside).ravel()
     v = (np.arange(height)[:, None] + inside).ravel()
     points = np.stack(np.meshgrid((u - cx) / fx, (v - cy) / fy), axis=-1)
-    return lens.undistort(points)
+    return lens.undistort(points).astype(np.float32)
 
 
 def photograph(
@@ -55,21 +55,24 @@ def photograph(
         seed: of the noise.
     """
     rays = _rays(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy, camera.distortion)
-    turn = cv2.Rodrigues(np.array(rotation, np.float64))[0]
-    centre = np.array(place)
+    turn = cv2.Rodrigues(np.array(rotation, np.float64))[0].astype(np.float32)
+    centre = np.array(place, np.float32)
     # A ray d t meets the plane normal . (p - centre) = 0.
     normal = turn[:, 2]
     ahead = rays[..., 0] * normal[0] + rays[..., 1] * normal[1] + normal[2]
     distance = (normal @ centre) / ahead
-    offsets = [rays[..., 0] * distance - centre[0], rays[..., 1] * distance - centre[1], distance - centre[2]]
-    across, down = (sum(turn[axis, column] * offsets[axis] for axis in range(3)) / SQUARE for column in (0, 1))
+    # The board's axes, columns of `turn`, meet a ray at (axis . ray) distance - axis . centre.
+    across, down = (
+        ((rays[..., 0] * axis[0] + rays[..., 1] * axis[1] + axis[2]) * distance - axis @ centre) / np.float32(SQUARE) for axis in turn.T[:2]
+    )
     columns, rows = corners[0] + 1, corners[1] + 1
-    across = across + bend * np.cos(np.clip(across / columns, -0.5, 0.5) * np.pi)
+    if bend:
+        across = across + bend * np.cos(np.clip(across / columns, -0.5, 0.5) * np.pi)
     x, y = across + columns / 2, down + rows / 2
     on_board = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
     on_paper = (x >= -1) & (x < columns + 1) & (y >= -1) & (y < rows + 1)
     black = on_board & ((np.floor(x) + np.floor(y)) % 2 == 0)
-    light = np.where(black, 30.0, np.where(on_paper, 215.0, 120.0))
+    light = np.where(black, np.float32(30), np.where(on_paper, np.float32(215), np.float32(120)))
     grey = light.reshape(camera.height, SAMPLES, camera.width, SAMPLES).mean(axis=(1, 3))
     grey = cv2.GaussianBlur(grey, (0, 0), blur) + np.random.default_rng(seed).normal(0, noise, grey.shape)
     return cv2.cvtColor(np.clip(grey, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
@@ -83,7 +86,7 @@ def poses(count: int, seed: int = 0) -> Iterator[tuple[tuple[float, float, float
         column, row = index % 3 - 1, index // 3 % 3 - 1
         tilt = rng.uniform(0.3, 0.6) * np.array([np.sin(2.4 * index), np.cos(2.4 * index), 0])
         tilt[2] = rng.uniform(-0.3, 0.3)
-        place = (column * 0.22 * ahead + rng.uniform(-0.01, 0.01), row * 0.17 * ahead + rng.uniform(-0.01, 0.01), ahead)
+        place = (column * 0.28 * ahead + rng.uniform(-0.01, 0.01), row * 0.23 * ahead + rng.uniform(-0.01, 0.01), ahead)
         yield tuple(tilt.tolist()), place  # type: ignore[misc]
 
 
