@@ -72,7 +72,8 @@ class Report:
         text = f"{kept} of {self.files} photographs, reprojection error {fit.rms:.2f} px RMS"
         if self.solution.dropped:
             count = len(self.solution.dropped)
-            text += f" without the {count} worst of the views, {self.solution.fit_all.rms:.2f} px with {'it' if count == 1 else 'them'}"
+            worst, they = ("worst view", "it") if count == 1 else (f"{count} worst views", "them")
+            text += f" without the {worst}, {self.solution.fit_all.rms:.2f} px with {they}"
         return text
 
     def camera(self, name: str = "camera") -> CameraFile:
@@ -151,7 +152,8 @@ def _usable(views: list[View]) -> tuple[list[View], list[Rejected]]:
 def _too_few(views: int, files: int, rejected: Sequence[Rejected]) -> str:
     kinds = Counter(each.kind for each in rejected)
     causes = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-    text = f"only {views} of {files} photographs can be used, and {FEWEST} are needed" + (f" ({causes})" if causes else "")
+    usable = f"only {views}" if views else "none"
+    text = f"{usable} of {files} photographs can be used, and {FEWEST} are needed" + (f" ({causes})" if causes else "")
     grids = Counter(each.grid for each in rejected if each.grid is not None and each.kind != "cut off")
     for grid, number in grids.most_common(1):
         if number <= files / 2:

@@ -53,8 +53,8 @@ def camera_page(report: Report, name: str) -> str:
 
 
 def shown(value: float, std: float) -> tuple[str, str]:
-    """A parameter and its deviation to the digits that say something: pixels to the tenth, coefficients to the tenth of a thousandth."""
-    digits = 1 if abs(value) >= 10 else 4
+    """A parameter and its deviation, both to the second digit of the deviation that says something."""
+    digits = int(np.clip(1 - np.floor(np.log10(max(std, 1e-9))), 1, 6))
     return f"{value:.{digits}f}", f"{std:.{digits}f}"
 
 
@@ -65,7 +65,7 @@ def _parameters(fit: Fit, with_all: Fit | None) -> Markup:
         cells = [cell for each in fits for cell in shown(each.parameters[name], each.std[name])]
         rows.append([name, *cells, UNITS.get(name, "")])
     rows.append(["error", *(cell for each in fits for cell in (f"{each.rms:.2f}", "")), "px RMS"])
-    heads = ["value", "std", "with the dropped views", "std"][: 2 * len(fits)]
+    heads = ["value", "std", "with all views", "std"][: 2 * len(fits)]
     return table(["", *heads, ""], rows)
 
 

@@ -103,7 +103,7 @@ def test_no_board_in_any(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
     page, out = tmp_path / "page.html", tmp_path / "camera.yaml"
     line = refused(capsys, "--images", str(tmp_path), "--out", str(out), "--page", str(page))
-    assert "only 0 of 4 photographs can be used, and 8 are needed (3 no board, 1 unreadable): take sharp photographs" in line
+    assert "none of 4 photographs can be used, and 8 are needed (3 no board, 1 unreadable): take sharp photographs" in line
     assert line.endswith(f"; {page} shows each photograph")
     assert not out.exists()
     assert "No camera was written" in page.read_text()

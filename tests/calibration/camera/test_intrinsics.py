@@ -83,7 +83,7 @@ def test_a_bent_view_is_dropped_and_no_other(report: Report) -> None:
     assert report.solution is not None
     assert [view.name for view, _ in report.solution.dropped] == ["bent.png"]
     assert report.solution.fit.rms < 0.1 < report.solution.fit_all.rms
-    assert "without the 1 worst of the views" in report.summary
+    assert "without the worst view, " in report.summary
 
 
 def test_the_lens_of_rendered_photographs_is_found(report: Report) -> None:
