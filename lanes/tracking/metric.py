@@ -8,8 +8,12 @@ from math import hypot
 
 from lanes.geometry.camera import Camera
 from lanes.mount import MountEstimator
+from lanes.mount.estimator import ASSUMED_ROLL_STD
 from lanes.results import Ego, Estimate, RoadCurve
 from lanes.tracking.tracker import Track
+
+UNKNOWN_YAW_STD = 0.05
+"""rad, three degrees: of a camera of which nothing is known but that it looks along the road."""
 
 
 class Metric:
@@ -24,8 +28,9 @@ class Metric:
         height, yaw, roll = calibration.height_m, calibration.yaw_rad, calibration.roll_rad
         self._height_m = mount.camera.mount_height
         self._height = 0.0 if height is None else height.std / height.value
-        self._yaw = None if yaw is None else yaw.std
-        self._roll = 0.0 if roll is None else roll.std
+        self._yaw = UNKNOWN_YAW_STD if yaw is None else yaw.std
+        self._roll = ASSUMED_ROLL_STD if roll is None else roll.std
+        self._aligned = yaw is not None
         self._focal = 0.0 if mount.focal_known else Camera.ASSUMED_FOCAL_STD
         self._focal_known = mount.focal_known
 
@@ -68,13 +73,13 @@ class Metric:
             offset,
             width,
             self._along(ego.curvature_per_m, -2) if known and ego.curvature_per_m is not None else None,
-            self._heading(ego.heading_rad) if known and self._yaw is not None and ego.heading_rad is not None else None,
+            self._heading(ego.heading_rad) if known and self._aligned and ego.heading_rad is not None else None,
             self._along(ego.look_ahead_m, 1) if known and ego.look_ahead_m is not None else None,
         )
 
     def _heading(self, angle: Estimate) -> Estimate:
         """An angle against the vehicle's axis: as wrong as the yaw, and as the focal length."""
-        return _wider(angle, self._yaw or 0.0, self._focal * angle.value)
+        return _wider(angle, self._yaw, self._focal * angle.value)
 
     def _along(self, value: Estimate, power: int) -> Estimate:
         """What goes with a power of lengths along the road, which are as wrong as the focal length and the height."""

@@ -47,7 +47,7 @@ LEAST_CONFIDENCE = 0.2
 MERGED_M = 0.6
 """Boundaries that come so near each other are one."""
 
-NARROWEST, WIDEST = 0.53, 1.45
+NARROWEST, WIDEST = 0.6, 1.6
 """In usual lanes: of two boundaries nearer to each other than the first the likelier is shown, for between them is no lane; boundaries
 further apart than the second have one between them that nobody sees."""
 
@@ -256,8 +256,8 @@ class RoadTracker:
         # Between boundaries too far apart for one lane there is another one that nobody sees: the farther one lies beyond it.
         to_left, to_right = (float(abs(offsets[side[0]])) if side else 0.0 for side in (left, right))
         widest = WIDEST * self._lane_m
-        skip_left = to_left > 0.8 * widest or (to_left + to_right > widest and to_left > to_right > 0.0)
-        skip_right = to_right > 0.8 * widest or (to_left + to_right > widest and to_right >= to_left > 0.0)
+        skip_left = to_left > 0.75 * widest or (to_left + to_right > widest and to_left > to_right > 0.0)
+        skip_right = to_right > 0.75 * widest or (to_left + to_right > widest and to_right >= to_left > 0.0)
         places = [(-rank, n) for rank, n in enumerate(left, 1 + skip_left)][::-1]
         places += [(rank, n) for rank, n in enumerate(right, 1 + skip_right)]
         self._tracks = tuple(self._track(position, number) for position, number in places)
