@@ -11,8 +11,6 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from engines.engine import Engine
 from lanes import load_segmenter
 from lanes.assets import DEMO_CLIP
@@ -26,6 +24,7 @@ from lanes.draw.overlay import Overlay
 from lanes.errors import InputError, ProcessingError
 from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
+from lanes.mount import default_store
 from lanes.output.places import Places, check_paths, open_records
 from lanes.output.report import write_report
 from lanes.output.sink import Sink
@@ -180,7 +179,7 @@ class Session:
         if self.settings.no_track or source.info.kind == "images":
             return PerFrameEstimator()
         # A recording gives the same results each time; what a camera has shown of its mount serves its next run.
-        store = user_state_path("lanestream") / "mounts" if source.info.live else None
+        store = default_store() if source.info.live else None
         return TrackingEstimator(self._camera, self.settings.height, self._vehicle, store)
 
     def _selected(self, source: Source) -> Source:

@@ -136,10 +136,10 @@ def test_a_camera_file_gives_metres_and_its_height_the_scale(tmp_path: Path) -> 
     assert last.ego is not None
     assert last.ego.width_m is not None
     assert all(lane.curve is not None for lane in last.lanes)
-    (*_, higher) = lanes.process(DRIVE, camera=tmp_path / "camera.yaml", height=2.7)
+    (*_, higher) = lanes.process(DRIVE, camera=tmp_path / "camera.yaml", height=1.5)
     assert higher.ego is not None
     assert higher.ego.width_m is not None
-    assert higher.ego.width_m.value > 1.6 * last.ego.width_m.value
+    assert higher.ego.width_m.value / last.ego.width_m.value == pytest.approx(1.5 / 1.35, abs=0.02)
 
 
 @pytest.mark.parametrize("settings", [{"no_track": True}, {}])

@@ -26,10 +26,10 @@ from calibration.int8.compatibility import check_compatibility
 from calibration.int8.frame_sets import FittedFrame, FrameSets, gather, subsample
 from calibration.int8.inference import iou, measure_latency, open_on_cpu, run_engine, run_everywhere
 from calibration.int8.page import calibration_page
-from calibration.int8.progress import show_progress
 from calibration.int8.qdq import QuantisableLayer, list_layers, quantise_layers
 from calibration.int8.ranges import CALIBRATORS, collect
 from calibration.int8.report import CalibrationReport, LayerCost
+from calibration.progress import show_progress
 from engines.model_file import METADATA_KEY, ModelFile, find_model, is_path
 from lanes.cli.arguments import Parser, count, output_path
 from lanes.cli.console import plain_console

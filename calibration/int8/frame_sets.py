@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from calibration.int8.progress import show_progress
+from calibration.progress import show_progress
 from lanes.arrays import BGRImage, Mask
 from lanes.capture import find_sources
 from lanes.data.frames import LabelledFrame

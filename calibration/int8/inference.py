@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from calibration.int8.frame_sets import FittedFrame
-from calibration.int8.progress import show_progress
+from calibration.progress import show_progress
 from engines.engine import Engine
 from engines.model_file import ModelFile
 from engines.registry import open_engine

@@ -52,7 +52,8 @@ def fill_lane(
     height, width = scratch.stencil.shape
     # A boundary that leaves the frame at its side goes on beside it, and so does the lane.
     lowest = height - 1.0 if road_ends is None else min(road_ends, height) - 1.0
-    feet = [y if 1.0 < x < width - 2.0 else max(y, lowest) for x, y in (left[0].tolist(), right[0].tolist())]
+    side = max(1.0, 0.01 * width)
+    feet = [y if side < x < width - 1.0 - side else max(y, lowest) for x, y in (left[0].tolist(), right[0].tolist())]
     top, bottom = max(float(left[-1, 1]), float(right[-1, 1])), min(feet)
     if bottom - top < 0.05 * height:
         return

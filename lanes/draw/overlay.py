@@ -74,10 +74,12 @@ class Overlay:
         performance, place, warning = self._pills
         figures = performance_figures(readout)
         right, bottom = performance.draw(pixels, figures, least=len(figures))
-        if bottom:
-            at, bottom = place.draw(pixels, road_figures(road), bottom, WIDEST)
-            also, bottom = warning.draw(pixels, warning_figures(road), bottom, WIDEST)
-            right = max(right, at, also)
+        at, bottom = place.draw(pixels, road_figures(road), bottom, WIDEST)
+        right = max(right, at)
+        for figure in warning_figures(road):
+            at, bottom = warning.draw(pixels, [figure], bottom, WIDEST)
+            if at:
+                return max(right, at), bottom
         return right, bottom
 
     def _tint(self, pixels: BGRImage, mask: Mask) -> None:

@@ -70,10 +70,11 @@ def road_figures(road: RoadState) -> list[Figure]:
 
 
 def warning_figures(road: RoadState) -> list[Figure]:
-    """What the third pill shows: that nobody is warned now, and why."""
+    """What the third pill may show, the first of these that it is wide enough for: that nobody is warned now, and why."""
     if road.departure != "inactive":
         return []
-    return [Figure("", f"no warning: {road.departure_why}" if road.departure_why else "no warning")]
+    why = [f"no warning: {road.departure_why}"] if road.departure_why else []
+    return [Figure("", text) for text in (*why, "no warning")]
 
 
 class Pill:

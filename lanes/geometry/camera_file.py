@@ -32,6 +32,10 @@ LIMITS = {"height_m": (0.1, 10.0), "vehicle_width_m": (0.3, 5.0), "camera_latera
 """What a vehicle on a road can have, metres: outside of it a unit is wrong."""
 
 
+DIRECTED = 0.9
+"""Share of the picture's width and height, about its middle, in which every pixel must have a direction."""
+
+
 @dataclass(frozen=True)
 class CameraFile:
     """A camera as its file describes it. One that describes no camera cannot be made.
@@ -70,15 +74,16 @@ class CameraFile:
     rms_px: float | None = None
 
     def __post_init__(self) -> None:
-        _check_name(self.camera_name)
+        check_name(self.camera_name)
         for name, side in (("image_width", self.width), ("image_height", self.height)):
             if not 2 <= side <= LARGEST_SIDE:
                 raise InputError(f"{name} is {str(side)[:20]}, not a number of pixels from 2 to {LARGEST_SIDE}")
         _check_matrix(self)
-        for name, (least, most) in LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise InputError(f"lanestream.{name} is {value:g}, not a length from {least:g} to {most:g} in metres")
+        for name in LIMITS:
+            try:
+                check_length(name, getattr(self, name))
+            except InputError as error:
+                raise InputError(f"lanestream.{error}") from None
         _check_lens(self)
 
     @classmethod
@@ -174,9 +179,17 @@ def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(width - height * w / h) <= 1 or abs(height - width * h / w) <= 1
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises InputError where that is no name of a camera."""
     if not 0 < len(name) <= 100 or not name.isprintable():
         raise InputError("camera_name is not a name of 1 to 100 printable characters")
+
+
+def check_length(name: str, value: float | None) -> None:
+    """Raises InputError where a length of `LIMITS`, in metres, is none that a vehicle on a road has. None, for unknown, is one."""
+    least, most = LIMITS[name]
+    if value is not None and not least <= value <= most:
+        raise InputError(f"{name} is {value:g}, not a length from {least:g} to {most:g} in metres")
 
 
 def _check_matrix(camera: CameraFile) -> None:
@@ -195,17 +208,17 @@ def _check_matrix(camera: CameraFile) -> None:
 
 
 def _check_lens(camera: CameraFile) -> None:
-    """Every pixel must have a direction. A polynomial that folds back inside of the picture comes from boards too far from its corners."""
+    """Pixels must have directions, but for the very corners. A polynomial that folds back sooner comes from boards in the middle alone."""
     lens = camera.distortion
     if not all(isfinite(getattr(lens, name)) and abs(getattr(lens, name)) < 1e6 for name in COEFFICIENTS):
         raise InputError("distortion_coefficients has a value that no lens has")
-    across, down = np.linspace(0, camera.width - 1, 33), np.linspace(0, camera.height - 1, 33)
-    border = [(x, y) for x in across for y in (down[0], down[-1])] + [(x, y) for y in down for x in (across[0], across[-1])]
-    points = (np.array(border) - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
-    if not np.isfinite(lens.undistort(points)).all():
+    sides = np.linspace(-0.5, 0.5, 33) * DIRECTED
+    border = np.array([(a, b) for a in sides for b in (sides[0], sides[-1])])
+    pixels = (np.concatenate([border, border[:, ::-1]]) + 0.5) * (camera.width, camera.height) - 0.5
+    if not np.isfinite(lens.undistort((pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy))).all():
         raise InputError(
-            "distortion_coefficients fold the picture back on itself before its border: calibrate again with boards in its corners, "
-            "as `python -m calibration.camera` checks"
+            "distortion_coefficients fold the picture back on itself before its border: calibrate again, with the board in the picture's "
+            "corners too"
         )
 
 

@@ -14,7 +14,7 @@ REASON = "libGL.so.1: cannot open shared object file: No such file or directory"
 
 PROGRAMS = [
     *("lanes.train", "lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data"),
-    *("engines.export", "engines.build", "engines.doctor", "calibration.int8"),
+    *("engines.export", "engines.build", "engines.doctor", "calibration.int8", "calibration.camera"),
     *(
         f"benchmarks.{name}"
         for name in ("pipeline", "latency", "compare", "tradeoff", "roofline", "shapes", "report", "against_benchmark_app")

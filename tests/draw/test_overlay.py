@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage, Mask
 from lanes.draw.overlay import Overlay
-from lanes.draw.readout import Readout
-from lanes.results import DepartureState, Lane, RoadState
+from lanes.draw.readout import Readout, road_figures, warning_figures
+from lanes.results import DepartureState, Ego, Estimate, Lane, RoadState
 
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)
 SIZES = [(640, 360), (1280, 720), (720, 1280), (960, 720), (333, 187), (3840, 2160)]
@@ -218,6 +218,33 @@ def test_the_readout_shows_what_it_is_given() -> None:
     ]
     pictures = [drawn(pixels, mask, [], readout).tobytes() for readout in readouts]
     assert len(set(pictures)) == len(readouts)
+
+
+METRIC = RoadState(ego=Ego(Estimate(-0.34, 0.1), Estimate(3.5, 0.1), Estimate(1 / 640, 1e-4), None))
+WHY = RoadState(departure="inactive", departure_why="the speed is below 60 km/h")
+
+
+@pytest.mark.parametrize("size", [(640, 360), (480, 360), (720, 1280), (3840, 2160)])
+def test_the_place_in_the_lane_and_a_missing_warning_stand_below_the_readout(size: tuple[int, int]) -> None:
+    pixels = np.full((size[1], size[0], 3), 100, np.uint8)
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    ends = []
+    for road in (RoadState(), METRIC, WHY):
+        result = pixels.copy()
+        Overlay().draw(result, mask, road, READOUT)
+        rows, columns = np.nonzero(changed(pixels, result))
+        assert columns.max() < 0.8 * size[0]
+        ends.append(int(rows.max()))
+    assert ends[1] == ends[2] > ends[0] + 20
+    assert ends[2] < 0.4 * size[1]
+
+
+def test_figures_say_what_a_driver_expects() -> None:
+    assert [f"{each.value} {each.unit}" for each in road_figures(METRIC)] == ["0.3 m left of centre", "3.5 m lane", "640 m bend left"]
+    straight = replace(METRIC, ego=Ego(Estimate(0.0, 0.1), None, Estimate(-1 / 5000, 1e-4), None))
+    assert [f"{each.value} {each.unit}".strip() for each in road_figures(straight)] == ["0.0 m right of centre", "straight"]
+    assert [each.unit for each in warning_figures(WHY)] == ["no warning: the speed is below 60 km/h", "no warning"]
+    assert road_figures(RoadState()) == warning_figures(RoadState()) == []
 
 
 def test_the_readout_keeps_its_width_while_its_numbers_change() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanes.errors import InputError, NotFoundError, OutputError
@@ -201,6 +201,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         FULL.write(tmp_path / "file" / "camera.yaml")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, content: str | bytes) -> None:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
@@ -208,6 +209,7 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPa
         read(tmp_path_factory.getbasetemp(), raw)
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, len(ROS) - 1), st.sampled_from(["", "x", "0", "-", ":", "[", "{", '"', "\n", "&a ", "*a", "!b ", "\t", ".nan", "1e999"])
 )
@@ -216,7 +218,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFact
         camera = read(tmp_path_factory.getbasetemp(), ROS[:place] + damage + ROS[place + 1 :])
     except InputError:
         return
-    assert np.isfinite(camera.camera(camera.width, camera.height).rays((0, 0))).all()
+    assert np.isfinite(camera.camera(camera.width, camera.height).rays((0.06 * camera.width, 0.06 * camera.height))).all()
 
 
 @pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (3840, 2160), (854, 480), (1281, 721), (320, 180)])
