@@ -30,6 +30,12 @@ DRIFT = radians(0.006)
 UNKNOWN_STD = radians(6.0)
 """Of the angles of a camera of which nothing is known but that it looks along the road."""
 
+SYSTEMATIC = 0.5
+"""Share of a frame's own standard deviation that does not average out: worn paint and a network's habits stay what they are."""
+
+SYSTEMATIC_S = 20.0
+"""The frames of so long a time say how large that is."""
+
 FREEDOM = 4.0
 """Degrees of freedom of Student's t: a frame that is far off weighs little."""
 
@@ -37,34 +43,54 @@ STRAIGHT_BEND, STRAIGHT_CREST = 0.0018, 0.0012
 """1 / camera height: where the road turns more (a radius of 780 m to the side, 1.2 km for hills, from a car), a frame shows no mount."""
 
 STRAIGHT_STD = 0.0012
-"""A frame must show the curvature to within this, or nothing says that it is straight."""
+"""The curvature must be seen to within this, or nothing says that the road is straight."""
+
+STRAIGHT_CHANGE = 0.0012
+"""Where it changes more within `AROUND_S`, the road is bent ahead even if it is straight below."""
+
+AROUND_S = 1.0
+"""Whether a frame is one of straight driving is judged from so long before it to so long after it."""
+
+CORRELATED = 4.0
+"""So many frames, a tenth of a second apart, are worth one: the same paint has the same faults."""
 
 SIDEWAYS = 0.12
 """Camera heights a second, 0.17 m/s from a car: who moves to the side so fast does not drive along the lane."""
 
-DELAY_S = 0.5
-"""Whether a frame was one of straight driving is judged from as long before it to as long after it."""
+SIDEWAYS_S = 0.5
+"""The same before and after it, for the motion."""
+
+SAME_LINE = 0.4
+"""Camera heights: a line nearer than this to one of the frame before is the same."""
+
+STRAIGHT_FRAMES = 10
+"""By so many frames, the last, a suspicion knows that the road is straight."""
 
 LONGEST_STEP_S = 0.5
 """What one frame stands for, at most."""
 
-SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.5, 3, radians(0.5)
+SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.35, 3, radians(0.5)
 """A mount is suspected to have moved when the median of so long a time, of at least so many frames, is off by so much, and ..."""
 
 NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.6)
-"""... is found to have moved when it is so for so long. Both by four standard deviations besides."""
+"""... is found to have moved when both halves of so long a time are off by so much, in so many frames, and ..."""
 
-SIGMAS = 4.0
+SIGMAS = 2.5
+"""... both by so many standard deviations besides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One frame's angles, (2,) pitch and yaw in radians, with their variances; `travelled`: sideways in all, camera heights."""
+    """What one frame shows: the angles, (2,) pitch and yaw in radians, their variances, and what says whether it counts.
+
+    `curves` are bend and crest, `curve_variances` theirs; `travelled` is how far the camera came sideways in all, camera heights.
+    """
 
     time_s: float
     angles: Floats
     variances: Floats
-    straight: bool
+    curves: Floats
+    curve_variances: Floats
     travelled: float
 
 
@@ -72,7 +98,7 @@ class MountAngles:
     """The mean and its test.
 
     Attributes:
-        mean: (2,) pitch and yaw, radians. variances: (2,) of both.
+        mean: (2,) pitch and yaw, radians. variances: (2,) of both, as far as time makes them smaller; `stds` has the rest.
         driven_s: seconds of straight driving that the mean rests upon.
         suspected: whether the last frames are at odds with the mean. moved: whether they have been so for long, until `restart`.
     """
@@ -82,11 +108,17 @@ class MountAngles:
         self.variances = np.full(2, UNKNOWN_STD**2)
         self.driven_s = 0.0
         self.suspected = self.moved = False
+        self._systematic = np.zeros(2)
         self._recent: deque[Sample] = deque()
         self._waiting: deque[Sample] = deque()
         self._used_s: float | None = None
         self._offsets = np.empty(0)
         self._travelled = 0.0
+
+    @property
+    def stds(self) -> Floats:
+        """(2,) standard deviations of pitch and yaw, radians."""
+        return np.sqrt(self.variances + self._systematic)
 
     def start(self, mean: Floats, stds: Floats) -> None:
         """Begin from what is known already."""
@@ -108,19 +140,17 @@ class MountAngles:
     def take(self, seen: RoadDirection, time_s: float) -> None:
         """Take in what one frame shows; times rise."""
         self._move_sideways(seen)
-        straight = (
-            abs(seen.bend) < STRAIGHT_BEND
-            and abs(seen.crest) < STRAIGHT_CREST
-            and seen.bend_std < STRAIGHT_STD
-            and seen.crest_std < STRAIGHT_STD
-        )
-        sample = Sample(time_s, np.array([seen.pitch, seen.yaw]), seen.covariance.diagonal().copy(), straight, self._travelled)
-        self._waiting.append(sample)
+        curves = np.array([[seen.bend, seen.crest], [seen.bend_std**2, seen.crest_std**2]])
+        angles = np.array([[seen.pitch, seen.yaw], seen.covariance.diagonal()])
+        sample = Sample(time_s, *angles, *curves, self._travelled)
         self._recent.append(sample)
-        while self._recent[0].time_s < time_s - NOTICED_S - DELAY_S:
+        self._waiting.append(sample)
+        while self._recent[0].time_s < time_s - NOTICED_S - 2 * AROUND_S:
             self._recent.popleft()
+        while self._waiting[0].time_s < self._recent[0].time_s:
+            self._waiting.popleft()
         self._compare(time_s)
-        while self._waiting and self._waiting[0].time_s <= time_s - DELAY_S:
+        while self._waiting and self._waiting[0].time_s <= time_s - AROUND_S:
             self._use(self._waiting.popleft())
 
     def _move_sideways(self, seen: RoadDirection) -> None:
@@ -128,48 +158,78 @@ class MountAngles:
         if len(self._offsets):
             shifts = seen.offsets[:, None] - self._offsets[None, :]
             nearest = shifts[np.arange(len(shifts)), np.abs(shifts).argmin(axis=1)]
-            same = np.abs(nearest) < 0.4
+            same = np.abs(nearest) < SAME_LINE
             if same.any():
-                self._travelled += float(np.median(nearest[same]))
+                self._travelled += _median(nearest[same].tolist())
         self._offsets = seen.offsets
 
-    def _sideways(self, time_s: float) -> float:
-        """Camera heights a second about a time."""
-        around = [sample for sample in self._recent if abs(sample.time_s - time_s) <= DELAY_S + 1e-6]
-        first, last = around[0], around[-1]
-        return abs(last.travelled - first.travelled) / max(last.time_s - first.time_s, 2 * DELAY_S * 0.6)
+    def _around(self, time_s: float, length_s: float) -> list[Sample]:
+        return [sample for sample in self._recent if abs(sample.time_s - time_s) <= length_s + 1e-6]
+
+    def _is_along(self, time_s: float) -> bool:
+        """Whether the camera moves along the lane about a time."""
+        around = self._around(time_s, SIDEWAYS_S)
+        moved = abs(around[-1].travelled - around[0].travelled)
+        return moved / max(around[-1].time_s - around[0].time_s, SIDEWAYS_S) < SIDEWAYS
+
+    def _is_straight(self, samples: list[Sample]) -> bool:
+        """Whether the road is straight and level in some frames in a row, and stays so."""
+        curves = np.array([sample.curves for sample in samples])
+        weights = 1.0 / np.array([sample.curve_variances for sample in samples])
+        totals = weights.sum(axis=0)
+        curve = (weights * curves).sum(axis=0) / totals
+        if (np.abs(curve) > (STRAIGHT_BEND, STRAIGHT_CREST)).any() or (totals < CORRELATED / STRAIGHT_STD**2).any():
+            return False
+        half = len(samples) // 2
+        if not half:
+            return True
+        early, late = ((weights[part] * curves[part]).sum(axis=0) / weights[part].sum(axis=0) for part in (slice(half), slice(half, None)))
+        return bool((np.abs(late - early) < STRAIGHT_CHANGE).all())
 
     def _use(self, sample: Sample) -> None:
-        """Put a frame of straight driving into the mean."""
+        """Put a frame of straight driving into the mean. Who moves sideways still shows the pitch."""
         step = LONGEST_STEP_S if self._used_s is None else min(LONGEST_STEP_S, sample.time_s - self._used_s)
         self._used_s = sample.time_s
         self.variances = self.variances + DRIFT**2 * step
-        if not sample.straight or self.suspected or self._sideways(sample.time_s) > SIDEWAYS:
+        if self.suspected or not self._is_straight(self._around(sample.time_s, AROUND_S)):
             return
-        self.driven_s += step
+        along = self._is_along(sample.time_s)
+        self.driven_s += step * along
+        share = min(1.0, step / min(max(self.driven_s, step), SYSTEMATIC_S))
+        self._systematic = self._systematic + share * (SYSTEMATIC**2 * sample.variances - self._systematic)
         spread = SWING_STD**2 + sample.variances
         error = sample.angles - self.mean
         square = error * error / (self.variances + spread)
         noise = spread * np.maximum(1.0, SWING_S / max(step, 1e-3)) * (FREEDOM + square) / (FREEDOM + 1.0)
-        gain = self.variances / (self.variances + noise)
+        gain = self.variances / (self.variances + noise) * (1.0, along)
         self.mean = self.mean + gain * error
         self.variances = (1.0 - gain) * self.variances
 
     def _compare(self, time_s: float) -> None:
         """Hold the last frames against the mean."""
-        straight = [sample for sample in self._recent if sample.straight and self._sideways(sample.time_s) <= SIDEWAYS]
-        now = [sample for sample in straight if sample.time_s > time_s - SUSPECT_S]
-        if len(now) >= SUSPECT_FRAMES:
-            self.suspected = self._is_off(now, SUSPECT, 0.0)
-        long = [sample for sample in straight if sample.time_s > time_s - NOTICED_S]
-        if self.suspected and len(long) >= NOTICED_FRAMES and long[-1].time_s - long[0].time_s > 0.6 * NOTICED_S:
-            early, late = long[: len(long) // 2], long[len(long) // 2 :]
-            self.moved = all(self._is_off(part, NOTICED, NOTICED_S / 2) for part in (early, late))
+        recent = [sample for sample in self._recent if sample.time_s > time_s - NOTICED_S]
+        now = [sample for sample in recent if sample.time_s > time_s - SUSPECT_S]
+        if len(now) >= SUSPECT_FRAMES and self._is_straight(recent[-STRAIGHT_FRAMES:]):
+            self.suspected = bool(self._is_off(now, SUSPECT, 0.0).any())
+        if self.suspected and len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S:
+            halves = recent[: len(recent) // 2], recent[len(recent) // 2 :]
+            off = [self._is_off(part, NOTICED, NOTICED_S / 2) & self._is_straight(part) for part in halves]
+            self.moved = bool((off[0] & off[1]).any())
 
-    def _is_off(self, samples: list[Sample], by: float, length_s: float) -> bool:
-        """Whether the median of some frames is off the mean by an angle, and by more than chance."""
+    def _is_off(self, samples: list[Sample], by: float, length_s: float) -> NDArray[np.bool_]:
+        """(2,) whether the median of some frames is off the mean by an angle, and by more than chance; yaw only of those along the lane."""
         angles = np.array([sample.angles for sample in samples])
-        variances = np.array([sample.variances for sample in samples]).mean(axis=0) / len(samples)
+        variances = np.array([sample.variances for sample in samples]).mean(axis=0) * (CORRELATED / (CORRELATED + len(samples)))
         spread = self.variances + variances + SWING_STD**2 / np.maximum(1.0, length_s / SWING_S)
-        error = np.abs(np.median(angles, axis=0) - self.mean)
-        return bool(((error > by) & (error > SIGMAS * np.sqrt(spread) * 0.6)).any())
+        error = np.sort(angles, axis=0)[len(samples) // 2] - self.mean
+        off = (np.abs(error) > by) & (np.abs(error) > SIGMAS * np.sqrt(spread))
+        if off[1]:
+            along = [float(sample.angles[1]) for sample in samples if self._is_along(sample.time_s)]
+            off[1] = len(along) >= max(2, len(samples) // 2) and abs(_median(along) - self.mean[1]) > by
+        return off
+
+
+def _median(values: list[float]) -> float:
+    """Of a handful of numbers, where NumPy's takes longer than all the rest."""
+    values = sorted(values)
+    return 0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
-
 from lanes.mount.visible import VisibleRoad
 from lanes.results import Band
 
 SETTLE_S, SETTLE_FRAMES = 1.0, 6
 """The horizon must be seen for so long, in so many frames, and ..."""
 
-AGREE = 0.04
+AGREE = 0.1
 """... to within this share of the frame's height, before a band is given."""
 
 ABOVE, BELOW = 0.05, 0.04
@@ -68,18 +66,20 @@ class BandKeeper:
         if not self._paint:
             self.restart()
             return
-        rows = np.array([row for _, row in self._horizons])
-        span = self._horizons[-1][0] - self._horizons[0][0] if len(rows) else 0.0
-        agreed = len(rows) >= SETTLE_FRAMES and span >= SETTLE_S and float(np.std(rows)) < AGREE * height
+        rows = sorted(row for _, row in self._horizons)
+        span = self._horizons[-1][0] - self._horizons[0][0] if rows else 0.0
+        # Nine tenths of them lie within this: one bad frame is none against it.
+        scatter = rows[-1 - len(rows) // 20] - rows[len(rows) // 20] if rows else 0.0
+        agreed = len(rows) >= SETTLE_FRAMES and span >= SETTLE_S and scatter < AGREE * height
         if not (agreed or sure):
-            if self._rows is None or not len(rows):
+            if self._rows is None or not rows:
                 self.band = None
             if len(rows) >= SETTLE_FRAMES:
                 self.band, self._rows = None, None
             if self._rows is None:
                 return
         level = [visible.horizon_row] if sure else []
-        level += [float(np.median(rows))] if len(rows) else []
+        level += [rows[len(rows) // 2]] if rows else []
         if level:
             self._place(time_s, min(level), visible)
 

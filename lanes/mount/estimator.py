@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from math import degrees
+from math import cos, degrees, sin
 from pathlib import Path
 from threading import Thread
 from time import time
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.09
 """Frames that follow one another faster show the same once more, and are left out."""
+
+LOOK_S = 0.18
+"""The same for learning where road is visible, which takes longer anyway."""
 
 GAP_S = 2.0
 """After so long without a frame, the next one does not follow on the last."""
@@ -57,6 +60,7 @@ class MountEstimator:
         self._file = camera
         self._last_s: float | None = None
         self._saved_s: float | None = None
+        self._looked_s: float | None = None
         self._store = None if store is None or camera is None else file_of(camera, store)
         self._height = HeightKeeper(camera, height_m, lane_width_m)
         size = (1280, 720) if camera is None else (camera.width, camera.height)
@@ -125,16 +129,18 @@ class MountEstimator:
                 return
         step = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), GAP_S)
         self._last_s = time_s
-        seen = find_direction(lines, self._camera)
+        seen = find_direction(lines, self._camera, near=self._states.state == "valid")
         if seen is not None:
             self._angles.take(seen, time_s)
             self._height.take(seen, self._states.state == "valid")
-        bumped = self._angles.moved
+        moved = self._angles.moved
+        bumped = moved and self._states.was_known
         if bumped:
             self._say_bumped()
-            self._angles.restart()
             self._learner = VisibleLearner(*size)
             self._band.restart()
+        if moved:
+            self._angles.restart()
         self._states.take(self._angles, self._stds(), bumped, step)
         self._point_camera()
         self._look(lines, seen, time_s)
@@ -159,7 +165,7 @@ class MountEstimator:
         self._roll_std = ASSUMED_ROLL_STD
         self._angles, self._states, self._band = MountAngles(), StateKeeper(), BandKeeper()
         self._learner = VisibleLearner(*size)
-        self._last_s = self._saved_s = None
+        self._last_s = self._saved_s = self._looked_s = None
         self._take_up()
         self._point_camera()
         self._visible = VisibleRoad.whole(*size, self._vanishing()[1])
@@ -181,7 +187,7 @@ class MountEstimator:
 
     def _stds(self) -> Floats:
         """Of pitch and yaw, radians: an angle in pixels is no more certain than the focal length."""
-        stds: Floats = np.sqrt(self._angles.variances)
+        stds = self._angles.stds
         if self._file is None:
             stds = np.hypot(stds, Camera.ASSUMED_FOCAL_STD * np.abs(np.tan(self._angles.mean)))
         return stds
@@ -198,20 +204,23 @@ class MountEstimator:
 
     def _pixel(self, pitch: float, yaw: float) -> tuple[float, float]:
         """Where a camera mounted like this sees the road's direction, (x, y) pixels."""
-        forward, left, up = replace(self._camera, pitch=pitch, yaw=yaw).rotation[0]
-        point = np.array([[-left / forward, -up / forward]])
+        roll = self._camera.roll
+        forward, aside, above = cos(yaw) * cos(pitch), sin(yaw), cos(yaw) * sin(pitch)
+        left, up = above * sin(roll) - aside * cos(roll), above * cos(roll) + aside * sin(roll)
+        x, y = -left / forward, -up / forward
         if not self._camera.distortion.is_zero:
-            point = self._camera.distortion.distort(point)
-        x, y = point[0] * (self._camera.fx, self._camera.fy) + (self._camera.cx, self._camera.cy)
-        return float(x), float(y)
+            x, y = (float(value) for value in self._camera.distortion.distort((x, y)))
+        return self._camera.cx + self._camera.fx * x, self._camera.cy + self._camera.fy * y
 
     def _look(self, lines: Sequence[PaintLine], seen: RoadDirection | None, time_s: float) -> None:
         """Learn where road is visible, and place the band."""
         known = self._states.state == "valid"
         vanishing = self._vanishing() if known or seen is None else self._pixel(seen.pitch, seen.yaw)
-        if seen is not None or known:
-            self._learner.take(lines, vanishing)
-        self._visible = self._learner.visible(self._vanishing()[1])
+        if self._looked_s is None or not 0 <= time_s - self._looked_s < LOOK_S:
+            self._looked_s = time_s
+            if seen is not None or known:
+                self._learner.take(lines, vanishing)
+            self._visible = self._learner.visible(self._vanishing()[1])
         paint = None
         if lines:
             paint = float(min(line.points[-1, 1] for line in lines)), float(max(line.points[0, 1] for line in lines))

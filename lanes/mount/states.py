@@ -17,7 +17,7 @@ YAW_LIMITS = radians(-4.0), radians(4.0)
 BACK_INSIDE = 0.9
 """Share of the limits within which angles must be again after they were outside."""
 
-VALID_STD, LOST_STD = radians(0.16), radians(0.25)
+VALID_STD, LOST_STD = radians(0.2), radians(0.28)
 """Both angles' standard deviations to become valid, and at which they are no more."""
 
 VALID_S, TAKEN_UP_S = 8.0, 3.0
@@ -32,18 +32,19 @@ class StateKeeper:
 
     Attributes:
         state: of the calibration. bumped: whether the mount was found to have moved, until it is valid again.
+        was_known: whether the angles were valid, now or when they were saved: one that never was known cannot be bumped.
     """
 
     def __init__(self) -> None:
         self.state: CalibrationState = "uncalibrated"
-        self.bumped = False
+        self.bumped = self.was_known = False
         self._needed_s = VALID_S
         self._pause_s = 0.0
         self._outside = False
 
     def take_up(self) -> None:
         """The angles are known from before."""
-        self.state, self._needed_s = "calibrating", TAKEN_UP_S
+        self.state, self._needed_s, self.was_known = "calibrating", TAKEN_UP_S, True
 
     def take(self, angles: MountAngles, stds: Floats, bumped: bool, step_s: float) -> None:
         """Decide after a frame.
@@ -55,7 +56,7 @@ class StateKeeper:
         self._pause_s = max(0.0, self._pause_s - step_s)
         if bumped:
             self.state, self.bumped, self._needed_s, self._pause_s = "invalid", True, VALID_S, CALM_S
-            self._outside = False
+            self._outside = self.was_known = False
             return
         if angles.suspected:
             self._pause_s = CALM_S
@@ -71,6 +72,7 @@ class StateKeeper:
                 self.state = "calibrating"
         elif angles.driven_s >= self._needed_s and stds.max() < VALID_STD and self._pause_s == 0:
             self.state, self.bumped, self._needed_s = "valid", False, 0.0
+            self.was_known = True
         else:
             self.state = "calibrating"
 

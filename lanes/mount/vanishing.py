@@ -35,6 +35,9 @@ NEAREST_Z = 0.03
 BEND_STD, CREST_STD = 0.003, 0.001
 """How roads bend, before a frame is looked at: in camera heights, a radius of 470 m to the side and 1.4 km for hills, from a car."""
 
+PRIOR = np.diag([1e-4, 1e-4, 1.0 / BEND_STD**2, 1.0 / CREST_STD**2])
+"""Information about (pitch, yaw, bend, crest) before a frame is looked at."""
+
 DIRECTION_STD = 0.003
 """rad: by how much a line's paint does not go where the road does."""
 
@@ -44,7 +47,7 @@ SHORTEST_SPAN = 1.35
 STEPS = 4
 """Of Newton's method, at most, from where the camera is thought to look."""
 
-SOLVED = 0.004
+SOLVED = 0.008
 """rad: a step shorter than this is the last."""
 
 FREEDOM = 4.0
@@ -77,16 +80,17 @@ class RoadDirection:
     offset_stds: Floats
 
 
-def find_direction(lines: Sequence[PaintLine], camera: Camera) -> RoadDirection | None:
+def find_direction(lines: Sequence[PaintLine], camera: Camera, near: bool = False) -> RoadDirection | None:
     """The road's direction in one frame; None where fewer than two lines show it.
 
     Args:
         lines: of paint, in the picture. camera: as it is thought to be mounted; its height means nothing here.
+        near: whether it is mounted like that to within a degree or two. If not, a first step finds where straight lines meet.
     """
     if len(lines) < 2:
         return None
     pixels, weights, counts = _points(lines, camera)
-    bent = False  # the first step from far off finds where straight lines meet
+    bent = near
     for step in range(STEPS):
         fitted = _fit_lines(camera, pixels, weights, counts, bent)
         if fitted is None:
@@ -147,14 +151,15 @@ def _common(lines: Floats, covariances: Floats) -> tuple[Floats, Floats, Floats,
     noise[:, 0, 0] += DIRECTION_STD**2
     information = np.linalg.inv(noise)
     seen = lines[:, 1:]
-    prior = np.diag([1e-4, 1e-4, 1.0 / BEND_STD**2, 1.0 / CREST_STD**2])
-    weight = np.ones(len(lines))
     turned = matrix.transpose(0, 2, 1) @ information
+    shares, pulls = (turned @ matrix).reshape(-1, 16), (turned @ seen[:, :, None])[:, :, 0]
+    weight = np.ones(len(lines))
     for _ in range(1 if len(lines) == 2 else 3):
-        covariance = np.linalg.inv(prior + np.einsum("l,lij,ljk->ik", weight, turned, matrix))
-        solution = covariance @ np.einsum("l,lij,lj->i", weight, turned, seen)
+        covariance = np.linalg.inv(PRIOR + (weight @ shares).reshape(4, 4))
+        solution = covariance @ (weight @ pulls)
         errors = seen - matrix @ solution
-        weight = (FREEDOM + 2.0) / (FREEDOM + np.einsum("li,lij,lj->l", errors, information, errors))
+        squares = (errors[:, None, :] @ information @ errors[:, :, None])[:, 0, 0]
+        weight = (FREEDOM + 2.0) / (FREEDOM + squares)
     return solution, covariance, offsets, np.sqrt(covariances[:, 0, 0])
 
 

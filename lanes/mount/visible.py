@@ -20,10 +20,13 @@ Floats = NDArray[np.float64]
 COLUMNS, ROWS = 32, 60
 """Cells across and down the frame."""
 
-ENOUGH = 15.0
-"""Lines must have passed a cell so often, without paint, before it is hidden."""
+ENOUGH = 10.0
+"""Lines must have passed a cell or those beside it so often, without paint, before it is hidden."""
 
-MEMORY = 600.0
+SOLID = 2.0
+"""What a solid line counts for: where it stops there is a reason."""
+
+MEMORY = 300.0
 """Passes that a cell remembers: a new windscreen sticker is learnt within minutes."""
 
 SHARE = 0.04
@@ -82,7 +85,7 @@ class VisibleLearner:
         ends = [float(line.points[0, 1]) for line in lines]
         moved = ends != self._ends
         self._ends = ends
-        painted, missed = [], []
+        painted = []
         for line in lines:
             x, y = line.points[0]
             # While a car stands, a gap between dashes hides nothing however long it is looked at.
@@ -90,20 +93,21 @@ class VisibleLearner:
                 continue
             self.lines += 1
             painted.append(line.points)
+            times = SOLID if line.type == "solid" else 1.0
             rows = np.arange(y + self.height / ROWS, self.height, self.height / ROWS)
             if len(rows):
                 columns = vanishing[0] + (x - vanishing[0]) * (rows - vanishing[1]) / (y - vanishing[1])
                 inside = (columns >= 0) & (columns <= self.width - 1)
-                missed.append(np.stack([columns[inside], rows[inside]], axis=1))
+                self._count(self._missed, np.stack([columns[inside], rows[inside]], axis=1), times)
         if painted:
-            self._count(self._painted, np.concatenate(painted))
-            self._count(self._missed, np.concatenate(missed) if missed else np.empty((0, 2)))
+            self._count(self._painted, np.concatenate(painted), 1.0)
+            self._fade()
 
     def visible(self, horizon_row: float) -> VisibleRoad:
         """What has been learnt so far; it does not reach up to the horizon, whatever was seen."""
-        passes = self._painted + self._missed
-        road = self._painted > SHARE * passes
-        hidden = (self._missed >= ENOUGH) & ~road
+        painted, missed = _with_neighbours(self._painted), _with_neighbours(self._missed)
+        road = painted > SHARE * (painted + missed)
+        hidden = (missed >= ENOUGH) & ~road
         # The last row with road above the first hidden one below all road of these columns.
         lowest_road = np.where(road.any(axis=0), ROWS - 1 - np.argmax(road[::-1], axis=0), -1)
         below = np.arange(ROWS)[:, None] > lowest_road
@@ -116,15 +120,26 @@ class VisibleLearner:
         step = self.height / ROWS
         rows = np.minimum(first_hidden * step, self.height - 1.0)
         limits = np.interp(np.arange(COLUMNS), known, rows[known])
-        least = horizon_row + 0.1 * self.height
+        least = horizon_row + 0.4 * max(self.height - horizon_row, 0.0)
         return VisibleRoad(self.width, self.height, horizon_row, np.clip(limits, min(least, self.height - 1.0), self.height - 1.0), True)
 
-    def _count(self, cells: Floats, points: Floats) -> None:
-        """Add one to each cell that a line passes."""
+    def _count(self, cells: Floats, points: Floats, times: float) -> None:
+        """Add to each cell that a line passes."""
         columns = np.clip((points[:, 0] + 0.5) * (COLUMNS / self.width), 0, COLUMNS - 1).astype(np.intp)
         rows = np.clip((points[:, 1] + 0.5) * (ROWS / self.height), 0, ROWS - 1).astype(np.intp)
-        cells.ravel()[np.unique(rows * COLUMNS + columns)] += 1.0
+        cells.ravel()[rows * COLUMNS + columns] += times  # once a cell, however many of the points are in it
+
+    def _fade(self) -> None:
+        """Let what was long ago count for less."""
         full = self._painted + self._missed > MEMORY
         if full.any():
             self._painted[full] *= 0.5
             self._missed[full] *= 0.5
+
+
+def _with_neighbours(cells: Floats) -> Floats:
+    """The sum over each cell and those to its left and right: what hides the road is wider than a cell."""
+    total = cells.copy()
+    total[:, 1:] += cells[:, :-1]
+    total[:, :-1] += cells[:, 1:]
+    return total
