@@ -57,14 +57,8 @@ CORRELATED = 4.0
 SIDEWAYS = 0.12
 """Camera heights a second, 0.17 m/s from a car: who moves to the side so fast does not drive along the lane."""
 
-SIDEWAYS_S = 0.5
-"""The same before and after it, for the motion."""
-
 SAME_LINE = 0.4
 """Camera heights: a line nearer than this to one of the frame before is the same."""
-
-STRAIGHT_FRAMES = 10
-"""By so many frames, the last, a suspicion knows that the road is straight."""
 
 LONGEST_STEP_S = 0.5
 """What one frame stands for, at most."""
@@ -72,18 +66,27 @@ LONGEST_STEP_S = 0.5
 SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.35, 3, radians(0.5)
 """A mount is suspected to have moved when the median of so long a time, of at least so many frames, is off by so much, and ..."""
 
-NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.6)
-"""... is found to have moved when both halves of so long a time are off by so much, in so many frames, and ..."""
+NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.55)
+"""... is found to have moved when that of so long a time is off by so much, and each half of it by half as much, and ..."""
+
+CALM_S, CALM = 1.5, radians(0.4)
+"""A suspicion is over when that of so long a time is off by less."""
+
+CURVE_ERROR = np.array([4.0, 2.0])
+"""Standard deviation of pitch and yaw, rad, for each 1 / camera height of crest and bend: a road that curves shows less of the mount."""
+
+HEADING, HEADING_STD = 0.07, 0.04
+"""rad to the right, of a vehicle that moves to the right by a camera height a second: at 20 m/s from a car, and from 13 to 47 m/s."""
 
 SIGMAS = 2.5
-"""... both by so many standard deviations besides."""
+"""... by so many standard deviations besides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one frame shows: the angles, (2,) pitch and yaw in radians, their variances, and what says whether it counts.
 
-    `curves` are bend and crest, `curve_variances` theirs; `travelled` is how far the camera came sideways in all, camera heights.
+    `curves` are bend and crest, `curve_variances` theirs; `travelled` is how far the camera came to the right in all, camera heights.
     """
 
     time_s: float
@@ -158,19 +161,21 @@ class MountAngles:
         if len(self._offsets):
             shifts = seen.offsets[:, None] - self._offsets[None, :]
             nearest = shifts[np.arange(len(shifts)), np.abs(shifts).argmin(axis=1)]
-            same = np.abs(nearest) < SAME_LINE
-            if same.any():
-                self._travelled += _median(nearest[same].tolist())
+            weights = (np.abs(nearest) < SAME_LINE) / seen.offset_stds**2
+            if weights.any():
+                self._travelled += float(weights @ nearest) / float(weights.sum())
         self._offsets = seen.offsets
 
     def _around(self, time_s: float, length_s: float) -> list[Sample]:
         return [sample for sample in self._recent if abs(sample.time_s - time_s) <= length_s + 1e-6]
 
-    def _is_along(self, time_s: float) -> bool:
-        """Whether the camera moves along the lane about a time."""
-        around = self._around(time_s, SIDEWAYS_S)
-        moved = abs(around[-1].travelled - around[0].travelled)
-        return moved / max(around[-1].time_s - around[0].time_s, SIDEWAYS_S) < SIDEWAYS
+    def _sideways(self, time_s: float) -> float:
+        """By how much the camera moves to the right about a time, camera heights a second."""
+        around = self._around(time_s, AROUND_S)
+        times = np.array([sample.time_s for sample in around])
+        times -= times.mean()
+        travelled = np.array([sample.travelled for sample in around])
+        return float(times @ travelled) / max(float(times @ times), 1e-2)
 
     def _is_straight(self, samples: list[Sample]) -> bool:
         """Whether the road is straight and level in some frames in a row, and stays so."""
@@ -193,7 +198,7 @@ class MountAngles:
         self.variances = self.variances + DRIFT**2 * step
         if self.suspected or not self._is_straight(self._around(sample.time_s, AROUND_S)):
             return
-        along = self._is_along(sample.time_s)
+        along = abs(self._sideways(sample.time_s)) < SIDEWAYS
         self.driven_s += step * along
         share = min(1.0, step / min(max(self.driven_s, step), SYSTEMATIC_S))
         self._systematic = self._systematic + share * (SYSTEMATIC**2 * sample.variances - self._systematic)
@@ -209,27 +214,26 @@ class MountAngles:
         """Hold the last frames against the mean."""
         recent = [sample for sample in self._recent if sample.time_s > time_s - NOTICED_S]
         now = [sample for sample in recent if sample.time_s > time_s - SUSPECT_S]
-        if len(now) >= SUSPECT_FRAMES and self._is_straight(recent[-STRAIGHT_FRAMES:]):
-            self.suspected = bool(self._is_off(now, SUSPECT, 0.0).any())
-        if self.suspected and len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S:
-            halves = recent[: len(recent) // 2], recent[len(recent) // 2 :]
-            off = [self._is_off(part, NOTICED, NOTICED_S / 2) & self._is_straight(part) for part in halves]
-            self.moved = bool((off[0] & off[1]).any())
+        if not self.suspected:
+            self.suspected = len(now) >= SUSPECT_FRAMES and bool(self._error(now, SUSPECT, 0.0)[1].any())
+            return
+        calm = [sample for sample in recent if sample.time_s > time_s - CALM_S]
+        if len(calm) >= 2 * SUSPECT_FRAMES and bool((np.abs(self._error(calm, CALM, CALM_S)[0]) < CALM).all()):
+            self.suspected = False
+        elif len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S:
+            half = len(recent) // 2
+            _, off = self._error(recent, NOTICED, NOTICED_S)
+            early, late = (self._error(part, NOTICED / 2, NOTICED_S / 2)[0] for part in (recent[:half], recent[half:]))
+            self.moved = bool((off & (np.minimum(np.abs(early), np.abs(late)) > NOTICED / 2) & (early * late > 0)).any())
 
-    def _is_off(self, samples: list[Sample], by: float, length_s: float) -> NDArray[np.bool_]:
-        """(2,) whether the median of some frames is off the mean by an angle, and by more than chance; yaw only of those along the lane."""
+    def _error(self, samples: list[Sample], by: float, length_s: float) -> tuple[Floats, NDArray[np.bool_]]:
+        """(2,) by how much the median of some frames is off the mean, rad, and whether that is more than an angle and than chance."""
         angles = np.array([sample.angles for sample in samples])
+        sideways = np.array([self._sideways(sample.time_s) for sample in samples])
+        angles[:, 1] += HEADING * sideways
         variances = np.array([sample.variances for sample in samples]).mean(axis=0) * (CORRELATED / (CORRELATED + len(samples)))
-        spread = self.variances + variances + SWING_STD**2 / np.maximum(1.0, length_s / SWING_S)
+        curves = np.abs([sample.curves[::-1] for sample in samples]).max(axis=0)
+        spread = self.variances + variances + SWING_STD**2 / np.maximum(1.0, length_s / SWING_S) + (CURVE_ERROR * curves) ** 2
+        spread[1] += (HEADING_STD * np.abs(sideways).max()) ** 2
         error = np.sort(angles, axis=0)[len(samples) // 2] - self.mean
-        off = (np.abs(error) > by) & (np.abs(error) > SIGMAS * np.sqrt(spread))
-        if off[1]:
-            along = [float(sample.angles[1]) for sample in samples if self._is_along(sample.time_s)]
-            off[1] = len(along) >= max(2, len(samples) // 2) and abs(_median(along) - self.mean[1]) > by
-        return off
-
-
-def _median(values: list[float]) -> float:
-    """Of a handful of numbers, where NumPy's takes longer than all the rest."""
-    values = sorted(values)
-    return 0.5 * (values[(len(values) - 1) // 2] + values[len(values) // 2])
+        return error, (np.abs(error) > by) & (np.abs(error) > SIGMAS * np.sqrt(spread))

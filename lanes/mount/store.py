@@ -74,14 +74,12 @@ def load(path: Path) -> SavedMount | None:
 
 def save(path: Path, mount: SavedMount) -> None:
     """Write it whole or not at all. A disk that is full or write-protected is said in the log, and no reason to stop."""
-    body = asdict(mount)
-    text = json.dumps({"version": VERSION, "mount": body, "check": _checksum(body)})
     draft = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Draft(path)
         with draft.path.open("wb") as file:
-            file.write(text.encode())
+            file.write(encode(mount))
             file.flush()
             os.fsync(file.fileno())
         draft.publish()
@@ -92,6 +90,12 @@ def save(path: Path, mount: SavedMount) -> None:
     finally:
         if draft is not None:
             draft.discard()
+
+
+def encode(mount: SavedMount) -> bytes:
+    """What a file holds."""
+    body = asdict(mount)
+    return json.dumps({"version": VERSION, "mount": body, "check": _checksum(body)}).encode()
 
 
 def _checksum(body: object) -> str:

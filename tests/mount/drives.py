@@ -75,7 +75,7 @@ class Drive:
         """Of the frame at this time."""
         scene, state = self.scene, self.ego.state(time_s)
         camera, road = self.camera(time_s), RoadAhead(scene.course, state.s)
-        s = np.geomspace(1.0, min(self.reach, self.lorry or self.reach), 600)
+        s = np.geomspace(2.0, min(self.reach, self.lorry or self.reach), 250)
         found = []
         for y, marking in zip(scene.boundaries, scene.lines, strict=True):
             pixels = camera.project(road.points(s, np.full_like(s, y)))
@@ -93,8 +93,10 @@ class Drive:
             # A point for every fourth row, as the finder of lines gives them.
             rows = np.arange(np.ceil(pixels[kept[-1], 1]), pixels[kept[0], 1], 4.0)[::-1]
             order = kept[np.argsort(pixels[kept, 1])]
-            x = np.interp(rows, pixels[order, 1], pixels[order, 0])
-            near = np.abs(rows[:, None] - pixels[order, 1][None]).min(axis=1) < 4.0
+            sampled = pixels[order, 1]
+            x = np.interp(rows, sampled, pixels[order, 0])
+            after = np.clip(np.searchsorted(sampled, rows), 1, len(order) - 1)
+            near = np.minimum(np.abs(sampled[after] - rows), np.abs(sampled[after - 1] - rows)) < 4.0
             rows, x = rows[near], x[near]
             if len(rows) < 5:
                 continue
