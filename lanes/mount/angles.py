@@ -145,7 +145,7 @@ class MountAngles:
         self._move_sideways(seen)
         curves = np.array([[seen.bend, seen.crest], [seen.bend_std**2, seen.crest_std**2]])
         angles = np.array([[seen.pitch, seen.yaw], seen.covariance.diagonal()])
-        sample = Sample(time_s, *angles, *curves, self._travelled)
+        sample = Sample(time_s, angles[0], angles[1], curves[0], curves[1], self._travelled)
         self._recent.append(sample)
         self._waiting.append(sample)
         while self._recent[0].time_s < time_s - NOTICED_S - 2 * AROUND_S:
