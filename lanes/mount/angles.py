@@ -69,6 +69,9 @@ SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.35, 3, radians(0.5)
 NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.55)
 """... is found to have moved when that of so long a time is off by so much, and each half of it by half as much, and ..."""
 
+LONG_S = 7.0
+"""... A suspicion that lasts so long is taken for true without the deviations, where bends and lane changes allow none to be small."""
+
 CALM_S, CALM = 1.5, radians(0.4)
 """A suspicion is over when that of so long a time is off by less."""
 
@@ -116,7 +119,7 @@ class MountAngles:
         self._waiting: deque[Sample] = deque()
         self._used_s: float | None = None
         self._offsets = np.empty(0)
-        self._travelled = 0.0
+        self._travelled = self._suspected_s = 0.0
 
     @property
     def stds(self) -> Floats:
@@ -145,7 +148,7 @@ class MountAngles:
         self._move_sideways(seen)
         curves = np.array([[seen.bend, seen.crest], [seen.bend_std**2, seen.crest_std**2]])
         angles = np.array([[seen.pitch, seen.yaw], seen.covariance.diagonal()])
-        sample = Sample(time_s, *angles, *curves, self._travelled)
+        sample = Sample(time_s, angles[0], angles[1], curves[0], curves[1], self._travelled)
         self._recent.append(sample)
         self._waiting.append(sample)
         while self._recent[0].time_s < time_s - NOTICED_S - 2 * AROUND_S:
@@ -216,13 +219,16 @@ class MountAngles:
         now = [sample for sample in recent if sample.time_s > time_s - SUSPECT_S]
         if not self.suspected:
             self.suspected = len(now) >= SUSPECT_FRAMES and bool(self._error(now, SUSPECT, 0.0)[1].any())
+            self._suspected_s = time_s
             return
         calm = [sample for sample in recent if sample.time_s > time_s - CALM_S]
         if len(calm) >= 2 * SUSPECT_FRAMES and bool((np.abs(self._error(calm, CALM, CALM_S)[0]) < CALM).all()):
             self.suspected = False
         elif len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S:
             half = len(recent) // 2
-            _, off = self._error(recent, NOTICED, NOTICED_S)
+            error, off = self._error(recent, NOTICED, NOTICED_S)
+            if time_s - self._suspected_s > LONG_S:
+                off = np.abs(error) > NOTICED
             early, late = (self._error(part, NOTICED / 2, NOTICED_S / 2)[0] for part in (recent[:half], recent[half:]))
             self.moved = bool((off & (np.minimum(np.abs(early), np.abs(late)) > NOTICED / 2) & (early * late > 0)).any())
 

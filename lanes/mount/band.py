@@ -13,14 +13,14 @@ SETTLE_S, SETTLE_FRAMES = 1.0, 6
 AGREE = 0.1
 """... to within this share of the frame's height, before a band is given."""
 
-ABOVE, BELOW = 0.05, 0.04
+ABOVE, BELOW = 0.06, 0.04
 """Margins above the horizon or the farthest paint, and below the nearest visible road: shares of the frame's height."""
 
 HOLD_S = 4.0
 """Without any paint for so long, nothing says that the road is where it was."""
 
-PAINT_S = 4.0
-"""Farthest and nearest paint are those of so long a time."""
+MEMORY_S = 8.0
+"""Horizon, farthest and nearest paint are those of so long a time: on hills they come and go."""
 
 SLOW = 0.02
 """Share of the frame's height a second: how fast a band shrinks. It grows at once."""
@@ -59,11 +59,11 @@ class BandKeeper:
             self._horizons.append((time_s, horizon))
         if paint is not None:
             self._paint.append((time_s, *paint))
-        while self._horizons and self._horizons[0][0] < time_s - PAINT_S:
+        while self._horizons and self._horizons[0][0] < time_s - MEMORY_S:
             self._horizons.popleft()
-        while self._paint and self._paint[0][0] < time_s - HOLD_S:
+        while self._paint and self._paint[0][0] < time_s - MEMORY_S:
             self._paint.popleft()
-        if not self._paint:
+        if not self._paint or self._paint[-1][0] < time_s - HOLD_S:
             self.restart()
             return
         rows = sorted(row for _, row in self._horizons)
@@ -79,7 +79,7 @@ class BandKeeper:
             if self._rows is None:
                 return
         level = [visible.horizon_row] if sure else []
-        level += [rows[len(rows) // 2]] if rows else []
+        level += [rows[len(rows) // 20]] if rows else []
         if level:
             self._place(time_s, min(level), visible)
 

@@ -33,6 +33,10 @@ SHARE = 0.04
 """A cell with more paint than this, of all passes, is road; a third of a dashed line is painted."""
 
 
+NEAREST_CELLS = 4
+"""From the last cell with paint to the first hidden one, at most."""
+
+
 @dataclass(frozen=True)
 class VisibleRoad:
     """Where in a frame road can be seen.
@@ -112,7 +116,8 @@ class VisibleLearner:
         lowest_road = np.where(road.any(axis=0), ROWS - 1 - np.argmax(road[::-1], axis=0), -1)
         below = np.arange(ROWS)[:, None] > lowest_road
         first_hidden = np.where((hidden & below).any(axis=0), np.argmax(hidden & below, axis=0), ROWS)
-        seen = first_hidden < ROWS
+        # Where no line passes between the two, this column does not show where the road stops; its neighbours do.
+        seen = (first_hidden < ROWS) & (first_hidden - lowest_road <= NEAREST_CELLS)
         if not seen.any():
             return VisibleRoad.whole(self.width, self.height, horizon_row)
         clear = road[-1] | road[-2]
@@ -139,7 +144,7 @@ class VisibleLearner:
 
 def _with_neighbours(cells: Floats) -> Floats:
     """The sum over each cell and those to its left and right: what hides the road is wider than a cell."""
-    total = cells.copy()
+    total: Floats = cells.copy()
     total[:, 1:] += cells[:, :-1]
     total[:, :-1] += cells[:, 1:]
     return total

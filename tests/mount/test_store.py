@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanes.files import Draft
 from lanes.geometry.camera_file import CameraFile
 from lanes.mount import store
 from lanes.mount.store import SavedMount, file_of, load, save
@@ -132,7 +134,7 @@ class Disk:
         self.left, self.rng = cut_at, rng
         self.synced: dict[int, int] = {}
         self.unsafe: list[tuple[Path, Path, bytes | None]] = []
-        fsync, publish = os.fsync, store.Draft.publish
+        fsync, publish = os.fsync, Draft.publish
 
         def count() -> None:
             self.left -= 1
@@ -143,11 +145,11 @@ class Disk:
             count()
             fsync(handle)
             self.synced[os.fstat(handle).st_ino] = os.fstat(handle).st_size
-            if os.path.isdir(f"/proc/self/fd/{handle}"):
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
                 self.unsafe.clear()
             count()
 
-        def renamed(draft: store.Draft, overwrite: bool = True) -> None:
+        def renamed(draft: Draft, overwrite: bool = True) -> None:
             count()
             before = draft.target.read_bytes() if draft.target.exists() else None
             self.unsafe.append((draft.path, draft.target, before))
@@ -155,8 +157,8 @@ class Disk:
             count()
 
         monkeypatch.setattr(os, "fsync", forced)
-        monkeypatch.setattr(store.Draft, "publish", renamed)
-        monkeypatch.setattr(store.Draft, "discard", lambda _: None)  # nothing is tidied up by a machine without power
+        monkeypatch.setattr(Draft, "publish", renamed)
+        monkeypatch.setattr(Draft, "discard", lambda _: None)  # nothing is tidied up by a machine without power
 
     def settle(self) -> None:
         """What the disk holds when the power is back."""
@@ -198,7 +200,7 @@ def test_the_disk_of_that_test_loses_what_is_written_carelessly(tmp_path: Path, 
     """A draft that is renamed without being forced to the disk first must not pass."""
 
     def careless(path: Path, mount: SavedMount) -> None:
-        draft = store.Draft(path)
+        draft = Draft(path)
         draft.path.write_bytes(store.encode(mount))
         draft.publish()
 
