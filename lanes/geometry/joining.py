@@ -62,7 +62,10 @@ def chain(parts: list[Line]) -> Line:
     """One line of several, those of a double line averaged where they lie side by side."""
     if len(parts) == 1:
         return parts[0]
-    y, x = np.concatenate([p.y for p in parts]), np.concatenate([p.x for p in parts])
+    y, x, widths = (np.concatenate([getattr(part, name) for part in parts]) for name in ("y", "x", "widths"))
     rows, index, count = np.unique(y, return_inverse=True, return_counts=True)
-    mean = np.bincount(index, x) / count
-    return Line(rows[::-1], mean[::-1], max(part.thickness for part in parts))
+    left, right = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
+    np.minimum.at(left, index, x - widths / 2)
+    np.maximum.at(right, index, x + widths / 2)
+    middles, outer = np.bincount(index, x) / count, right - left
+    return Line(rows[::-1], middles[::-1], outer[::-1], max(part.thickness for part in parts))

@@ -17,27 +17,17 @@ Everything looks at one mask alone. Nothing is remembered from frame to frame.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lanes.arrays import Mask
-from lanes.geometry.fitting import confidence, fit, x_at
-from lanes.geometry.joining import join
-from lanes.geometry.selection import admit_faint, drop_crossing, drop_fragments, merge_duplicates
-from lanes.geometry.strokes import Floats, Line, find_strokes
-from lanes.geometry.vanishing import find_vanishing_point, points_at
+from lanes.geometry.fitting import confidence, x_at
+from lanes.geometry.lines import find_lines
+from lanes.geometry.strokes import Floats, Line
 from lanes.results import Lane
 
-GRID = 320
-"""Cells along the longer side of the grid that strokes are followed on."""
-
-LEAST_CONFIDENCE = 0.25
 LEAST_OUTER_CONFIDENCE = 0.45
-"""Lines with less are left out, those beyond the ego lane sooner: stable curves are worth more than a distant fragment."""
-
-LEAST_FAINT_CONFIDENCE = 0.12
-"""The same for a line of which one dash is in sight, where two lines beside it show where it must point."""
+"""Lines beyond the ego lane with less are left out: stable curves are worth more than a distant fragment."""
 
 
 def find_lanes(mask: Mask) -> list[Lane]:
@@ -49,22 +39,8 @@ def find_lanes(mask: Mask) -> list[Lane]:
     Returns:
         Lanes from left to right (positions rise). Empty where no paint looks like a lane line, as in an empty or a full mask.
     """
-    height, width = mask.shape
-    scale = max(1.0, max(height, width) / GRID)
-    columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
-    grid = mask if scale == 1.0 else cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
-    lines = join(find_strokes(np.asarray(grid, dtype=np.uint8)), rows)
-    lines = [line for line in lines if line.length >= max(3.0, 0.03 * rows, 2.0 * line.thickness)]
-    for line in lines:
-        fit(line)
-    strong = [line for line in lines if line.length >= 0.05 * rows and confidence(line, rows) >= LEAST_CONFIDENCE]
-    if not strong:
-        return []
-    faint = [line for line in lines if line not in strong and confidence(line, rows) >= LEAST_FAINT_CONFIDENCE]
-    vanishing = find_vanishing_point(strong, columns, rows)
-    strong = [line for line in strong if points_at(line, vanishing)]
-    strong = drop_fragments(drop_crossing(merge_duplicates(strong, vanishing), rows - 0.5), vanishing)
-    return _assign(strong + admit_faint(faint, strong, vanishing, rows - 0.5), vanishing, columns, rows, (width, height))
+    found = find_lines(mask)
+    return _assign(found.lines, found.vanishing, found.columns, found.rows, mask.shape[::-1]) if found.lines else []
 
 
 def _assign(lines: list[Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:

@@ -21,10 +21,10 @@ FLATTEST = 6.0
 
 
 class Line:
-    """Centres of paint along one line, in cells of the grid: one for each row with paint, from the bottom up (y falls)."""
+    """Middles of paint along one line and its widths along the row, cells of the grid: one for each row with paint, from the bottom up."""
 
-    def __init__(self, y: Floats, x: Floats, thickness: float) -> None:
-        self.y, self.x, self.thickness = y, x, thickness
+    def __init__(self, y: Floats, x: Floats, widths: Floats, thickness: float) -> None:
+        self.y, self.x, self.widths, self.thickness = y, x, widths, thickness
         self.low, self.high = float(y[0]), float(y[-1])
         self.span = self.low - self.high + 1.0
         self.length = len(y) * math.hypot(1.0, float(x[-1] - x[0]) / max(self.span - 1.0, 1.0))
@@ -133,7 +133,7 @@ def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) ->
     reach = min(3, (rise - 1) // 2)
     turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
     across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
-    stroke = Line(y, x, float(np.sort(across)[len(across) // 2]))
+    stroke = Line(y, x, widths, float(np.sort(across)[len(across) // 2]))
     # A short one must at least be longer than wide; a round speck of any size covers four fifths of its square.
     is_speck = stroke.length < 6.0 and float(widths.sum()) < 1.05 * float(widths.max()) ** 2
     if is_speck or stroke.thickness > 1.2 * stroke.length:
