@@ -16,6 +16,9 @@ NARROWEST_LANE = 1.6
 CLOSE = 0.8
 """In heights of the camera: less than any lane is wide, even from a lorry's height."""
 
+MISFIT = 1.5
+"""Cells that paint is off where it should run alongside the guide, from which on it does not."""
+
 BEHIND = 0.12
 """In heights of the camera: two dashes no farther apart to the side lie behind each other."""
 
@@ -78,6 +81,10 @@ def admit_faint(faint: list[Line], strong: list[Line], guide: Line, vanishing: t
         if line.y.sum() < (vanishing[1] + 2.0) * len(line.y) or not points_at(line, vanishing):
             continue
         foot = _turn(line, guide, vanishing[1], bottom)
+        if line.error >= MISFIT and line.parts:
+            # What was joined of several dashes runs alongside nothing: the longest of them may.
+            line = max(line.parts, key=lambda part: part.length)
+            foot = _turn(line, guide, vanishing[1], bottom)
         for index, (other, beside) in enumerate(dashes):
             joined = chain([other, line])
             if abs(foot - beside) < BEHIND * height and len(joined.y) == len(other.y) + len(line.y):
@@ -89,7 +96,7 @@ def admit_faint(faint: list[Line], strong: list[Line], guide: Line, vanishing: t
     kept: list[Line] = []
     for line, foot in sorted(dashes, key=lambda dash: -dash[0].length):
         is_sure = len(feet) > 1 or way(line, vanishing[1]) > TWO_DASHES
-        if line.error < 1.5 and is_sure and all(abs(foot - other) >= NARROWEST_LANE * height for other in feet):
+        if line.error < MISFIT and is_sure and all(abs(foot - other) >= NARROWEST_LANE * height for other in feet):
             kept.append(line)
             feet.append(foot)
     return kept

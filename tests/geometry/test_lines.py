@@ -16,6 +16,7 @@ from lanes.geometry.camera import Camera
 from lanes.geometry.lanes import find_lanes
 from lanes.geometry.lines import find_paint_lines
 from lanes.geometry.paint import PaintLine
+from lanes.renderer import RoadRenderer, Scene
 
 CAMERA = Camera.centred(1280, 720, 1100, mount_height=1.3, pitch=0.03)
 FAR = 70.0
@@ -246,3 +247,30 @@ def test_dashes_far_ahead_alone_do_not_reach_down_to_the_bottom() -> None:
 def test_noise_gives_well_formed_lines(width: int, height: int, share: float, grain: int, seed: int) -> None:
     coarse = np.random.default_rng(seed).random((-(-height // grain), -(-width // grain))) < share
     check(find_paint_lines(np.kron(coarse, np.ones((grain, grain)))[:height, :width].astype(np.uint8) * 255), (width, height))
+
+
+@pytest.mark.parametrize("moment", [0.0, 1.3, 2.6, 3.9])
+def test_lines_of_rendered_frames_lie_on_their_boundaries_behind_cars_too(moment: float) -> None:
+    rendering = RoadRenderer(Scene.demo(), 960, 540).render(moment)
+    lines = find_paint_lines(rendering.paint)
+    check(lines, (960, 540))
+    truth = {each.position: each.pixels[each.visible] for each in rendering.ground_truth.boundaries if each.painted}
+    for position in (-1, 1):
+        u, v = truth[position][truth[position][:, 1].argsort()].T
+        errors = [np.abs(line.points[:, 0] - np.interp(line.points[:, 1], v, u)) for line in lines]
+        best = min(errors, key=lambda error: float(np.median(error)))
+        assert np.median(best) < 0.5
+        assert np.quantile(best, 0.95) < 3.0
+
+
+def test_most_lines_of_random_rendered_roads_are_boundaries() -> None:
+    right = []
+    for seed in range(8):
+        rendering = RoadRenderer(Scene.random(np.random.default_rng(seed)), 640, 360).render(1.0)
+        truth = [each.pixels[each.visible] for each in rendering.ground_truth.boundaries if each.visible.sum() > 1]
+        truth = [pixels[pixels[:, 1].argsort()] for pixels in truth]
+        for line in find_paint_lines(rendering.paint):
+            x, y = line.points.T
+            right.append(min(float(np.median(np.abs(x - np.interp(y, pixels[:, 1], pixels[:, 0])))) for pixels in truth) < 5)
+    assert len(right) >= 12
+    assert np.mean(right) > 0.9
