@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import exp, log
 
+import numpy as np
+
 from lanes.results import LaneType
 
 HELD_S = 0.5
@@ -24,6 +26,11 @@ NEWCOMER = -1.2
 
 REACH_S = 0.25
 """Time constant of how far a boundary is seen."""
+
+BELIEFS = -3.0, 0.0, 2.0, 3.2, LIKELIEST
+PROBABILITIES = 0.2, 0.5, 0.62, 0.72, 0.96
+"""How often boundaries of such log-odds were right on 30 rendered drives, through the bundled model: of the right place, and within 20
+pixels of 1280 over four fifths of the curve. Frames are no measurements of their own, so the log-odds promise too much."""
 
 KIND_S = 0.7
 """Time constant of how a boundary is painted."""
@@ -57,7 +64,7 @@ class Life:
     @property
     def probability(self) -> float:
         """That it is a boundary, 0 to 1."""
-        return 1.0 / (1.0 + exp(-self.belief))
+        return float(np.interp(self.belief, BELIEFS, PROBABILITIES))
 
     @property
     def kind(self) -> LaneType:
