@@ -52,10 +52,12 @@ CLOSEST, NARROWEST, WIDEST = 0.4, 0.6, 1.6
 than the second is split off from one that is known, and boundaries further apart than the last have one between them that nobody sees."""
 
 USUAL_LANE_M = 3.6
-USUAL_RANGE_M = 2.2, 4.8
+USUAL_RANGE_M = 1.6, 4.8
 USUAL_S = 15.0
-"""What is taken for a usual lane at first, what may be, and the time constant with which it is learnt in the end: the camera's height, and
-with it all that is measured, may be wrong by much."""
+SURE = 2.0
+"""What is taken for a usual lane where the first frame shows none, what may be one, the time constant with which it is learnt, and
+the log-odds of the boundaries that show it first. The camera's height and its focal length, and with them all that is measured, may be
+wrong by much."""
 
 LOYALTY = 1.5
 """Log-odds by which a boundary that was shown is preferred to one that was not, so that the two do not take turns."""
@@ -185,6 +187,11 @@ class RoadTracker:
         if len(used):
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
+        if fresh and self._lives:
+            sure = np.array([life.belief > SURE for life in self._lives], np.bool_)
+            gaps = np.diff(np.sort(road.offsets[sure]))
+            gaps = gaps[(gaps > USUAL_RANGE_M[0]) & (gaps < USUAL_RANGE_M[1])]
+            self._lane_m = float(np.median(gaps)) if len(gaps) else self._lane_m
         self._live(lines, places, index, near, dt)
         lowest = max((float(lines[line].points[0, 1]) for line in used.tolist()), default=self.lowest_row)
         self.lowest_row = max(lowest, self.lowest_row + (1.0 - exp(-dt / LOWEST_S)) * (lowest - self.lowest_row))
