@@ -14,6 +14,10 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
     low, high = np.array([s.low for s in strokes]), np.array([s.high for s in strokes])
     size = np.array([s.length for s in strokes])
     x_low, slope_low, x_high, slope_high = np.array([_end_slopes(s) for s in strokes]).T
+    # Paint narrows with the rows to the horizon, which lies a little above the highest paint.
+    horizon = float(high.min()) - 0.03 * rows
+    width = np.log([float(s.widths.sum()) / float((s.y - horizon).sum()) for s in strokes])
+    mismatch = np.abs(width[:, None] - width[None, :])
 
     gap = high[:, None] - low[None, :]  # from the top of the lower stroke (rows) up to the bottom of the upper one (columns)
     step = x_low[None, :] - x_high[:, None]
@@ -24,7 +28,7 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
     # The longer a stroke, the more precise its direction.
     allowed_low = 1.5 + distance * (0.10 + 0.8 / size[:, None])
     allowed_high = 1.5 + distance * (0.10 + 0.8 / size[None, :])
-    cost = miss_low / allowed_low + miss_high / allowed_high + distance / (0.5 * rows)
+    cost = miss_low / allowed_low + miss_high / allowed_high + distance / (0.5 * rows) + 0.5 * mismatch
     reach = 3.0 * np.maximum(size[:, None], size[None, :]) + 0.04 * rows
     possible = (gap > 0) & (miss_low < allowed_low) & (miss_high < allowed_high) & (distance < np.minimum(reach, 0.45 * rows))
     lower, upper = np.nonzero(possible)
@@ -48,24 +52,23 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
 
 def _end_slopes(stroke: Line) -> tuple[float, float, float, float]:
     """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
-    found = []
-    for rows in (slice(None, 16), slice(-16, None)):
+    found: list[float] = []
+    for rows, anchor in ((slice(None, 16), stroke.low), (slice(-16, None), stroke.high)):
         y, x = stroke.y[rows], stroke.x[rows]
-        dy = y - y.mean()
+        middle = float(y.sum()) / len(y)
+        dy = y - middle
         slope = float(dy @ x / (dy @ dy))
-        anchor = stroke.low if rows.start is None else stroke.high
-        found += [float(x.mean()) + slope * (anchor - float(y.mean())), slope]
+        found += [float(x.sum()) / len(y) + slope * (anchor - middle), slope]
     return found[0], found[1], found[2], found[3]
 
 
 def chain(parts: list[Line]) -> Line:
-    """One line of several, those of a double line averaged where they lie side by side."""
+    """One line of several, from the lowest up, of which no two have paint in one row."""
     if len(parts) == 1:
         return parts[0]
     y, x, widths = (np.concatenate([getattr(part, name) for part in parts]) for name in ("y", "x", "widths"))
-    rows, index, count = np.unique(y, return_inverse=True, return_counts=True)
-    left, right = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
-    np.minimum.at(left, index, x - widths / 2)
-    np.maximum.at(right, index, x + widths / 2)
-    middles, outer = np.bincount(index, x) / count, right - left
-    return Line(rows[::-1], middles[::-1], outer[::-1], max(part.thickness for part in parts))
+    order = np.argsort(-y, kind="stable")
+    order = order[np.r_[True, np.diff(y[order]) < 0]]
+    line = Line(y[order], x[order], widths[order], max(part.thickness for part in parts))
+    line.parts = tuple(parts)
+    return line

@@ -1,16 +1,7 @@
-"""Lane curves from a mask: strokes of paint, joined through their gaps, one curve for each lane boundary.
+"""Lane curves from a mask: the lines that `lines` finds get their positions as lane boundaries, and are sampled in pixels of the frame.
 
-The steps from mask to curves, all on a grid of at most 320 cells a side so that the cost hardly depends on the frame's size:
-
-1. `strokes`: every row's runs of paint, followed upward from row to row, give strokes: one dash, or one solid line. Blobs, arrows and
-   stop lines are no strokes: a stroke is much longer than it is thick, and about equally thick all along;
-2. `joining`: strokes that continue each other are joined into lines, whatever the gap looks like in perspective;
-3. `fitting`: a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient;
-4. `vanishing`: lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane
-   line;
-5. `selection`: duplicates become one, and a fragment beneath the car without space for a lane on either side is dropped. A dash by
-   itself, too short to be certain, counts where the other lines leave space for a lane on either side of it;
-6. here: the lines get their positions as lane boundaries, and are sampled in pixels of the frame.
+A curve spans its paint. Upward it goes on as far as the line that shows the road farthest, where the two run alongside each other;
+downward those of the ego lane go on to the lowest row where the road is known to be in sight.
 
 Everything looks at one mask alone. Nothing is remembered from frame to frame.
 """
@@ -21,13 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.arrays import Mask
-from lanes.geometry.fitting import confidence, x_at
-from lanes.geometry.lines import find_lines
+from lanes.geometry.fitting import confidence, support, x_at
+from lanes.geometry.guide import road_distance
+from lanes.geometry.line_type import line_type
+from lanes.geometry.lines import FoundLines, find_lines
 from lanes.geometry.strokes import Floats, Line
 from lanes.results import Lane
 
-LEAST_OUTER_CONFIDENCE = 0.45
-"""Lines beyond the ego lane with less are left out: stable curves are worth more than a distant fragment."""
+LEAST_OUTER_SUPPORT = 0.45
+"""Lines beyond the ego lane with less support of paint are left out: stable curves are worth more than a distant fragment."""
+
+LEAST_BESIDE_SUPPORT = 0.2
+"""The same for one that is as far from the ego lane as that is wide, so that the two make a lane."""
+
+BONNET = 0.5
+"""Of the way from the horizon down to the frame's bottom: no bonnet reaches higher."""
+
+UNSEEN = 2.0
+"""How many times nearer than the nearest paint the road is taken to be in sight: not over the bonnet, as far as one mask tells."""
 
 
 def find_lanes(mask: Mask) -> list[Lane]:
@@ -40,41 +42,61 @@ def find_lanes(mask: Mask) -> list[Lane]:
         Lanes from left to right (positions rise). Empty where no paint looks like a lane line, as in an empty or a full mask.
     """
     found = find_lines(mask)
-    return _assign(found.lines, found.vanishing, found.columns, found.rows, mask.shape[::-1]) if found.lines else []
+    return _assign(found, mask.shape[::-1]) if found.lines else []
 
 
-def _assign(lines: list[Line], vanishing: tuple[float, float], columns: int, rows: int, size: tuple[int, int]) -> list[Lane]:
+def _assign(found: FoundLines, size: tuple[int, int]) -> list[Lane]:
     """Give the lines their positions, and the ego lane's two boundaries the stretch down to the car."""
-    bottom = rows - 0.5
-    middle = (columns - 1) / 2.0
-    feet = sorted((float(x_at(line, np.array(bottom))), index) for index, line in enumerate(lines))
+    horizon, middle = found.vanishing[1], (found.columns - 1) / 2.0
+    feet = sorted((float(x_at(line, np.array(found.rows - 0.5))), index) for index, line in enumerate(found.lines))
     sides = {-1: [index for x, index in reversed(feet) if x < middle], 1: [index for x, index in feet if x >= middle]}
-    road = _road_bottom(lines, columns, rows)
+    ego = [found.lines[outward[0]] for outward in sides.values() if outward]
+    width = abs(road_distance(ego[0], ego[1], horizon)[0]) if len(ego) == 2 else 0.0
+    road = _road_bottom(found)
     lanes = []
     for side, outward in sides.items():
-        shown = [lines[i] for n, i in enumerate(outward) if n == 0 or confidence(lines[i], rows) >= LEAST_OUTER_CONFIDENCE]
+        shown: list[Line] = []
+        for line in (found.lines[index] for index in outward):
+            if not shown or support(line, found.rows) >= _least(shown[-1], line, width, horizon):
+                shown.append(line)
         for rank, line in enumerate(shown, start=1):
             # With gaps of 9 m and the road in sight from 3 m on, the first whole dash may begin 12 m away, four times as far.
-            reach = vanishing[1] + 4.0 * (line.low - vanishing[1])
-            low = max(line.low, road) if rank == 1 and reach >= road else line.low
-            points = _sample(line, low + 0.5, (columns, rows), size)
+            reach = horizon + 4.0 * (line.low - horizon)
+            goes_on = rank == 1 and reach >= road and (line.guide is None or line.is_parallel)
+            low = max(line.low, road) if goes_on else line.low
+            points = _sample(line, low + 0.5, _top(line), (found.columns, found.rows), size)
             if len(points) >= 2:
-                lanes.append(Lane(side * rank, points, confidence(line, rows), 2 * rank - (side < 0)))
+                kind = line_type(line, horizon, found.columns)
+                lanes.append(Lane(side * rank, points, confidence(line, found.rows), 2 * rank - (side < 0), kind))
     return sorted(lanes, key=lambda lane: lane.position)
 
 
-def _road_bottom(lines: list[Line], columns: int, rows: int) -> float:
-    """The row where the road ends in the image: where long strokes stop, at the bonnet; without such, the frame's last row."""
-    enough = max(2, rows // 6)
+def _least(inner: Line, line: Line, width: float, horizon: float) -> float:
+    """The least support of a line outside another one, of a road whose ego lane is `width` camera heights wide."""
+    least, greatest = (abs(distance) for distance in road_distance(inner, line, horizon))
+    is_lane = 0.8 * width < min(least, greatest) and max(least, greatest) < 1.2 * width
+    return LEAST_BESIDE_SUPPORT if is_lane else LEAST_OUTER_SUPPORT
+
+
+def _road_bottom(found: FoundLines) -> float:
+    """The lowest row where the road is known to be in sight: where long strokes stop, at the bonnet; else little below the lowest paint."""
+    enough, horizon = max(2, found.rows // 6), found.vanishing[1]
     ends = []
-    for line in lines:
+    for line in found.lines:
         unbroken = line.y[:enough]
-        if len(unbroken) == enough and unbroken[0] - unbroken[-1] < enough and 4 < line.x[0] < columns - 5 and line.low > 0.7 * rows:
+        is_long = len(unbroken) == enough and unbroken[0] - unbroken[-1] < enough
+        if is_long and 4 < line.x[0] < found.columns - 5 and line.low > horizon + BONNET * (found.rows - horizon):
             ends.append(line.low)
-    return max(ends, default=rows - 1.0)
+    lowest = max(line.low for line in found.lines)
+    return max(ends, default=min(horizon + UNSEEN * (lowest - horizon), found.rows - 1.0))
 
 
-def _sample(line: Line, low: float, grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
+def _top(line: Line) -> float:
+    """The row up to which the road is seen: where the line's paint ends, or that of its guide."""
+    return (min(line.high, line.guide.high) if line.guide is not None and line.is_parallel else line.high) - 0.5
+
+
+def _sample(line: Line, low: float, high: float, grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
     """Points of the curve in source pixels, from its lowest point inside the frame up to where it ends or leaves the frame."""
     scale = np.array(size) / np.array(grid)
 
@@ -82,7 +104,7 @@ def _sample(line: Line, low: float, grid: tuple[int, int], size: tuple[int, int]
         points: Floats = (np.stack([x_at(line, y), y], axis=1) + 0.5) * scale - 0.5
         return points
 
-    y = np.linspace(min(low, (size[1] - 0.5) / scale[1] - 0.5), line.high - 0.5, 4 * grid[1])
+    y = np.linspace(min(low, (size[1] - 0.5) / scale[1] - 0.5), high, 4 * grid[1])
     points = on_frame(y)
     inside = np.flatnonzero(((points >= 0) & (points <= np.array(size) - 1)).all(axis=1))
     if not len(inside):

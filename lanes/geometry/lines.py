@@ -1,4 +1,23 @@
-"""Lines of paint in a mask that may be lane boundaries."""
+"""Lines of paint in a mask that may be lane boundaries: strokes, joined through their gaps and behind cars, each line once.
+
+The steps, all on a grid of at most 320 cells a side so that the cost hardly depends on the frame's size:
+
+1. `strokes`: every row's runs of paint, followed upward from row to row, give strokes: one dash, or one solid line. Blobs, arrows, stop
+   lines and zebra crossings are no strokes: a stroke is much longer than it is thick, about equally thick all along, and not one of many
+   side by side;
+2. `joining`: strokes that continue each other are joined into lines, whatever the gap looks like in perspective;
+3. `fitting`: a straight line, a parabola or a parabola with a pole is fitted to each, robustly: the simplest that is sufficient;
+4. `vanishing`: lines of one road meet in one vanishing point, found from the lines themselves; what does not point there is no lane
+   line;
+5. `guide`: the line that shows most of the road's shape is the others' guide. From here on distances between lines are distances on the
+   road, in heights of the camera, and a short line runs alongside its guide;
+6. `merging`: double lines become one; of a line and a joint between slabs beside it the line stays;
+7. `selection`: what crosses a line, and fragments without space for a lane are dropped. A dash by itself, too short to be certain, counts
+   where the other lines leave space for a lane on either side of it;
+8. `line_type`: solid, dashed or unknown.
+
+Everything looks at one mask alone. Nothing is remembered from frame to frame.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +27,27 @@ import cv2
 import numpy as np
 
 from lanes.arrays import Mask
-from lanes.geometry.fitting import confidence, fit, x_at
+from lanes.geometry.fitting import confidence, fit, support, x_at
+from lanes.geometry.guide import find_guide, find_horizon, follow
 from lanes.geometry.joining import join
+from lanes.geometry.line_type import line_type
+from lanes.geometry.merging import merge_duplicates
 from lanes.geometry.paint import PaintLine
-from lanes.geometry.selection import admit_faint, drop_crossing, drop_fragments, merge_duplicates
+from lanes.geometry.selection import admit_faint, drop_crossing, drop_fragments
 from lanes.geometry.strokes import Line, find_strokes
 from lanes.geometry.vanishing import find_vanishing_point, points_at
-from lanes.results import LaneType
 
 GRID = 320
 """Cells along the longer side of the grid that strokes are followed on."""
 
-LEAST_CONFIDENCE = 0.25
-"""Lines with less are left out."""
+LEAST_SUPPORT = 0.25
+"""Lines with less support of paint are left out."""
 
-LEAST_FAINT_CONFIDENCE = 0.12
+LEAST_FAINT_SUPPORT = 0.12
 """The same for a line of which one dash is in sight, where two lines beside it show where it must point."""
 
-DASH = 9.0
-"""In camera heights, 12 m from a car: no dash is longer, and a line that is unbroken for so long is solid."""
-
-GAP = 1.2
-"""In camera heights: no shorter gap makes a line dashed."""
-
-FOCAL = 0.9
-"""Focal length taken for granted, in widths of the frame: of a lens of 58 degrees, between a telephone's and a dashcam's."""
+MISFIT = 1.0
+"""Cells that paint is off the curve of its line, from which on it was joined wrongly."""
 
 LEAST_STD = 0.2
 """Cells: what the middle of paint is uncertain by even where all of it lies on a curve."""
@@ -61,44 +76,62 @@ def find_paint_lines(mask: Mask) -> list[PaintLine]:
     scale = np.array(mask.shape[::-1]) / (found.columns, found.rows)
     paint = []
     for line in sorted(found.lines, key=lambda line: float(x_at(line, np.array(found.rows - 0.5)))):
-        points = (np.stack([line.x, line.y], axis=1) + 0.5) * scale - 0.5
+        points, widths = (np.stack([line.x, line.y], axis=1) + 0.5) * scale - 0.5, line.widths * scale[0]
+        # Where the frame's side cuts the paint off its middle is a guess.
+        whole = (line.x - line.widths / 2 > -0.5) & (line.x + line.widths / 2 < found.columns - 0.5)
+        if 2 <= np.count_nonzero(whole) < len(whole):
+            points, widths = points[whole], widths[whole]
         std = max(LEAST_STD, line.error) * float(scale[0])
         kind = line_type(line, found.vanishing[1], found.columns)
-        paint.append(PaintLine(points, line.widths * scale[0], std, kind, confidence(line, found.rows)))
+        paint.append(PaintLine(points, widths, std, kind, confidence(line, found.rows)))
     return paint
 
 
 def find_lines(mask: Mask) -> FoundLines:
-    """The steps up to selection; see the module `lanes`."""
+    """Steps 1 to 7 of the module."""
     height, width = mask.shape
     scale = max(1.0, max(height, width) / GRID)
     columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
-    grid = mask if scale == 1.0 else cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
-    lines = join(find_strokes(np.asarray(grid, dtype=np.uint8)), rows)
+    lines = join(find_strokes(_grid(mask, columns, rows)), rows)
     lines = [line for line in lines if line.length >= max(3.0, 0.03 * rows, 2.0 * line.thickness)]
     for line in lines:
         fit(line)
-    strong = [line for line in lines if line.length >= 0.05 * rows and confidence(line, rows) >= LEAST_CONFIDENCE]
+    strong = [line for line in lines if line.length >= 0.05 * rows and support(line, rows) >= LEAST_SUPPORT]
     if not strong:
         return FoundLines([], (0.0, 0.0), columns, rows)
-    faint = [line for line in lines if line not in strong and confidence(line, rows) >= LEAST_FAINT_CONFIDENCE]
+    weak = [line for line in lines if line not in strong]
     vanishing = find_vanishing_point(strong, columns, rows)
     strong = [line for line in strong if points_at(line, vanishing)]
-    strong = drop_fragments(drop_crossing(merge_duplicates(strong, vanishing), rows - 0.5), vanishing)
-    return FoundLines(strong + admit_faint(faint, strong, vanishing, rows - 0.5), vanishing, columns, rows)
+    if not strong:
+        return FoundLines([], vanishing, columns, rows)
+    guide = find_guide(strong, vanishing[1])
+    vanishing = vanishing[0], min(find_horizon(strong, guide, vanishing[1]), min(line.high for line in strong))
+    for line in strong:
+        if line is not guide:
+            follow(line, guide, vanishing[1])
+    strong = merge_duplicates(strong, guide, vanishing[1])
+    strong = drop_fragments(drop_crossing(strong, rows - 0.5), vanishing)
+    return FoundLines(strong + admit_faint(_dashes(weak, rows), strong, guide, vanishing, rows - 0.5), vanishing, columns, rows)
 
 
-def line_type(line: Line, horizon: float, columns: int) -> LaneType:
-    """Solid where paint goes on unbroken for longer than any dash, dashed where gaps are clear, unknown where neither shows.
+def _dashes(lines: list[Line], rows: int) -> list[Line]:
+    """Of lines that are not certain, those that may be a few dashes of one line; of those that no curve fits, their parts."""
+    dashes: list[Line] = []
+    for line in lines:
+        if line.error >= MISFIT and line.parts:
+            for part in line.parts:
+                fit(part)
+            dashes += line.parts
+        else:
+            dashes.append(line)
+    return [line for line in dashes if support(line, rows) >= LEAST_FAINT_SUPPORT]
 
-    Args:
-        line: of paint. horizon: row where the flat road would end, cells. columns: of the grid.
-    """
-    ahead = FOCAL * columns / np.maximum(line.y + np.array([[0.5], [-0.5]]) - horizon, 1.0)
-    breaks = np.flatnonzero(np.diff(line.y) < -1.5)
-    first, last = np.r_[0, breaks + 1], np.r_[breaks, len(line.y) - 1]
-    dashes = ahead[1, last] - ahead[0, first]
-    gaps = ahead[0, first[1:]] - ahead[1, last[:-1]]
-    if float(dashes.max()) > DASH:
-        return "solid"
-    return "dashed" if bool((gaps > GAP).any()) else "unknown"
+
+def _grid(mask: Mask, columns: int, rows: int) -> Mask:
+    """The mask scaled down to cells of how much is painted."""
+    height, width = mask.shape
+    # Halving is several times faster than any other step, and of two of them nothing but rounding remains.
+    while height % (2 * rows) == 0 and width % (2 * columns) == 0 and height * columns == width * rows:
+        height, width = height // 2, width // 2
+        mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return mask if width == columns else np.asarray(cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)

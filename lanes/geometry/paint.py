@@ -19,7 +19,7 @@ class PaintLine:
             there is paint: gaps between dashes have no points.
         widths: (N,) float64, pixels along the row: how wide the paint is at each point, from outer edge to outer edge of a double line.
         std_px: of the points' error along the row, pixels of the source frame.
-        type: as far as this one mask tells.
+        type: as far as this one mask tells. A double line of which one is solid is solid.
         confidence: 0 to 1, that this is a lane boundary.
     """
 

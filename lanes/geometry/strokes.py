@@ -20,6 +20,14 @@ FLATTEST = 6.0
 """Cells along the row for each row upward: what lies flatter is a stop line, or six camera heights off to the side."""
 
 
+FEWEST_STRIPES = 3
+"""Of a zebra crossing, in one row."""
+
+
+HORIZON_ABOVE = 5
+"""Cells from the highest paint up to the horizon, or nearly."""
+
+
 class Line:
     """Middles of paint along one line and its widths along the row, cells of the grid: one for each row with paint, from the bottom up."""
 
@@ -29,8 +37,18 @@ class Line:
         self.span = self.low - self.high + 1.0
         self.length = len(y) * math.hypot(1.0, float(x[-1] - x[0]) / max(self.span - 1.0, 1.0))
         """Painted length, cells."""
+        self.parts: tuple[Line, ...] = ()
+        """The strokes that it was joined of, from the lowest up; none where it is one stroke."""
         self.coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
         """Of the fitted x = a + bt + ct^2 + d / (t + POLE), where t is 0 at the highest paint and 1 one row below the lowest."""
+        self.guide: Line | None = None
+        """The line that this one goes on alongside where it has no paint."""
+        self.horizon = 0.0
+        """Row of the horizon, where lines that run alongside each other meet, cells."""
+        self.is_alongside = False
+        """Whether it runs alongside its guide all the way: x = x of the guide + a + b (y - horizon)."""
+        self.is_parallel = False
+        """Whether its own paint agrees with the guide's curve, so that it goes on as far ahead as the guide is seen."""
         self.error = 0.0
         """Root mean square distance of the paint from the fit along the row, cells."""
 
@@ -49,8 +67,11 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
         return []
     y, x = np.divmod(painted, grid.shape[1])
     weight = grid.ravel()[painted].astype(np.float64)
-    first = np.flatnonzero(np.r_[True, (np.diff(y) != 0) | (np.diff(x) != 1)])
-    last = np.r_[first[1:], len(y)] - 1
+    begins = np.ones(len(painted) + 1, np.bool_)
+    # A gap of one cell ends no run: the two of a double line come apart once, where the gap is clearly seen.
+    begins[1:-1] = (painted[1:] - painted[:-1] > 2) | (y[1:] != y[:-1])
+    edges = np.flatnonzero(begins)
+    first, last = edges[:-1], edges[1:] - 1
     mass = np.add.reduceat(weight, first)
     centre = np.add.reduceat(weight * x, first) / mass
     row, left, right = y[first], x[first], x[last]
@@ -62,6 +83,8 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     below = np.searchsorted(row * stride + right, (row + 1) * stride + left - 1)
     children = np.searchsorted(row * stride + left, (row + 1) * stride + right + 1, side="right") - below
     follows = (end - above == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
+
+    is_stripe = _stripes(row, left, right, grid.shape[1])
 
     chains: list[list[int]] = []
     chain_of: list[int] = []
@@ -79,7 +102,9 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     cut = (right == grid.shape[1] - 1).astype(int) - (left == 0)
     for indices in chains[:MAX_STROKES]:
         runs = np.array(indices[::-1])
-        if len(runs) > 1 and not _ends_in_arrow_head(runs[-4:], slice(above[runs[-1]], end[runs[-1]]), centre, mass):
+        over = slice(above[runs[-1]], end[runs[-1]])
+        is_of_zebra = 2 * np.count_nonzero(is_stripe[runs]) > len(runs)
+        if len(runs) > 1 and not is_of_zebra and not _ends_in_arrow_head(runs[-4:], over, centre, mass, int(row[runs[-1]] - row[0])):
             widths = mass[runs] / 255.0
             stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut[runs])
             if stroke is not None:
@@ -87,25 +112,52 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     return strokes
 
 
-def _ends_in_arrow_head(top: NDArray[np.intp], over: slice, centre: Floats, mass: Floats) -> bool:
+def _stripes(row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], columns: int) -> NDArray[np.bool_]:
+    """Which runs are of a zebra crossing: one of at least `FEWEST_STRIPES` side by side, about equally wide and as far apart as wide.
+
+    Lane lines are twenty times as far apart as they are wide. Of a double line there are two. What lies between such stripes is of it too.
+    """
+    width = (right - left + 1).astype(np.float64)
+    gap = (left[1:] - right[:-1] - 1).astype(np.float64)
+    narrow, wide = np.minimum(width[1:], width[:-1]), np.maximum(width[1:], width[:-1])
+    # What the frame's side cuts off may be of any width.
+    is_like = (wide < 2.2 * narrow + 1) | (left[:-1] == 0) | (right[1:] == columns - 1)
+    beside = (row[1:] == row[:-1]) & (narrow >= 2) & is_like & (gap > 0.15 * narrow) & (gap < 2.5 * wide)
+    # The length of each series of neighbours, at all of its members.
+    ends = np.flatnonzero(np.diff(np.r_[False, beside, False].astype(np.int8)))
+    stripes = np.zeros(len(row), np.bool_)
+    for first, last in ends.reshape(-1, 2).tolist():
+        if last - first >= FEWEST_STRIPES - 1:
+            stripes[first : last + 1] = True
+    if stripes.any():
+        crossing, begin, end = row[stripes], np.full(row[-1] + 1, columns), np.full(row[-1] + 1, -1)
+        np.minimum.at(begin, crossing, left[stripes])
+        np.maximum.at(end, crossing, right[stripes])
+        stripes |= (left >= begin[row]) & (right <= end[row])
+    return stripes
+
+
+def _ends_in_arrow_head(top: NDArray[np.intp], over: slice, centre: Floats, mass: Floats, depth: int) -> bool:
     """Whether the runs `over` a stroke's top ones make it the shaft of an arrow: centred on it and two to eight times as wide.
+
+    `depth` is how many rows below the highest paint they are, and so below the horizon or nearly: no arrow is wider than that, 1.3 m.
 
     A lane line may well end at a stop line, but that is wider still, or lies to one side. A shaft keeps its width up to the head,
     so it is as wide as the widest of its top runs; the last one alone is next to nothing where a line fades out into specks.
     """
     shaft, width = float(mass[top].max()), float(mass[over].sum())
-    if not 2.2 * shaft < width < 8.0 * shaft:
+    if not 2.2 * shaft < width < min(8.0 * shaft, 255.0 * (depth + HORIZON_ABOVE)):
         return False
     middle = float(mass[over] @ centre[over]) / width
     return abs(middle - float(centre[top[-1]])) < 0.2 * width / 255.0
 
 
-def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Floats:
-    """The line's middle at each run of a stroke: the run's centre, but where only a part of the line's width is seen.
+def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> tuple[Floats, Floats]:
+    """The line's middle and width at each run of a stroke: the run's own, but where only a part of the line's width is seen.
 
     Such runs would turn the stroke, and a near dash would no longer point at the next one of its line.
     """
-    middles: Floats = centre.copy()
+    middles, full = centre.copy(), widths
     if cut.any() and not cut.all():
         whole = np.flatnonzero(cut == 0)
         # What the frame's side cuts off is taken to be as wide as it is where all of it is seen.
@@ -118,7 +170,7 @@ def _middles(centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Floats:
             middles[0] = 1.5 * middles[1] - 0.5 * middles[3]
         if widths[-1] < 0.5 * widths[-2]:
             middles[-1] = 1.5 * middles[-2] - 0.5 * middles[-4]
-    return middles
+    return middles, full
 
 
 def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) -> Line | None:
@@ -129,19 +181,21 @@ def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) ->
         cut: -1 and 1 for runs that the frame's left and right side cut off.
     """
     rise = len(y)
-    x = _middles(centre, widths, cut)
+    x, full = _middles(centre, widths, cut)
     reach = min(3, (rise - 1) // 2)
     turn = (x[2 * reach :] - x[: rise - 2 * reach]) / max(2 * reach, 1)
     across = widths[reach : rise - reach] / np.sqrt(1.0 + turn * turn)
-    stroke = Line(y, x, widths, float(np.sort(across)[len(across) // 2]))
+    stroke = Line(y, x, full, float(np.sort(across)[len(across) // 2]))
     # A short one must at least be longer than wide; a round speck of any size covers four fifths of its square.
     is_speck = stroke.length < 6.0 and float(widths.sum()) < 1.05 * float(widths.max()) ** 2
     if is_speck or stroke.thickness > 1.2 * stroke.length:
         return None
     # In perspective paint grows thinner upward; where an arrow's head begins it widens at once, and to both sides.
-    # (The first rows are left out: the cut end of a dash that lies aslant widens too.)
-    below = np.maximum(np.maximum(widths[:-5], widths[1:-4]), np.maximum(widths[2:-3], widths[3:-2]))
-    here, shift = widths[5:], np.abs(x[5:] - x[3:-2])
+    # (Not in its first third: the cut end of a dash that lies aslant widens too, and a double line where the two become one.)
+    shaft = max(0, rise // 3 - 5)
+    body, middle = widths[shaft:], x[shaft:]
+    below = np.maximum(np.maximum(body[:-5], body[1:-4]), np.maximum(body[2:-3], body[3:-2]))
+    here, shift = body[5:], np.abs(middle[5:] - middle[3:-2])
     is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
     # As much of it as is seen: what goes on beyond the frame's side does not show whether it is a stop line.
     is_flat = abs(float(centre[-1] - centre[0])) > FLATTEST * rise

@@ -11,7 +11,11 @@ from lanes.geometry.strokes import Line
 
 
 def find_vanishing_point(lines: list[Line], columns: int, rows: int) -> tuple[float, float]:
-    """Where the lines' lower ends, prolonged, come nearest to meeting; robust least squares, grid cells."""
+    """Where the lines' lower ends, prolonged, come nearest to meeting; grid cells.
+
+    Of the places where two of them meet, the one that most paint points at, and that is nearest to the middle of the frame; then robust
+    least squares, so that what does not point there, as shadows' edges, counts for nothing.
+    """
     top = min(line.high for line in lines)
     x, y, slope = np.array([heading_near(line) for line in lines]).T
     length = np.array([line.length for line in lines])
@@ -19,15 +23,20 @@ def find_vanishing_point(lines: list[Line], columns: int, rows: int) -> tuple[fl
     # frame, just above the highest paint, decides where there is one line alone or all are parallel.
     norm = np.hypot(1.0, slope)
     left = np.stack([1.0 / norm, -slope / norm], axis=1)
-    right = (x - slope * y) / norm
+    foot = x - slope * y
+    right = foot / norm
     prior = np.array([(columns - 1) / 2.0, top - 0.03 * rows])
-    point = prior
-    weights = length.copy()
-    for _ in range(5):
-        weighted = left * weights[:, None]
-        pull = np.diag([0.002, 0.02]) * float(length.sum())
-        point = np.linalg.solve(weighted.T @ left + pull, weighted.T @ right + pull @ prior)
+    one, two = np.nonzero(slope[:, None] - slope > 0.05)  # each pair once, unless they are parallel
+    meet_y = (foot[two] - foot[one]) / (slope[one] - slope[two])
+    meets = np.stack([np.append(foot[one] + slope[one] * meet_y, prior[0]), np.append(meet_y, prior[1])], axis=1)
+    near = 1.0 / (1.0 + ((left @ meets.T - right[:, None]) / (0.03 * columns)) ** 2)
+    away = ((meets - prior) / (0.3 * columns, 0.2 * rows)) ** 2
+    point = meets[np.argmax(length @ near - 0.25 * length.sum() * np.minimum(away.sum(axis=1), 4.0))]
+    pull = np.diag((0.002, 0.02)) * float(length.sum())
+    for _ in range(3):
         weights = length / (1.0 + ((left @ point - right) / (0.03 * columns)) ** 2)
+        weighted = left * weights[:, None]
+        point = np.linalg.solve(weighted.T @ left + pull, weighted.T @ right + pull @ prior)
     return float(point[0]), min(float(point[1]), top)
 
 
