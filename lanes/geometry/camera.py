@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import cos, sin
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +43,17 @@ class Camera:
     yaw: float = 0.0
     lateral: float = 0.0
     distortion: Distortion = NO_DISTORTION
+
+    ASSUMED_FOCAL: ClassVar[float] = 0.9
+    """In widths of the frame, where nothing is known: of a lens of 58 degrees, between a telephone's and a dashcam's."""
+
+    ASSUMED_FOCAL_STD: ClassVar[float] = 0.25
+    """Standard deviation of that, as a share of it."""
+
+    @classmethod
+    def assumed(cls, width: int, height: int) -> Camera:
+        """The camera that is taken for granted of frames of which nothing is known: see `ASSUMED_FOCAL`."""
+        return cls.centred(width, height, cls.ASSUMED_FOCAL * width)
 
     @classmethod
     def centred(
