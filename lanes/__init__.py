@@ -15,9 +15,10 @@ from lanes.cli.opencv import explain_missing_opencv
 
 if TYPE_CHECKING:
     from lanes.arrays import BGRImage, Mask, ProbabilityMap
+    from lanes.departure import VehicleSignals, VehicleState
     from lanes.errors import InputError, ProcessingError
     from lanes.geometry.lanes import find_lanes
-    from lanes.results import Calibration, Ego, Estimate, Frame, FrameResult, Lane
+    from lanes.results import Calibration, Ego, Estimate, Frame, FrameResult, Lane, RoadCurve
     from lanes.segment.segmenter import Segmenter
     from lanes.settings import Settings
 
@@ -35,8 +36,11 @@ _MODULES = {
     "Mask": "lanes.arrays",
     "ProbabilityMap": "lanes.arrays",
     "ProcessingError": "lanes.errors",
+    "RoadCurve": "lanes.results",
     "Segmenter": "lanes.segment.segmenter",
     "Settings": "lanes.settings",
+    "VehicleSignals": "lanes.departure",
+    "VehicleState": "lanes.departure",
     "find_lanes": "lanes.geometry.lanes",
 }
 """Where each name is defined that is imported when it is first used."""
@@ -53,8 +57,11 @@ __all__ = [
     "Mask",
     "ProbabilityMap",
     "ProcessingError",
+    "RoadCurve",
     "Segmenter",
     "Settings",
+    "VehicleSignals",
+    "VehicleState",
     "__version__",
     "detect_lanes",
     "find_lanes",
@@ -104,12 +111,16 @@ def detect_lanes(pixels: BGRImage, segmenter: Segmenter) -> list[Lane]:
     return find_lanes(np.where(probability > segmenter.threshold, np.uint8(255), np.uint8(0)))
 
 
-def process(source: str | Path | None = None, *, output: str | Path = "none", **settings: Any) -> Generator[FrameResult, None, None]:
+def process(
+    source: str | Path | None = None, *, output: str | Path = "none", vehicle: VehicleSignals | None = None, **settings: Any
+) -> Generator[FrameResult, None, None]:
     """Finds the lanes in a video, frame by frame: `for result in lanes.process("drive.mp4"): print(result.lanes)`.
 
     Args:
         source: a video file, a folder or glob of images or videos, a camera or an address; None for the bundled demo clip.
         output: where the overlay goes, as for `run_video.py`; `none` draws nothing, and leaves the frames' pixels as they are.
+        vehicle: gives the vehicle's speed and turn signal at a frame's time, `lambda time_s: VehicleState(speed_mps=27.0)`; None where
+            they are not known. Departure warnings depend on them.
         settings: any other setting of `run_video.py`, under the name of its flag with underscores (docs/settings.md). The environment
             is not read.
 
@@ -126,7 +137,7 @@ def process(source: str | Path | None = None, *, output: str | Path = "none", **
     from lanes.settings import Settings
     from lanes.settings.layers import with_file
 
-    session = Session(Settings(**with_file({"source": source, "output": output, **settings})))
+    session = Session(Settings(**with_file({"source": source, "output": output, **settings})), vehicle=vehicle)
     with closing(session.results()) as results:
         for result in results:
             yield replace(result, mask=result.mask.copy())

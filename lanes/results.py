@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -41,6 +42,7 @@ class Frame:
         suspect: decoded without an error, but from data that depends on damaged data before it: it may be smeared.
         clock_shift: what was added to the stream's own clock to get `time`, seconds; it changes where that clock steps. The sound of
             the same recording is shifted by it too.
+        path: the image that it was read from; None for a frame of a video.
     """
 
     pixels: BGRImage
@@ -53,6 +55,7 @@ class Frame:
     cut: bool = False
     suspect: bool = False
     clock_shift: Fraction = Fraction(0)
+    path: Path | None = None
 
     @property
     def time_s(self) -> float:
@@ -187,6 +190,7 @@ class FrameResult:
         departure: which way the lane is being left, `none`, or `inactive` with the reason in `departure_why`.
         band: the rows that the network looked at; None for the whole frame.
         latency_ms: milliseconds by stage, and `total`: from the frame in memory to the drawn frame, waiting in queues included.
+        undrawn: the frame's pixels without the overlay, where a sink asked for them; None where nothing has been drawn, or nobody asked.
     """
 
     frame: Frame
@@ -198,3 +202,4 @@ class FrameResult:
     departure_why: str = ""
     band: Band | None = None
     latency_ms: Mapping[str, float] = field(default_factory=dict)
+    undrawn: BGRImage | None = None

@@ -6,7 +6,6 @@ over `results`, listen to what happens between them (`Listener`), and may `stop`
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
@@ -20,15 +19,15 @@ from lanes.capture.live import LiveSource
 from lanes.capture.paced import Paced
 from lanes.capture.select import Selected
 from lanes.capture.source import Source
+from lanes.departure import VehicleSignals
 from lanes.draw.overlay import Overlay
 from lanes.errors import InputError, ProcessingError
-from lanes.files import check_distinct, check_file, check_is_folder
+from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
-from lanes.output import default_output, open_outputs
-from lanes.output.records import RecordsSink
+from lanes.mount import default_store
+from lanes.output.places import Places, check_paths, open_records
 from lanes.output.report import write_report
 from lanes.output.sink import Sink
-from lanes.output.still import StillSink
 from lanes.pipeline import Pipeline
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
@@ -36,6 +35,7 @@ from lanes.settings import Settings
 from lanes.telemetry.machine import machine_facts
 from lanes.telemetry.report import EngineFacts, Report, SourceFacts
 from lanes.telemetry.telemetry import Telemetry
+from lanes.tracking.estimator import TrackingEstimator
 
 
 class Listener:
@@ -60,7 +60,8 @@ class Session:
     Args:
         settings: those of `run_video.py`; the ones that are about messages have no effect here.
         listener: is notified of engine and sources.
-        make_estimator: gives each source its lane estimator.
+        make_estimator: gives each source its lane estimator; None for the one that the settings ask for.
+        vehicle: its speed and turn signal at a time of the source's clock, where they are known; departure warnings depend on them.
 
     Attributes:
         telemetry: counts and times so far.
@@ -74,7 +75,8 @@ class Session:
         self,
         settings: Settings,
         listener: Listener | None = None,
-        make_estimator: Callable[[], LaneEstimator] = PerFrameEstimator,
+        make_estimator: Callable[[], LaneEstimator] | None = None,
+        vehicle: VehicleSignals | None = None,
     ) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
@@ -82,13 +84,14 @@ class Session:
         self.stopped = False
         self._listener = listener or Listener()
         self._make_estimator = make_estimator
+        self._vehicle = vehicle
+        self._camera: CameraFile | None = None
         self._engine: Engine | None = None
         self._current: Source | None = None
         self._pipeline: Pipeline | None = None
         self._names: list[str] = []
         self._live = False
         self._several = False
-        self._claimed: set[Path] = set()
 
     def results(self) -> Generator[FrameResult, None, None]:
         """Every frame of every source, written to the outputs when the next one is asked for. Iterate once.
@@ -100,17 +103,18 @@ class Session:
             ProcessingError: the only source failed under way; what was finished is kept.
         """
         settings = self.settings
-        self._check_paths()
+        check_paths(settings)
+        if settings.camera is not None:
+            self._camera = CameraFile.read(settings.camera)
         sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
         self.sources = len(sources)
         self._several = self.sources > 1
-        if self._several and settings.output not in (None, "none"):
-            check_is_folder(Path(str(settings.output)))
+        self._places = Places(settings, self._several, self._camera)
         with ExitStack() as stack:
             segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision))
             self._engine = segmenter.engine
             self._listener.engine_opened(segmenter.engine)
-            records = [stack.enter_context(RecordsSink(settings.records, overwrite=settings.overwrite))] if settings.records else []
+            records = [stack.enter_context(sink) for sink in open_records(settings)]
             segmenter.warm_up()
             stack.callback(self._write_report)
             for source in sources:
@@ -152,10 +156,12 @@ class Session:
             with source, ExitStack() as stack:
                 self._names.append(source.info.name)
                 self._live |= source.info.live
-                sinks, written = self._open_sinks(source, stack)
+                if self._camera is not None:
+                    self._camera.for_size(source.info.width, source.info.height)  # refuses a picture of another shape
+                sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
-                overlay = None if settings.output == "none" else Overlay()
-                self._pipeline = Pipeline(source, segmenter, self._make_estimator(), self.telemetry, overlay=overlay, threshold=threshold)
+                overlay = None if settings.output == "none" else Overlay(birds_eye=settings.birds_eye)
+                self._pipeline = Pipeline(source, segmenter, self._estimator(source), self.telemetry, overlay=overlay, threshold=threshold)
                 self._listener.source_opened(source)
                 with closing(self._pipeline.results()) as results:
                     for result in results:
@@ -166,64 +172,22 @@ class Session:
             self._current = self._pipeline = None
         self._listener.source_finished([(kind, path) for kind, path in written if path.exists()])
 
+    def _estimator(self, source: Source) -> LaneEstimator:
+        """A source's own: one that tracks lanes over the road, or for images one that looks at each by itself."""
+        if self._make_estimator is not None:
+            return self._make_estimator()
+        if self.settings.no_track or source.info.kind == "images":
+            return PerFrameEstimator()
+        # A recording gives the same results each time; what a camera has shown of its mount serves its next run.
+        store = default_store() if source.info.live else None
+        return TrackingEstimator(self._camera, self.settings.height, self._vehicle, store)
+
     def _selected(self, source: Source) -> Source:
         """The part of a source that the settings ask for, at the pace that they ask for."""
         settings, paced = self.settings, self.settings.live and not isinstance(source, LiveSource)
         if settings.start is not None or settings.end is not None or settings.every > 1 or settings.limit is not None:
             source = Selected(source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=settings.limit)
         return Paced(source) if paced else source
-
-    def _open_sinks(self, source: Source, stack: ExitStack) -> tuple[list[Sink], list[tuple[str, Path]]]:
-        """The outputs of one source, and where they lie."""
-        settings, info = self.settings, source.info
-        inputs = info.file.files if info.file else ()
-        output, still = self._output_of(source)
-        masks = settings.masks
-        if masks and self._several:
-            masks = self._unclaimed(masks / Path(info.name).stem)
-        for path in (settings.records, settings.report, still):
-            if path is not None:
-                check_file(path, inputs, overwrite=True)
-        sinks = open_outputs(info, output=output, masks=masks, overwrite=settings.overwrite, encoder=settings.encoder)
-        if still is not None:
-            sinks.append(StillSink(still, at=(info.frames or 1) // 2))
-        for sink in sinks:
-            stack.enter_context(sink)
-        return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still)) if path is not None]
-
-    def _output_of(self, source: Source) -> tuple[Path | None, Path | None]:
-        """Where the overlay goes, and the demo's still image. A demo finds a free name: who runs it twice wants no refusal."""
-        output, info = self.settings.output, source.info
-        if output == "none":
-            return None, None
-        if output is None and self.settings.source is None:
-            path = default_output(info)
-            for number in itertools.count(2):
-                still = path.with_suffix(".png")
-                if self.settings.overwrite or not (path.exists() or still.exists()):
-                    return path, still
-                path = path.with_name(f"{Path(info.name).stem}_lanes-{number}.mp4")
-        if output is None:
-            return self._unclaimed(default_output(info)), None
-        return (self._unclaimed(Path(output) / default_output(info).name) if self._several else Path(output)), None
-
-    def _unclaimed(self, path: Path) -> Path:
-        """The path, numbered where another source of this run has it already."""
-        free, number = path, 1
-        while free in self._claimed:
-            number += 1
-            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        self._claimed.add(free)
-        return free
-
-    def _check_paths(self) -> None:
-        """Refuses paths for the records and the report that cannot be written, and any path that is named twice."""
-        settings = self.settings
-        asked = (settings.output, settings.masks, settings.records, settings.report)
-        check_distinct([Path(path) for path in asked if path is not None and str(path) != "none"])
-        for path in (settings.records, settings.report):
-            if path is not None:
-                check_file(path, overwrite=settings.overwrite)
 
     def _write_report(self) -> None:
         report = self.report()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ import lanes
 from engines.engine import Engine
 from lanes.capture.source import Source
 from lanes.errors import InputError, ProcessingError
+from lanes.geometry.camera_file import CameraFile
 from lanes.session import Listener, Session
 from lanes.settings import Settings
 from tests.media import Clip
@@ -122,6 +124,54 @@ def test_process_takes_the_settings_of_the_command_line(tmp_path: Path) -> None:
 def test_a_request_that_cannot_be_carried_out_is_refused_in_words(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         list(lanes.process(**settings))
+
+
+DRIVE = "synthetic://demo?width=640&height=360&fps=10&seconds=2"
+LENS = CameraFile("front", 640, 360, fx=520.0, fy=520.0, cx=319.5, cy=179.5, height_m=1.35)
+
+
+def test_a_camera_file_gives_metres_and_its_height_the_scale(tmp_path: Path) -> None:
+    LENS.write(tmp_path / "camera.yaml")
+    (*_, last) = lanes.process(DRIVE, camera=tmp_path / "camera.yaml")
+    assert last.ego is not None
+    assert last.ego.width_m is not None
+    assert all(lane.curve is not None for lane in last.lanes)
+    (*_, higher) = lanes.process(DRIVE, camera=tmp_path / "camera.yaml", height=1.5)
+    assert higher.ego is not None
+    assert higher.ego.width_m is not None
+    assert higher.ego.width_m.value / last.ego.width_m.value == pytest.approx(1.5 / 1.35, abs=0.02)
+
+
+@pytest.mark.parametrize("settings", [{"no_track": True}, {}])
+def test_stills_and_no_track_are_in_pixels_alone(settings: dict[str, Any], tmp_path: Path) -> None:
+    for result in lanes.process(DRIVE, limit=3, output=tmp_path / "drawn.mp4", height=1.35, no_track=True):
+        cv2.imwrite(str(tmp_path / f"{result.frame.stem}.jpg"), result.frame.pixels)
+    source = DRIVE if settings else str(tmp_path / "*.jpg")
+    found = list(lanes.process(source, limit=3, height=1.35, **settings))
+    assert len(found) == 3
+    assert any(result.lanes for result in found)
+    assert all(result.ego is None and result.calibration is None for result in found)
+    assert all(lane.curve is None and lane.id == 2 * abs(lane.position) - (lane.position < 0) for each in found for lane in each.lanes)
+
+
+def test_a_camera_of_another_shape_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    LENS.write(tmp_path / "camera.yaml")
+    with pytest.raises(InputError, match="have another shape"):
+        list(lanes.process(ROAD, camera=tmp_path / "camera.yaml", output=tmp_path / "o.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["camera.yaml"]
+    with pytest.raises(InputError, match=r"none\.yaml"):
+        list(lanes.process(ROAD, camera=tmp_path / "none.yaml"))
+
+
+def test_the_vehicle_is_asked_for_each_frames_time() -> None:
+    asked = []
+
+    def vehicle(time_s: float) -> lanes.VehicleState:
+        asked.append(time_s)
+        return lanes.VehicleState(speed_mps=5.0, turn_signal="off")
+
+    results = list(lanes.process(ROAD, vehicle=vehicle))
+    assert asked == [result.frame.time_s for result in results]
 
 
 def test_two_runs_over_one_file_give_the_same_records_but_for_the_times(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class ImageFiles(Source):
                 self._corrupt += 1
                 _log.warning("%s; skipped", error)
             else:
-                yield Frame(pixels, index, index / FRAME_RATE, file.name, file.stem)
+                yield Frame(pixels, index, index / FRAME_RATE, file.name, file.stem, path=file)
 
 
 def read_image(file: Path) -> BGRImage:

@@ -52,6 +52,14 @@ def positive(text: str) -> float:
     return value
 
 
+def mount_height(text: str) -> float:
+    """A camera's height above the road in metres, from 0.1 to 10; centimetres are refused."""
+    value = _number(text)
+    if not 0.1 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is not a height in metres from 0.1 to 10")
+    return value
+
+
 def probability(text: str) -> float:
     """A number from 0 to 1."""
     value = _number(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,24 +11,49 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
 from lanes.draw.shapes import SHIFT, Scratch, blend, bounding_window, fixed_point
-from lanes.draw.theme import EGO_LEFT, EGO_RIGHT, FILL_FAR, FILL_NEAR, FILL_OPACITY, OTHER, SHADOW_OPACITY
-from lanes.results import Lane
+from lanes.draw.theme import (
+    FAINT,
+    FILL_FAR,
+    FILL_NEAR,
+    FILL_OPACITY,
+    GLOW_OPACITY,
+    SHADOW_OPACITY,
+    WARNING,
+    Colour,
+    colour_of,
+    mixed,
+)
+from lanes.results import DepartureState, Lane
 
 ROUND = np.array([(np.cos(angle), np.sin(angle)) for angle in np.linspace(0.0, np.pi, 9)[1:-1]], np.float32)
 """Half a circle, for the ends of curves."""
 
+LEAST_SURE, SURE = 0.3, 0.8
+"""Confidences at which a curve is palest and thinnest, and at which it is whole."""
 
-def fill_lane(pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.float32], scratch: Scratch) -> None:
+LEAVING = {"left": -1, "right": 1}
+"""The position of the boundary that a departure crosses."""
+
+DASH, GAP = 14.0, 9.0
+"""Of a held boundary, in halves of its width."""
+
+
+def fill_lane(
+    pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.float32], scratch: Scratch, road_ends: int | None = None
+) -> None:
     """Fill the ego lane between its boundaries, fading with distance and softly at the near edge.
 
     Args:
         pixels: drawn into in place.
         left, right: the points of both boundaries, as in `Lane`.
         scratch: working memory of the frame's size.
+        road_ends: the row from which on there is no road, as at the bonnet; None where that is not known.
     """
     height, width = scratch.stencil.shape
     # A boundary that leaves the frame at its side goes on beside it, and so does the lane.
-    feet = [y if 1.0 < x < width - 2.0 else height - 1.0 for x, y in (left[0].tolist(), right[0].tolist())]
+    lowest = height - 1.0 if road_ends is None else min(road_ends, height) - 1.0
+    side = max(1.0, 0.01 * width)
+    feet = [y if side < x < width - 1.0 - side else max(y, lowest) for x, y in (left[0].tolist(), right[0].tolist())]
     top, bottom = max(float(left[-1, 1]), float(right[-1, 1])), min(feet)
     if bottom - top < 0.05 * height:
         return
@@ -40,47 +66,102 @@ def fill_lane(pixels: BGRImage, left: NDArray[np.float32], right: NDArray[np.flo
     stencil.fill(0)
     cv2.fillPoly(stencil, [fixed_point(outline - (x, at))], 255, shift=SHIFT)
 
-    # One band a step of opacity: finer than the eye can see, and as many for a large frame as for a small one.
+    # One band a step of opacity: finer than the eye can see on a road, and as many for a large frame as for a small one.
     rows = np.arange(seen.shape[0])
     nearness = np.clip((rows + at - top) / (bottom - top), 0.0, 1.0)
     opacity = FILL_OPACITY * nearness**0.7 * np.clip((bottom - rows - at) / (0.1 * height), 0.0, 1.0)
-    edges = np.flatnonzero(np.diff(np.round(opacity * 100))) + 1
-    for begin, end in zip([0, *edges.tolist()], [*edges.tolist(), len(rows)], strict=True):
+    opacity = np.round(opacity * 64) / 64
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(opacity)) + 1])
+    edges = np.array([np.interp(rows + at, y[::-1], side[::-1]) for side in sides]) - x
+    margin = int(np.abs(np.diff(edges, axis=1)).max(initial=0.0)) + 3  # columns that an edge crosses within a row
+    firsts = np.maximum(np.minimum.reduceat(edges.min(axis=0), starts).astype(int) - margin, 0)
+    lasts = np.maximum.reduceat(edges.max(axis=0), starts).astype(int) + margin
+    ends = [*starts[1:].tolist(), len(rows)]
+    for begin, end, first, last in zip(starts.tolist(), ends, firsts.tolist(), lasts.tolist(), strict=True):
         near = float(nearness[(begin + end) // 2])
-        colour = tuple(round(near * a + (1.0 - near) * b) for a, b in zip(FILL_NEAR, FILL_FAR, strict=True))
-        blend(seen[begin:end], (colour[0], colour[1], colour[2]), float(opacity[(begin + end) // 2]), blended[begin:end])
+        band = np.s_[begin:end, first : max(last, first + 1)]
+        blend(seen[band], mixed(FILL_NEAR, FILL_FAR, near), float(opacity[(begin + end) // 2]), blended[band])
     cv2.copyTo(blended, stencil, seen)
 
 
-def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch) -> None:
-    """Draw the curves, outer ones first.
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """How one boundary is drawn: as one piece, or as dashes.
+
+    Attributes:
+        points, across: of each piece, and unit vectors across it, (pieces, N, 2).
+        half: half the width at each point, pixels, (pieces, N).
+        colour: of the ribbon. core: of the bright line along its middle; None for none.
+        glow: whether it is the one that a departure crosses.
+    """
+
+    points: NDArray[np.float32]
+    across: NDArray[np.float32]
+    half: NDArray[np.float32]
+    colour: Colour
+    core: Colour | None
+    glow: bool
+
+    def outlines(self, scale: float = 1.0, rim: float = 0.0) -> list[NDArray[np.int32]]:
+        """Of each piece, `scale` times as wide and `rim` pixels wider to either side, in fixed point."""
+        return list(fixed_point(_ribbon(self.points, self.across, scale * self.half + rim)))
+
+
+def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch, departure: DepartureState = "none") -> None:
+    """Draw the curves, outer ones first: in the colour of their ids, paler and thinner where they are unsure, in dashes where held.
 
     Args:
         pixels: drawn into in place.
         lanes: what to draw, at least one.
         scratch: working memory of the frame's size.
+        departure: the boundary on that side is drawn as a warning.
     """
-    height, width = scratch.stencil.shape
-    rim = max(1.0, height / 360)
+    height = scratch.stencil.shape[0]
     outermost_first = sorted(lanes, key=lambda lane: -abs(lane.position))
-    strokes = [(lane, _across(lane.points), _half_widths(lane, height)) for lane in outermost_first]
+    strokes = [_stroke(lane, height, lane.position == LEAVING.get(departure)) for lane in outermost_first]
+    _veil(pixels, [stroke.outlines(rim=max(1.0, height / 360)) for stroke in strokes], (0, 0, 0), SHADOW_OPACITY, scratch)
+    glows = [stroke.outlines(scale=4.0) for stroke in strokes if stroke.glow]
+    if glows:
+        _veil(pixels, glows, WARNING, GLOW_OPACITY, scratch)
+    for stroke in strokes:
+        cv2.fillPoly(pixels, stroke.outlines(), stroke.colour, cv2.LINE_AA, SHIFT)
+        if stroke.core is not None:
+            cv2.fillPoly(pixels, stroke.outlines(scale=0.35), stroke.core, cv2.LINE_AA, SHIFT)
 
-    shadows = [fixed_point(_ribbon(lane.points, across, half + rim)) for lane, across, half in strokes]
-    window = bounding_window(np.concatenate(shadows) / (1 << SHIFT), width, height)
+
+def _veil(pixels: BGRImage, strokes: Sequence[Sequence[NDArray[np.int32]]], colour: Colour, opacity: float, scratch: Scratch) -> None:
+    """Blend a colour over the outlines of strokes; where they overlap, once."""
+    height, width = scratch.stencil.shape
+    every = np.concatenate([outline for outlines in strokes for outline in outlines])
+    window = bounding_window(every / (1 << SHIFT), width, height)
     seen, blended, stencil = pixels[window], scratch.blended[window], scratch.stencil[window]
-    corner = np.array([window[1].start, window[0].start]) << SHIFT
+    corner = (-window[1].start, -window[0].start)
     stencil.fill(0)
-    for shadow in shadows:
-        cv2.fillPoly(stencil, [shadow - corner], 255, cv2.LINE_8, SHIFT)
-    cv2.convertScaleAbs(seen, blended, alpha=1.0 - SHADOW_OPACITY)
+    for outlines in strokes:
+        shifted = [outline + np.array(corner, np.int32) * (1 << SHIFT) for outline in outlines]
+        cv2.fillPoly(stencil, shifted, 255, cv2.LINE_8, SHIFT)
+    blend(seen, colour, opacity, blended)
     cv2.copyTo(blended, stencil, seen)
 
-    for lane, across, half in strokes:
-        colour = OTHER if abs(lane.position) > 1 else EGO_LEFT if lane.position < 0 else EGO_RIGHT
-        cv2.fillPoly(pixels, [fixed_point(_ribbon(lane.points, across, half))], colour, cv2.LINE_AA, SHIFT)
-        if abs(lane.position) == 1:
-            core = (128 + colour[0] // 2, 128 + colour[1] // 2, 128 + colour[2] // 2)
-            cv2.fillPoly(pixels, [fixed_point(_ribbon(lane.points, across, 0.35 * half))], core, cv2.LINE_AA, SHIFT)
+
+def _stroke(lane: Lane, height: int, leaving: bool) -> Stroke:
+    """How a boundary is drawn in a frame of this height."""
+    ego, held = abs(lane.position) == 1, lane.held_s > 0
+    sure = min(max((lane.confidence - LEAST_SURE) / (SURE - LEAST_SURE), 0.0), 1.0)
+    strength = (0.35 if held else 1.0) * (0.4 + 0.6 * sure) * (1.0 if ego else 0.7)
+    colour = WARNING if leaving else mixed(colour_of(lane.id), FAINT, strength)
+    core = mixed((255, 255, 255), colour, 0.5) if ego and not held else None
+    half = _half_widths(lane, height) * np.float32((0.6 + 0.4 * sure) * (1.5 if leaving else 1.0))
+    across = _across(lane.points)
+    if not held:
+        return Stroke(lane.points[None], across[None], half[None], colour, core, leaving)
+    # A dash is as long in the picture as perspective makes it: in proportion to the width of the curve there.
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(lane.points, axis=0).T) / half[1:])])
+    begin = np.arange(0.0, along[-1], DASH + GAP)[:, None]
+    at = np.minimum(begin + np.linspace(0.0, DASH, 4), along[-1])
+    columns = np.concatenate([lane.points, across, half[:, None]], axis=1)
+    x, y, across_x, across_y, halves = (np.interp(at, along, column).astype(np.float32) for column in columns.T)
+    return Stroke(np.stack([x, y], -1), np.stack([across_x, across_y], -1), halves, colour, core, leaving)
 
 
 def _half_widths(lane: Lane, height: int) -> NDArray[np.float32]:
@@ -101,8 +182,9 @@ def _across(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ribbon(points: NDArray[np.float32], across: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outline of a curve `half` wide to either side, with round ends."""
-    offset = half[:, None] * across
-    far = points[-1] - ROUND @ np.stack([offset[-1], [-offset[-1, 1], offset[-1, 0]]])
-    near = points[0] + ROUND @ np.stack([offset[0], [-offset[0, 1], offset[0, 0]]])
-    return np.concatenate([points - offset, far, (points + offset)[::-1], near])
+    """(pieces, M, 2): the outlines of curves `half` wide to either side, with round ends."""
+    offset = half[..., None] * across
+    turned = np.stack([-offset[..., 1], offset[..., 0]], axis=-1)
+    far = points[:, -1:] - ROUND @ np.stack([offset[:, -1], turned[:, -1]], axis=1)
+    near = points[:, :1] + ROUND @ np.stack([offset[:, 0], turned[:, 0]], axis=1)
+    return np.concatenate([points - offset, far, (points + offset)[:, ::-1], near], axis=1)

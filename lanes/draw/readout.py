@@ -1,15 +1,23 @@
-"""The readout in the corner of the frame: engine, precision, frames per second, latency."""
+"""Readouts in the top left corner of the frame: engine and times, the place in the lane, and why there is no departure warning."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
-from lanes.draw.shapes import SHIFT, fixed_point
+from lanes.draw.shapes import SHIFT, Veil, fixed_point
 from lanes.draw.theme import PILL, PILL_OPACITY, RULE, TEXT, TEXT_MUTED, Colour
+from lanes.results import Ego, Estimate, RoadState
+
+STRAIGHT_M = 2000.0
+"""Radius from which on a bend is called straight: nobody sees it, and cameras cannot tell it from a straight road."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,55 +37,130 @@ class Readout:
     latency_ms: float | None = None
 
 
+class Figure(NamedTuple):
+    """A bright value before its muted unit; the usual ones keep their width free, so that a pill's size stays."""
+
+    value: str
+    unit: str
+    usual_value: str = ""
+    usual_unit: str = ""
+
+
+def performance_figures(readout: Readout) -> list[Figure]:
+    """What the first pill shows."""
+    return [
+        Figure(readout.engine, readout.precision),
+        Figure(_number(readout.fps), "fps", "00.0"),
+        Figure(_number(readout.latency_ms), "ms", "00.0"),
+    ]
+
+
+def road_figures(road: RoadState) -> list[Figure]:
+    """What the second pill shows: the place in the lane, as far as it is known in metres."""
+    ego = road.ego or Ego(None, None, None, None)
+    figures = []
+    if ego.offset_m is not None:
+        offset = ego.offset_m.value
+        figures.append(Figure(f"{abs(offset):.1f}", "m right of centre" if offset >= 0 else "m left of centre", "0.0", "m right of centre"))
+    if ego.width_m is not None:
+        figures.append(Figure(f"{ego.width_m.value:.1f}", "m lane", "0.0"))
+    if ego.curvature_per_m is not None:
+        figures.append(_bend(ego.curvature_per_m))
+    return figures
+
+
+def warning_figures(road: RoadState) -> list[Figure]:
+    """What the third pill may show, the first of these that it is wide enough for: that nobody is warned now, and why."""
+    if road.departure != "inactive":
+        return []
+    why = [f"no warning: {road.departure_why}"] if road.departure_why else []
+    return [Figure("", text) for text in (*why, "no warning")]
+
+
 class Pill:
-    """The readout in the top left corner, on a dark translucent pill whose blending is prepared once for its size."""
+    """Figures on a dark translucent pill whose blending is prepared once for its size."""
 
     def __init__(self) -> None:
-        self._keep: BGRImage = np.empty((0, 0, 3), np.uint8)
-        self._add: BGRImage = np.empty((0, 0, 3), np.uint8)
+        self._veil: Veil | None = None
 
-    def draw(self, pixels: BGRImage, readout: Readout) -> None:
-        """Draw into the frame in place; nothing into one too small for it."""
+    def draw(self, pixels: BGRImage, figures: Sequence[Figure], top: int = 0, most: float = 0.8, least: int = 1) -> tuple[int, int]:
+        """Draw into the frame in place, as many figures as it is wide enough for.
+
+        Args:
+            pixels: the frame.
+            figures: from left to right.
+            top: the row below which the pill comes: where the one above it ends, 0 for the first.
+            most: how wide it may be, as a share of the frame's width.
+            least: of the figures that must find a place for it to be drawn.
+
+        Returns:
+            The column and the row where the pill ends; 0 and `top` where nothing was drawn.
+        """
         height, width = pixels.shape[:2]
-        capital = max(8.5, min(0.0160 * height, 0.0140 * width))  # height of a capital letter, pixels
+        capital = capital_height(width, height)
         scale = capital / 21.0
-        groups = [
-            (readout.engine, readout.precision, ""),
-            (_number(readout.fps), "fps", "00.0"),
-            (_number(readout.latency_ms), "ms", "00.0"),
-        ]
-        # Numbers keep the width of usual ones, so that the pill's size does not change from frame to frame.
-        reserved = [max(_text_width(value, scale), _text_width(usual, scale)) for value, _, usual in groups]
         space, pad, h = round(0.55 * capital), round(1.5 * capital), round(3.0 * capital)
-        widths = [column + space + _text_width(unit, scale) for column, (_, unit, _) in zip(reserved, groups, strict=True)]
-        w = sum(widths) + 2 * pad * len(groups)
         margin = round(0.45 * h)
-        if w + 2 * margin > 0.8 * width or h + 2 * margin > 0.25 * height:
-            return
-        if self._keep.shape[:2] != (h, w):
-            self._prepare(h, w)
-        seen = pixels[margin : margin + h, margin : margin + w]
-        cv2.multiply(seen, self._keep, dst=seen, scale=1.0 / 255.0)
-        cv2.add(seen, self._add, dst=seen)
+        y = top + round(0.3 * h) if top else margin
+        columns = [_column(each, scale, space) for each in figures]
+        widths = [value + gap + unit + 2 * pad for value, gap, unit in columns]
+        while widths and sum(widths) + 2 * margin > most * width:
+            widths.pop()
+        if len(widths) < least or y + h + margin > (0.4 if top else 0.25) * height:
+            return 0, top
+        w = sum(widths)
+        if self._veil is None or self._veil.shape != (h, w):
+            self._veil = _capsule(h, w)
+        seen = pixels[y : y + h, margin : margin + w]
+        self._veil.lay(seen)
         x, baseline = pad, round((h + capital) / 2)
-        for (value, unit, _), column, wide in zip(groups, reserved, widths, strict=True):
+        for figure, (value, gap, _), wide in zip(figures, columns, widths, strict=False):
             if x > pad:
                 cv2.line(seen, (x - pad, round(0.3 * h)), (x - pad, round(0.7 * h)), RULE, max(1, round(capital / 12)))
-            _write(seen, value, (x + column - _text_width(value, scale), baseline), scale, TEXT)
-            _write(seen, unit, (x + column + space, baseline), scale, TEXT_MUTED)
-            x += wide + 2 * pad
+            write(seen, figure.value, (x + value - text_width(figure.value, scale), baseline), scale, TEXT)
+            write(seen, figure.unit, (x + value + gap, baseline), scale, TEXT_MUTED)
+            x += wide
+        return margin + w, y + h
 
-    def _prepare(self, h: int, w: int) -> None:
-        """Work out the factors and summands that blend a pill of `h` by `w` pixels."""
-        shape = np.zeros((h, w), np.uint8)
-        middle = (h - 1) / 2
-        turn = np.linspace(0.5, 1.5, 24)[:, None] * np.pi
-        end = middle * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)
-        outline = np.concatenate([middle + end, (w - 1 - middle, middle) - end])
-        cv2.fillPoly(shape, [fixed_point(outline)], 255, cv2.LINE_AA, SHIFT)
-        opacity = shape[:, :, None] * PILL_OPACITY
-        self._keep = np.repeat(255 - opacity, 3, axis=2).round().astype(np.uint8)
-        self._add = (opacity / 255.0 * np.array(PILL)).round().astype(np.uint8)
+
+def _column(figure: Figure, scale: float, space: int) -> tuple[int, int, int]:
+    """Widths of a figure's value, of the gap after it, and of its unit, pixels."""
+    value = max(text_width(figure.value, scale), text_width(figure.usual_value, scale))
+    unit = max(text_width(figure.unit, scale), text_width(figure.usual_unit, scale))
+    return value, space if figure.value and figure.unit else 0, unit
+
+
+def capital_height(width: int, height: int) -> float:
+    """Height of a capital letter in a frame of this size, pixels: legible where it is small, quiet where it is large."""
+    return max(8.5, min(0.0160 * height, 0.0140 * width))
+
+
+def write(pixels: NDArray[np.uint8], text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
+    """Write text from a point (x, baseline) on; capitals are 21 pixels high at a scale of 1."""
+    if text:
+        cv2.putText(pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, _thickness(scale), cv2.LINE_AA)
+
+
+def _capsule(h: int, w: int) -> Veil:
+    """A pill of `h` by `w` pixels."""
+    shape = np.zeros((h, w), np.uint8)
+    middle = (h - 1) / 2
+    turn = np.linspace(0.5, 1.5, 24)[:, None] * np.pi
+    end = middle * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)
+    outline = np.concatenate([middle + end, (w - 1 - middle, middle) - end])
+    cv2.fillPoly(shape, [fixed_point(outline)], 255, cv2.LINE_AA, SHIFT)
+    return Veil(shape / 255.0 * PILL_OPACITY, PILL)
+
+
+def _bend(curvature_per_m: Estimate) -> Figure:
+    """A radius to two digits, with the side to which the road turns."""
+    radius = 1.0 / max(abs(curvature_per_m.value), 1e-9)
+    if radius >= STRAIGHT_M:
+        return Figure("straight", "", "0000", "m bend right")
+    step = 10.0 if radius < 1000.0 else 100.0
+    return Figure(
+        f"{step * round(radius / step):.0f}", "m bend left" if curvature_per_m.value > 0 else "m bend right", "0000", "m bend right"
+    )
 
 
 def _number(value: float | None) -> str:
@@ -91,9 +174,7 @@ def _thickness(scale: float) -> int:
     return max(1, round(scale))
 
 
-def _text_width(text: str, scale: float) -> int:
+@lru_cache(4096)
+def text_width(text: str, scale: float) -> int:
+    """Pixels that `write` takes."""
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, _thickness(scale))[0][0])
-
-
-def _write(pixels: BGRImage, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:
-    cv2.putText(pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, _thickness(scale), cv2.LINE_AA)

@@ -36,7 +36,27 @@ def fixed_point(points: NDArray[np.floating]) -> NDArray[np.int32]:
 def blend(pixels: BGRImage, colour: Colour, opacity: float, out: BGRImage) -> None:
     """out = pixels (1 - opacity) + colour opacity."""
     cv2.convertScaleAbs(pixels, out, alpha=1.0 - opacity)
-    cv2.add(out, np.array([*colour, 0]) * opacity, out)
+    if any(colour):
+        cv2.add(out, np.array([*colour, 0]) * opacity, out)
+
+
+class Veil:
+    """A translucent shape, prepared once: laying it over a part of a frame is one multiplication and one addition.
+
+    Args:
+        opacity: (h, w) float, 0 to 1.
+        colour: of the shape, or (h, w, 3) uint8 of each of its pixels.
+    """
+
+    def __init__(self, opacity: NDArray[np.floating], colour: Colour | BGRImage) -> None:
+        self.shape: tuple[int, ...] = opacity.shape
+        self._keep: BGRImage = np.repeat(np.round(255.0 * (1.0 - opacity))[:, :, None], 3, axis=2).astype(np.uint8)
+        self._add: BGRImage = np.round(opacity[:, :, None] * np.array(colour)).astype(np.uint8)
+
+    def lay(self, pixels: BGRImage) -> None:
+        """Blend it over pixels of its own shape, in place."""
+        cv2.multiply(pixels, self._keep, dst=pixels, scale=1.0 / 255.0)
+        cv2.add(pixels, self._add, dst=pixels)
 
 
 def bounding_window(points: NDArray[np.floating], width: int, height: int) -> tuple[slice, slice]:

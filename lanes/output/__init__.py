@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lanes.capture.source import SourceInfo
 from lanes.files import check_distinct, check_is_folder, shortened
+from lanes.output.benchmark_files import CULaneSink
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
+from lanes.output.mcap_file import McapSink
 from lanes.output.newest import NewestSink
 from lanes.output.sink import Policy, Sink
 from lanes.output.video import VideoSink
+
+if TYPE_CHECKING:
+    from lanes.geometry.camera_file import CameraFile
 
 __all__ = ["NewestSink", "Policy", "Sink", "default_output", "open_outputs"]
 
@@ -32,6 +38,9 @@ def open_outputs(
     *,
     output: Path | None = None,
     masks: Path | None = None,
+    culane: Path | None = None,
+    mcap: Path | None = None,
+    camera: CameraFile | None = None,
     overwrite: bool = False,
     encoder: str = "auto",
 ) -> list[Sink]:
@@ -41,6 +50,9 @@ def open_outputs(
         info: of the source; none of its files is written over.
         output: the overlay, a `.mp4`, or a folder if the source is images; None for none.
         masks: folder for the masks; None for none.
+        culane: folder for the lanes in CULane's format; None for none.
+        mcap: all on one time line, a `.mcap`; None for none.
+        camera: for `mcap`: the camera's intrinsics, where they are known.
         overwrite: replace what is there.
         encoder: of the video, one of `lanes.output.encoder.ENCODERS`.
 
@@ -48,10 +60,14 @@ def open_outputs(
         InputError: one of them cannot be written, two are the same, another run writes there, or the encoder does not work here.
     """
     files = info.file.files if info.file else ()
-    check_distinct([path for path in (output, masks) if path is not None])
+    check_distinct([path for path in (output, masks, culane, mcap) if path is not None])
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
         makers.append(lambda: MasksSink(masks, files, overwrite))
+    if culane is not None:
+        makers.append(lambda: CULaneSink(culane, files, overwrite))
+    if mcap is not None:
+        makers.append(lambda: McapSink(mcap, info, overwrite, encoder, camera))
     if output is not None:
         if info.kind == "images" and output.suffix.lower() != ".mp4":
             check_is_folder(output)

@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from lanes.errors import InputError, OutputError
-from lanes.files import check_file, make_folder
-from lanes.output.claim import Claim
-from lanes.output.sink import Sink
+from lanes.output.lines import LinesSink
 from lanes.results import Calibration, Ego, Estimate, FrameResult, Lane
 
 
-class RecordsSink(Sink):
-    """Writes `make_record` of each result as JSON Lines (https://jsonlines.org), UTF-8. Each line is out before the next.
+class RecordsSink(LinesSink):
+    """Writes `make_record` of each result."""
 
-    Args:
-        path: the file. It appears with the first record.
-        inputs: files that must not be written over.
-        overwrite: replace an existing file.
-
-    Raises:
-        InputError: the file cannot be written, or another run writes it.
-    """
-
-    def __init__(self, path: Path, inputs: Sequence[Path] = (), overwrite: bool = False) -> None:
-        self._path = path
-        self._overwrite = overwrite
-        self._file: TextIO | None = None
-        self._failed = False
-        self._claim = Claim(path)
-        try:
-            check_file(path, inputs, overwrite)
-        except BaseException:
-            self.close()
-            raise
-
-    def write(self, result: FrameResult) -> None:
-        if self._failed:
-            return
-        try:
-            if self._file is None:
-                make_folder(self._path.parent)
-                self._file = self._path.open("w" if self._overwrite else "x", encoding="utf-8", newline="\n")
-            # One write a line, so that a reader never sees half of one. NaN is no JSON.
-            self._file.write(json.dumps(make_record(result), allow_nan=False, separators=(",", ":")) + "\n")
-            self._file.flush()
-        except (OSError, InputError) as error:
-            self._failed = True
-            why = error.strerror if isinstance(error, OSError) else error
-            raise OutputError(f"{self._path}: cannot write on ({why}); the lines before frame {result.frame.index} are kept") from error
-
-    def close(self) -> None:
-        file, self._file = self._file, None
-        gone = False
-        with suppress(OSError):  # the line that did not fit was reported by `write`
-            if file is not None:
-                gone = not self._failed and not os.fstat(file.fileno()).st_nlink
-                file.close()
-        self._claim.release()
-        if gone:
-            raise OutputError(f"{self._path}: was taken away while it was being written; its lines are lost")
+    def make(self, result: FrameResult) -> dict[str, Any]:
+        return make_record(result)
 
 
 def make_record(result: FrameResult) -> dict[str, Any]:
@@ -78,8 +27,8 @@ def make_record(result: FrameResult) -> dict[str, Any]:
         "time_s": round(frame.time_s, 6),
         "dropped_before": frame.dropped_before,
         "lanes": [_lane(lane) for lane in result.lanes],
-        "ego": None if result.ego is None else _ego(result.ego),
-        "calibration": None if result.calibration is None else _calibration(result.calibration),
+        "ego": None if result.ego is None else ego_record(result.ego),
+        "calibration": None if result.calibration is None else calibration_record(result.calibration),
         "departure": result.departure,
         "band": None if result.band is None else list(result.band),
         "latency_ms": {stage: round(ms, 3) for stage, ms in result.latency_ms.items()},
@@ -104,12 +53,20 @@ def _lane(lane: Lane) -> dict[str, Any]:
     }
 
 
-def _ego(ego: Ego) -> dict[str, Any]:
-    values = {"offset_m": ego.offset_m, "width_m": ego.width_m, "curvature_per_m": ego.curvature_per_m, "heading_rad": ego.heading_rad}
+def ego_record(ego: Ego) -> dict[str, Any]:
+    """The `ego` of a record."""
+    values = {
+        "offset_m": ego.offset_m,
+        "width_m": ego.width_m,
+        "curvature_per_m": ego.curvature_per_m,
+        "heading_rad": ego.heading_rad,
+        "look_ahead_m": ego.look_ahead_m,
+    }
     return _estimates(values)
 
 
-def _calibration(calibration: Calibration) -> dict[str, Any]:
+def calibration_record(calibration: Calibration) -> dict[str, Any]:
+    """The `calibration` of a record."""
     values = {
         "pitch_rad": calibration.pitch_rad,
         "yaw_rad": calibration.yaw_rad,

@@ -27,10 +27,12 @@ class Sink(ABC):
 
     Attributes:
         policy: what happens when it is slower than the pipeline.
+        wants_undrawn: whether it takes the frame without the overlay (`FrameResult.undrawn`).
         dropped: results that it was given and has not written, because newer ones came before it was ready.
     """
 
     policy: Policy = Policy.NEVER_LOSE
+    wants_undrawn: bool = False
     dropped: int = 0
 
     @abstractmethod

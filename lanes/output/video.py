@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import logging
 import os
 import shutil
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,11 +13,12 @@ import av
 
 from lanes.capture.source import FileInfo, SourceInfo
 from lanes.errors import InputError, OutputError
-from lanes.files import Draft, check_file, make_folder, remove_empty, shortened
+from lanes.files import Draft, check_file, make_folder, remove_empty
 from lanes.output.claim import Claim
 from lanes.output.encoder import Encoder, letterboxed
 from lanes.output.fragments import FragmentWriter
 from lanes.output.mp4 import finish_mp4
+from lanes.output.publish import publish
 from lanes.output.sink import Sink
 from lanes.output.track_clock import ClockStep
 from lanes.output.tracks import Sound
@@ -208,25 +207,8 @@ class VideoSink(Sink):
                     _log.warning("%s: its sound cannot be read (%s) and is left out", info.name, getattr(error, "strerror", error))
 
     def _publish(self, draft: Draft) -> None:
-        """Gives a draft the target's name; where another run has taken that meanwhile, the next free one.
-
-        Raises:
-            OutputError: it has another name.
-        """
         self._drafts.remove(draft)  # whatever happens, it is not removed
-        try:
-            draft.publish(self._overwrite)
-            return
-        except FileExistsError:
-            pass  # the name was taken under way: this one gets a number below
-        except OSError as error:
-            raise OutputError(f"{self._path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
-        for number in itertools.count(2):
-            ending = f"-{number}{self._path.suffix}"
-            draft.target = self._path.with_name(shortened(self._path.stem, 255 - len(ending)) + ending)
-            with suppress(FileExistsError):
-                draft.publish(overwrite=False)
-                raise OutputError(f"{self._path}: another program wrote it meanwhile; this one is kept as {draft.target.name}")
+        publish(draft, self._overwrite)
 
     def _last_duration(self) -> Fraction:
         """Up to the source's end, unless that is far longer than any frame so far: then the run stopped before it."""

@@ -22,7 +22,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 import numpy as np
@@ -34,7 +33,8 @@ from lanes.draw.readout import Readout
 from lanes.errors import ProcessingError
 from lanes.geometry.estimator import LaneEstimator
 from lanes.pipeline.handover import Closed, Handover
-from lanes.results import Band, Frame, FrameResult, RoadState
+from lanes.pipeline.job import Job
+from lanes.results import Band, Frame, FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import FrameTiming, Telemetry
 
@@ -48,17 +48,6 @@ JOIN_TIMEOUT_S = 2.0
 """Seconds that the end of a run waits for a stage that is stuck in a call of somebody else's, as a camera's driver."""
 
 
-@dataclass(slots=True)
-class Job:
-    """A frame on its way, with what the stages so far have found."""
-
-    frame: Frame
-    timing: FrameTiming
-    mask: Mask
-    band: Band | None
-    road: RoadState = field(default_factory=RoadState)
-
-
 class Pipeline:
     """Runs one source through segmenter, estimator and overlay.
 
@@ -69,6 +58,7 @@ class Pipeline:
         telemetry: takes every frame's timing.
         overlay: draws into the frames; None leaves them as they are.
         threshold: probability, 0 to 255, above which a pixel is lane.
+        keep_undrawn: give each result a copy of the frame's pixels from before the overlay, for a sink that asks for it.
     """
 
     def __init__(
@@ -80,6 +70,7 @@ class Pipeline:
         *,
         overlay: Overlay | None,
         threshold: int,
+        keep_undrawn: bool = False,
     ) -> None:
         self.source = source
         self.segmenter = segmenter
@@ -87,6 +78,7 @@ class Pipeline:
         self.telemetry = telemetry
         self.overlay = overlay
         self.threshold = threshold
+        self.keep_undrawn = keep_undrawn
         self.live = source.info.live
         self._captured: Handover[tuple[Frame, FrameTiming]] = Handover(FILE_DEPTH)
         self._segmented: Handover[Job] = Handover(1 if self.live else FILE_DEPTH)
@@ -182,6 +174,7 @@ class Pipeline:
         for job in self._estimated:
             if self.overlay is not None:
                 with job.timing.measure("overlay"):
+                    job.undrawn = job.frame.pixels.copy() if self.keep_undrawn else None
                     self.overlay.draw(job.frame.pixels, job.mask, job.road, self._readout())
             self._drawn.put(job)
         self._drawn.finish()
@@ -199,6 +192,7 @@ class Pipeline:
                 departure=road.departure,
                 departure_why=road.departure_why,
                 band=job.band,
+                undrawn=job.undrawn,
                 latency_ms=dict(timing.stages) | {"total": timing.total_ms},
             )
             with timing.measure("output"):

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from lanes.cli.arguments import count, output_name, output_path, probability, time_of_video
+from lanes.cli.arguments import count, mount_height, output_name, output_path, probability, time_of_video
 
 T = TypeVar("T")
 
@@ -80,6 +80,7 @@ SOURCE = Kind("a file, a folder, a glob, a camera or an address", str, (str, Pat
 FLAG = Kind("true or false", _switch, (bool,))
 COUNT = Kind("a whole number from 1 up", count, (int,))
 PROBABILITY = Kind("a number from 0 to 1", probability, (int, float))
+METRES = Kind("metres from 0.1 to 10", mount_height, (int, float))
 TIME = Kind("seconds or [HH:]MM:SS[.s]", time_of_video, (int, float, Fraction, str))
 FILE = Kind("the name of a file", _file_name, (str, Path))
 OUTPUT_PATH = Kind("the name of a file or folder to write", output_path, (str, Path))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lanes.errors import InputError
-from lanes.settings.kinds import COUNT, FILE, FLAG, OUTPUT_NAME, OUTPUT_PATH, PROBABILITY, SOURCE, TEXT, TIME, Kind, one_of
+from lanes.settings.kinds import COUNT, FILE, FLAG, METRES, OUTPUT_NAME, OUTPUT_PATH, PROBABILITY, SOURCE, TEXT, TIME, Kind, one_of
 
 T = TypeVar("T")
 
-INPUT, OUTPUT, MODEL, FRAMES, MESSAGES = "input", "output", "model", "which frames", "messages"
+INPUT, OUTPUT, MODEL, LANES, FRAMES, MESSAGES = "input", "output", "model", "lanes", "which frames", "messages"
 """The groups, in the order of `--help` and docs/settings.md."""
 
 
@@ -107,6 +107,15 @@ class Settings:
     )
     masks: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "DIR", "write each frame's lane mask here, an 8-bit PNG of 0 and 255")
     records: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write one JSON object a frame here, as it goes")
+    tusimple: Path | None = _setting(
+        None, OUTPUT_PATH, OUTPUT, "FILE", "write the lanes here as TuSimple's benchmark reads them, one JSON object a frame"
+    )
+    culane: Path | None = _setting(
+        None, OUTPUT_PATH, OUTPUT, "DIR", "write the lanes here as CULane's benchmark reads them, a .lines.txt a frame"
+    )
+    mcap: Path | None = _setting(
+        None, OUTPUT_PATH, OUTPUT, "FILE", "write video, lanes and all else on one time line here, for Foxglove and Rerun (.mcap)"
+    )
     report: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write the latency report here, JSON")
     encoder: str = _setting(
         "auto",
@@ -118,6 +127,7 @@ class Settings:
         "NAME",
         "FFmpeg's encoder of the video: {choices}; auto takes libx264 where FFmpeg has it",
     )
+    birds_eye: bool = _setting(False, FLAG, OUTPUT, "", "draw an inset that shows the road from above, in metres")
     overwrite: bool = _setting(False, FLAG, OUTPUT, "", "replace outputs that exist")
 
     model: str = _setting(
@@ -138,6 +148,19 @@ class Settings:
         "precision of the arithmetic: {choices}; auto takes what the engine prefers",
     )
     threshold: float | None = _setting(None, PROBABILITY, MODEL, "T", "probability above which a pixel is lane", "the model's own")
+
+    camera: Path | None = _setting(
+        None,
+        FILE,
+        LANES,
+        "FILE",
+        "the camera, as calibration.camera wrote it (camera.yaml)",
+        "an assumed field of view, and no metres",
+    )
+    height: float | None = _setting(
+        None, METRES, LANES, "M", "the camera's height above the road in metres", "that of the camera file, or from the lane's width"
+    )
+    no_track: bool = _setting(False, FLAG, LANES, "", "look at every frame by itself, as at a still: no metres, no departure")
 
     log_format: str = _setting(
         "text", one_of("text", "json"), MESSAGES, "FORMAT", "how messages on stderr look: {choices}; json is one object a line"

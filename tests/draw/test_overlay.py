@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import cv2
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage, Mask
 from lanes.draw.overlay import Overlay
-from lanes.draw.readout import Readout
-from lanes.results import Lane, RoadState
+from lanes.draw.readout import Readout, road_figures, warning_figures
+from lanes.results import DepartureState, Ego, Estimate, Lane, RoadState
 
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)
 SIZES = [(640, 360), (1280, 720), (720, 1280), (960, 720), (333, 187), (3840, 2160)]
@@ -38,9 +39,9 @@ def scene(size: tuple[int, int], shade: int = 110) -> tuple[BGRImage, Mask, list
     return pixels, mask, lanes
 
 
-def drawn(pixels: BGRImage, mask: Mask, lanes: list[Lane], readout: Readout | None) -> BGRImage:
+def drawn(pixels: BGRImage, mask: Mask, lanes: list[Lane], readout: Readout | None, departure: DepartureState = "none") -> BGRImage:
     result: BGRImage = pixels.copy()
-    Overlay().draw(result, mask, RoadState(lanes=lanes), readout)
+    Overlay().draw(result, mask, RoadState(lanes=lanes, departure=departure), readout)
     return result
 
 
@@ -111,11 +112,86 @@ def test_one_boundary_alone_is_drawn_without_a_fill() -> None:
     assert not touched[:, 600:680].any()
 
 
-def test_left_right_and_other_lanes_differ_in_colour() -> None:
+def at_middle(result: BGRImage, lane: Lane) -> NDArray[np.int_]:
+    """The colour of a curve, half-way along it and beside the bright core of an ego lane's."""
+    x, y = lane.points[len(lane.points) // 2]
+    return result[round(float(y)), round(float(x)) - 2 : round(float(x)) + 3].astype(int).mean(axis=0)
+
+
+def test_boundaries_differ_in_colour_and_keep_it_through_a_lane_change() -> None:
     pixels, mask, lanes = scene((1280, 720))
-    result = drawn(pixels, np.zeros_like(mask), lanes, None)
-    colours = [tuple(result[round(y), round(x)].tolist()) for lane in lanes for x, y in [lane.points[len(lane.points) // 2].tolist()]]
-    assert len(set(colours)) == 3
+    before = drawn(pixels, np.zeros_like(mask), lanes, None)
+    colours = [at_middle(before, lane) for lane in lanes]
+    assert min(np.abs(one - other).max() for n, one in enumerate(colours) for other in colours[:n]) > 40
+    moved = [replace(lane, position=lane.position - 1 or -1) for lane in lanes]  # to the right: -2, -1, 1
+    moved[0] = replace(moved[0], position=-2)
+    after = drawn(pixels, np.zeros_like(mask), moved, None)
+    for lane, colour in zip(lanes, colours, strict=True):
+        others = [other for other in colours if other is not colour]
+        change = np.abs(at_middle(after, lane) - colour).sum()
+        assert change < min(np.abs(at_middle(after, lane) - other).sum() for other in others)
+
+
+def test_the_ego_lanes_boundaries_are_the_wide_ones() -> None:
+    pixels, mask, lanes = scene((1280, 720))
+
+    def drawn_pixels(lane: Lane) -> int:
+        return int(changed(pixels, drawn(pixels, np.zeros_like(mask), [lane], None)).sum())
+
+    assert drawn_pixels(lanes[0]) > 1.15 * drawn_pixels(replace(lanes[0], position=-2))
+
+
+def test_a_held_boundary_is_dashed_and_an_unsure_one_thin_and_pale() -> None:
+    pixels, mask, lanes = scene((1280, 720))
+    empty = np.zeros_like(mask)
+    seen, held, unsure = (
+        drawn(pixels, empty, [replace(lanes[0], **change)], None) for change in ({}, {"held_s": 0.3}, {"confidence": 0.35})
+    )
+    x, y = np.round(lanes[0].points).astype(int).T
+    dashed = changed(pixels, held)[y, x]
+    assert changed(pixels, seen)[y, x].all()
+    assert 0.3 < dashed.mean() < 0.9
+    assert np.count_nonzero(np.diff(dashed.astype(int))) > 4
+    assert changed(pixels, unsure).sum() < 0.85 * changed(pixels, seen).sum()
+    assert np.ptp(at_middle(unsure, lanes[0])) < np.ptp(at_middle(seen, lanes[0]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_departure_lights_up_its_own_side_and_boundary(size: tuple[int, int]) -> None:
+    pixels, mask, lanes = scene(size)
+    quiet = drawn(pixels, mask, lanes, None)
+    for side, position, edge in (("left", -1, np.s_[:, : size[0] // 8]), ("right", 1, np.s_[:, -size[0] // 8 :])):
+        loud = drawn(pixels, mask, lanes, None, departure=side)
+        redder = loud.astype(int)[..., 2] - quiet[..., 2] > 30
+        low = slice(size[1] // 2, None)
+        assert redder[low][edge].mean() > 0.15
+        assert not redder[:, size[0] // 3 : -size[0] // 3].any() or redder[edge].sum() > redder[:, size[0] // 3 : -size[0] // 3].sum()
+        other = np.s_[:, -size[0] // 8 :] if side == "left" else np.s_[:, : size[0] // 8]
+        assert not redder[other].any()
+        warned, _ = (next(lane for lane in lanes if lane.position == each) for each in (position, -position))
+        blue, green, red = at_middle(loud, warned)
+        assert red > 1.5 * max(blue, green)
+
+
+@pytest.mark.parametrize("departure", ["none", "inactive"])
+def test_no_departure_is_no_light(departure: DepartureState) -> None:
+    pixels, mask, lanes = scene((640, 360))
+    np.testing.assert_array_equal(drawn(pixels, mask, lanes, None, departure=departure), drawn(pixels, mask, lanes, None))
+
+
+def test_the_fill_ends_where_the_road_does() -> None:
+    """Both boundaries leave the frame at its sides, above a bonnet."""
+    pixels = np.full((720, 1280, 3), 110, np.uint8)
+    y = np.linspace(560, 400, 20)
+    sides = [np.stack([640 + sign * 639 * (y - 380) / 180, y], 1).astype(np.float32) for sign in (-1, 1)]
+    lanes = [Lane(-1, sides[0], 0.9, 1), Lane(1, sides[1], 0.9, 2)]
+    touched = []
+    for band in (None, (300, 600)):
+        result = pixels.copy()
+        Overlay().draw(result, np.zeros((720, 1280), np.uint8), RoadState(lanes, band=band))
+        touched.append(int(np.nonzero(changed(pixels, result)[:, 640])[0].max()))
+    assert touched[0] > 690
+    assert touched[1] < 600
 
 
 @pytest.mark.parametrize("shade", [0, 110, 255])
@@ -142,6 +218,33 @@ def test_the_readout_shows_what_it_is_given() -> None:
     ]
     pictures = [drawn(pixels, mask, [], readout).tobytes() for readout in readouts]
     assert len(set(pictures)) == len(readouts)
+
+
+METRIC = RoadState(ego=Ego(Estimate(-0.34, 0.1), Estimate(3.5, 0.1), Estimate(1 / 640, 1e-4), None))
+WHY = RoadState(departure="inactive", departure_why="the speed is below 60 km/h")
+
+
+@pytest.mark.parametrize("size", [(640, 360), (480, 360), (720, 1280), (3840, 2160)])
+def test_the_place_in_the_lane_and_a_missing_warning_stand_below_the_readout(size: tuple[int, int]) -> None:
+    pixels = np.full((size[1], size[0], 3), 100, np.uint8)
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    ends = []
+    for road in (RoadState(), METRIC, WHY):
+        result = pixels.copy()
+        Overlay().draw(result, mask, road, READOUT)
+        rows, columns = np.nonzero(changed(pixels, result))
+        assert columns.max() < 0.8 * size[0]
+        ends.append(int(rows.max()))
+    assert ends[1] == ends[2] > ends[0] + 20
+    assert ends[2] < 0.4 * size[1]
+
+
+def test_figures_say_what_a_driver_expects() -> None:
+    assert [f"{each.value} {each.unit}" for each in road_figures(METRIC)] == ["0.3 m left of centre", "3.5 m lane", "640 m bend left"]
+    straight = replace(METRIC, ego=Ego(Estimate(0.0, 0.1), None, Estimate(-1 / 5000, 1e-4), None))
+    assert [f"{each.value} {each.unit}".strip() for each in road_figures(straight)] == ["0.0 m right of centre", "straight"]
+    assert [each.unit for each in warning_figures(WHY)] == ["no warning: the speed is below 60 km/h", "no warning"]
+    assert road_figures(RoadState()) == warning_figures(RoadState()) == []
 
 
 def test_the_readout_keeps_its_width_while_its_numbers_change() -> None:

@@ -17,8 +17,10 @@ import pytest
 from lanes.capture.source import FileInfo
 from lanes.errors import InputError, OutputError
 from lanes.output import NewestSink, Policy, Sink
+from lanes.output.benchmark_files import CULaneSink, TuSimpleSink
 from lanes.output.images import ImagesSink
 from lanes.output.masks import MasksSink
+from lanes.output.mcap_file import McapSink
 from lanes.output.records import RecordsSink
 from lanes.output.video import VideoSink
 from tests.media import numbered
@@ -31,11 +33,19 @@ def make_video(place: Path, inputs: tuple[Path, ...] = (), overwrite: bool = Fal
     return VideoSink(place, replace(INFO, file=FileInfo(files=inputs)), overwrite)
 
 
+def make_mcap(place: Path, inputs: tuple[Path, ...] = (), overwrite: bool = False) -> Sink:
+    pytest.importorskip("mcap", reason="needs the extra lanestream[mcap]")
+    return McapSink(place, replace(INFO, file=FileInfo(files=inputs)), overwrite)
+
+
 SINKS: dict[str, tuple[Make, str]] = {
     "video": (make_video, "out.mp4"),
     "images": (ImagesSink, "images"),
     "masks": (MasksSink, "masks"),
     "records": (RecordsSink, "records.jsonl"),
+    "tusimple": (TuSimpleSink, "lanes.json"),
+    "culane": (CULaneSink, "culane"),
+    "mcap": (make_mcap, "drive.mcap"),
     "newest": (lambda *args, **named: NewestSink(MasksSink(*args, **named)), "masks"),
 }
 
@@ -111,7 +121,7 @@ def test_what_exists_is_refused_and_left_as_it_is(kind: tuple[Make, str], tmp_pa
 def test_one_at_a_time(kind: tuple[Make, str], tmp_path: Path) -> None:
     with kind[0](tmp_path / kind[1]) as sink:
         sink.write(result(0))
-        with pytest.raises(InputError, match=r"another run is writing it|exists already|already holds images"):
+        with pytest.raises(InputError, match=r"another run is writing it|exists already|already holds"):
             kind[0](tmp_path / kind[1])
     with kind[0](tmp_path / kind[1], overwrite=True) as sink:
         sink.write(result(0))
@@ -171,6 +181,10 @@ def test_pictures_of_any_size(kind: tuple[Make, str], tmp_path: Path) -> None:
     if place.suffix == ".mp4":
         with av.open(str(place)) as container:
             assert len(list(container.decode(video=0))) == 5
+    elif place.suffix == ".mcap":
+        reader = pytest.importorskip("mcap.reader")
+        with place.open("rb") as file:
+            assert len(list(reader.make_reader(file).iter_messages(topics=["/camera/video"]))) == 5
     elif place.suffix:
         assert len(place.read_text().splitlines()) == 5
     elif not isinstance(sink, NewestSink):

@@ -75,7 +75,7 @@ def test_a_record_of_all_that_can_be_known() -> None:
     known = result(3, time=Fraction(1001, 10000))
     known.frame.cut = known.frame.suspect = True
     known.lanes, known.band, known.departure, known.departure_why = [lane], (10, 60), "inactive", "no lane"
-    known.ego = Ego(Estimate(0.12345678, 0.01), None, None, None)
+    known.ego = Ego(Estimate(0.12345678, 0.01), None, None, None, Estimate(42.0, 2.5))
     known.calibration = Calibration("valid", pitch_rad=Estimate(0.01, 0.001))
     known.latency_ms = {"capture": 1.23456}
     record = make_record(known)
@@ -98,6 +98,7 @@ def test_a_record_of_all_that_can_be_known() -> None:
         "ego": {
             **{"offset_m": 0.123457, "offset_m_std": 0.01, "width_m": None, "width_m_std": None},
             **{"curvature_per_m": None, "curvature_per_m_std": None, "heading_rad": None, "heading_rad_std": None},
+            **{"look_ahead_m": 42.0, "look_ahead_m_std": 2.5},
         },
         "calibration": {
             **{"state": "valid", "pitch_rad": 0.01, "pitch_rad_std": 0.001, "yaw_rad": None, "yaw_rad_std": None},

@@ -1,0 +1,31 @@
+"""Giving a finished draft its name."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+
+from lanes.errors import OutputError
+from lanes.files import Draft, shortened
+
+
+def publish(draft: Draft, overwrite: bool) -> None:
+    """Gives a draft its target's name; where another run has taken that meanwhile, the next free one.
+
+    Raises:
+        OutputError: it has another name.
+    """
+    path = draft.target
+    try:
+        draft.publish(overwrite)
+        return
+    except FileExistsError:
+        pass  # the name was taken under way: this one gets a number below
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
+    for number in itertools.count(2):
+        ending = f"-{number}{path.suffix}"
+        draft.target = path.with_name(shortened(path.stem, 255 - len(ending)) + ending)
+        with suppress(FileExistsError):
+            draft.publish(overwrite=False)
+            raise OutputError(f"{path}: another program wrote it meanwhile; this one is kept as {draft.target.name}")

@@ -1,0 +1,30 @@
+"""Job: a frame on its way through the stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lanes.arrays import BGRImage, Mask
+from lanes.results import Band, Frame, RoadState
+from lanes.telemetry.telemetry import FrameTiming
+
+
+@dataclass(slots=True)
+class Job:
+    """A frame with what the stages so far have found.
+
+    Attributes:
+        frame: into whose pixels the overlay is drawn.
+        timing: of the stages.
+        mask: (H, W) uint8, 0 or 255, lane paint.
+        band: the rows that the network looked at; None for the whole frame.
+        road: what follows from the mask.
+        undrawn: a copy of the pixels from before the overlay, where one is asked for.
+    """
+
+    frame: Frame
+    timing: FrameTiming
+    mask: Mask
+    band: Band | None
+    road: RoadState = field(default_factory=RoadState)
+    undrawn: BGRImage | None = None

@@ -1,0 +1,73 @@
+"""Lanes in the picture: tracks seen through the camera, from where the road comes into sight to where the paint ends."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.geometry.camera import Camera
+from lanes.mount import VisibleRoad
+from lanes.results import Lane
+from lanes.tracking.road import CREST, Floats, bend, fall, nearness, project
+from lanes.tracking.tracker import RoadTracker
+
+SPREAD = np.linspace(1.0, 0.0, 48) ** 1.5
+"""Where a curve is sampled before it is cut to the frame: 1 near, 0 far."""
+
+MARGIN = 0.01
+"""In heights of the frame: paint shows the road a little further down than the middles of its cells."""
+
+
+def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list[Lane]:
+    """The tracks as lanes in pixels of the camera's frame; what is not on visible road has none."""
+    tracks = tracker.tracks
+    if not tracks:
+        return []
+    state, height = tracker.road.state, camera.mount_height
+    foot = camera.rays(np.array([[0.0, camera.height - 1.0], [camera.width - 1.0, camera.height - 1.0]]))
+    steepest = float(np.nanmax(-foot[:, 2] / foot[:, 0], initial=0.0))
+    nearest = 1.05 * float(nearness(state, np.array(steepest), height))
+    far = np.array([1.0 / max(track.curve.far_m, 2.0) for track in tracks])
+    # Over a crest the road is hidden from where it falls as fast as the ray does.
+    hidden = 1.02 * sqrt(max(-float(state[CREST]), 0.0) / (2.0 * height))
+    far = np.maximum([1.0 / max(track.curve.far_m, 2.0) for track in tracks], hidden)
+    # Closer together far ahead, where a bend turns fastest in the picture.
+    near = far[:, None] + np.maximum(nearest - far, 0.0)[:, None] * SPREAD
+    index = [track.index for track in tracks]
+    side = near * tracker.road.offsets[index, None] + tracker.road.skews[index, None] + bend(state, near)
+    pixels = project(camera, side, fall(state, near, height))
+    lanes = []
+    for track, points in zip(tracks, clip(pixels, visible, tracker.lowest_row), strict=True):
+        if len(points) >= 2:
+            lanes.append(Lane(track.position, points, track.confidence, track.id, track.type, track.held_s, track.curve))
+    return lanes
+
+
+def clip(pixels: Floats, visible: VisibleRoad, lowest_row: float) -> list[NDArray[np.float32]]:
+    """The part of each curve on visible road, from where it enters it up to where it leaves it or turns downward.
+
+    Args:
+        pixels: (K, N, 2), from the bottom up; NaN for what the lens does not show.
+        visible: of the frame; what hides the road at its bottom is outside.
+        lowest_row: at which the road is known to be visible, pixels.
+    """
+    limits = np.array([visible.width - 1.0, visible.height - 1.0])
+    outside = np.maximum(pixels - limits, -pixels).max(axis=-1)  # by how many pixels; negative inside
+    outside = np.maximum(outside, pixels[..., 1] - (lowest_row + MARGIN * visible.height))
+    if visible.known:
+        outside = np.maximum(outside, pixels[..., 1] - visible.bottom_at(pixels[..., 0]))
+    inside = outside <= 0.0
+    first = inside.argmax(axis=1)
+    goes_on = inside.copy()
+    goes_on[:, 1:] &= pixels[:, 1:, 1] < pixels[:, :-1, 1]
+    parts = []
+    for curve, begin, is_in, rises, out in zip(pixels, first.tolist(), inside, goes_on, outside, strict=True):
+        ends = np.flatnonzero(~rises[begin + 1 :])
+        part = curve[begin : begin + 1 + (int(ends[0]) if len(ends) else len(curve))] if is_in[begin] else curve[:0]
+        if begin and len(part) and np.isfinite(out[begin - 1]):
+            share = out[begin - 1] / (out[begin - 1] - out[begin])
+            part = np.concatenate([curve[begin - 1 : begin] * (1.0 - share) + curve[begin : begin + 1] * share, part])
+        parts.append(np.clip(part, 0.0, limits).astype(np.float32))
+    return parts

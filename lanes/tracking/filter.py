@@ -1,0 +1,192 @@
+"""RoadFilter: a Kalman filter over one state for the whole road (`lanes.tracking.road`), corrected by what is seen in the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.geometry.camera import Camera
+from lanes.tracking.paint import Places
+from lanes.tracking.road import (
+    FARTHEST_M,
+    FIRST_OFFSET_STD_M,
+    FIRST_STD,
+    HEADING,
+    OFFSET,
+    OWN,
+    PITCH,
+    SHARED,
+    SKEW,
+    SKEW_STD,
+    Floats,
+    bend,
+    carry_over,
+    jacobian,
+    nearness,
+    transition,
+)
+
+FREEDOM = 4.0
+"""Degrees of freedom of Student's t, which the errors are taken to follow: paint that lies off the line loses weight."""
+
+PAINT_STD_M = 0.03
+DIRECTION_STD = 0.002
+"""By how much a whole line's paint lies beside its boundary, and points beside where that goes, rad: at once in all of its places, so that
+many places are not many measurements."""
+
+LINE_STD_M = 0.12
+"""By how much a whole line may lie beside where its boundary is expected before it loses weight."""
+
+RESTART_PITCH_STD = 0.01
+"""rad: by how much the camera's pitch may have been wrong when the road was lost."""
+
+CORRELATED_S = 0.3
+"""For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
+
+
+class RoadFilter:
+    """State and covariance, and the steps of the filter.
+
+    Attributes:
+        state: (n,), covariance: (n, n), as `lanes.tracking.road` lays them out. boundaries: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.state: Floats = np.zeros(SHARED)
+        self.covariance: Floats = np.diag(FIRST_STD**2)
+        self._camera: Camera | None = None
+
+    @property
+    def boundaries(self) -> int:
+        """How many boundaries are in the state."""
+        return (len(self.state) - SHARED) // OWN
+
+    @property
+    def offsets(self) -> Floats:
+        """(boundaries,) metres to the left."""
+        return self.state[SHARED + OFFSET :: OWN]
+
+    @property
+    def skews(self) -> Floats:
+        """(boundaries,) headings besides the road's, radians."""
+        return self.state[SHARED + SKEW :: OWN]
+
+    def add(self, offset_m: float) -> None:
+        """One more boundary, of which nothing but about its offset is known yet."""
+        size = len(self.state)
+        self.state = np.append(self.state, (offset_m, 0.0))
+        covariance = np.zeros((size + OWN, size + OWN))
+        covariance[:size, :size] = self.covariance
+        covariance[size, size], covariance[size + 1, size + 1] = FIRST_OFFSET_STD_M**2, SKEW_STD**2
+        self.covariance = covariance
+
+    def keep(self, kept: NDArray[np.intp]) -> None:
+        """Let all boundaries go but these."""
+        own = SHARED + OWN * kept[:, None] + np.arange(OWN)
+        index = np.concatenate([np.arange(SHARED), own.reshape(-1)])
+        self.state, self.covariance = self.state[index], self.covariance[np.ix_(index, index)]
+
+    def forget_road(self) -> None:
+        """Forget everything but how the camera seems to be mounted."""
+        pitch, variance = self.state[PITCH], self.covariance[PITCH, PITCH] + RESTART_PITCH_STD**2
+        self.state, self.covariance = np.zeros(SHARED), np.diag(FIRST_STD**2)
+        self.state[PITCH], self.covariance[PITCH, PITCH] = pitch, min(variance, FIRST_STD[PITCH] ** 2)
+
+    def predict(self, dt: float) -> None:
+        """Go on by dt seconds."""
+        matrix, noise = transition(self.boundaries, round(dt, 6))
+        self.state = matrix @ self.state
+        covariance = matrix @ self.covariance @ matrix.T
+        covariance.reshape(-1)[:: len(self.state) + 1] += noise
+        self.covariance = covariance
+
+    def look_through(self, camera: Camera) -> None:
+        """Take another estimate of the camera's mount: the picture of the road stays where it is."""
+        if self._camera is not None and self._camera is not camera:
+            self.state, self.covariance = carry_over(self.state, self.covariance, self._camera, camera)
+        self._camera = camera
+
+    def begin(self, places: Places, height: float) -> None:
+        """Guess pitch and heading from where the lines of a first frame meet. Without two of them that fall apart nothing is known."""
+        state, weight = self.state, places.weight
+        number = np.maximum(weight.sum(axis=1), 1.0)[:, None]
+        down, side = ((values * weight).sum(axis=1, keepdims=True) / number for values in (places.down, places.side))
+        square = (weight * (places.down - down) ** 2).sum(axis=1)
+        slope = (weight * (places.down - down) * (places.side - side)).sum(axis=1) / np.maximum(square, 1e-12)
+        level = side[:, 0] - slope * down[:, 0]
+        # Each line's level at the horizon is slope * pitch + heading; longer lines and those of a flat slope know it better.
+        trust = places.confidence * square / (1.0 + slope**2)
+        design = np.stack([slope, np.ones_like(slope)], axis=1)
+        known = np.array([state[PITCH], 0.0])
+        prior = np.array([1.0 / self.covariance[PITCH, PITCH], 1.0 / FIRST_STD[HEADING] ** 2])
+        normal = design.T @ (design * trust[:, None]) / 1e-6 + np.diag(prior)
+        pitch, heading = np.linalg.solve(normal, design.T @ (level * trust) / 1e-6 + prior * known)
+        # All paint lies below the horizon.
+        highest = float(np.min(places.down, where=weight > 0, initial=1.0))
+        state[PITCH], state[HEADING] = max(float(pitch), height / FARTHEST_M - highest), heading
+
+    def residuals(self, places: Places, height: float) -> tuple[Floats, Floats]:
+        """(L, P, boundaries): slope to the side of each place minus that of each boundary there; and (L, P), 1 / x there."""
+        near = nearness(self.state, places.down, height)
+        shared = places.side - bend(self.state, near)
+        return shared[..., None] - near[..., None] * self.offsets - self.skews, near
+
+    def correct(self, places: Places, index: NDArray[np.intp], height: float, dt: float, iterations: int) -> None:
+        """Take in lines of paint.
+
+        Args:
+            places: of L lines. index: (L,), the boundary of each. height: of the camera, metres.
+            dt: seconds since the lines before. iterations: of the linearisation and of the weights.
+        """
+        before, spread = self.state, np.sqrt(self.covariance.diagonal())
+        information = np.linalg.inv(self.covariance / (spread * spread[:, None]))
+        state, own = before, SHARED + OWN * index
+        near = nearness(state, places.down, height)
+        variance = places.std**2
+        inverse = self._precision(variance, near, places.confidence, dt)
+        posterior = information
+        for step in range(iterations):
+            if step:
+                near = nearness(state, places.down, height)
+            slope = jacobian(state, near, index, height)
+            error = places.side - near * state[own + OFFSET][:, None] - state[own + SKEW][:, None] - bend(state, near)
+            expected = variance + (PAINT_STD_M * near) ** 2 + DIRECTION_STD**2
+            if not step:  # what the state itself is uncertain by is no fault of the paint's
+                expected = expected + np.einsum("lpn,nm,lpm->lp", slope, self.covariance, slope)
+            root = np.sqrt(_weights(error, expected, near, places.weight * (near * FARTHEST_M > 1.0) / variance) * places.weight)
+            scaled = slope * (spread * root[..., None])
+            gain = inverse @ scaled
+            posterior = information + np.einsum("lpn,lpm->nm", scaled, gain)
+            innovation = (error + slope @ (state - before)) * root
+            state = before + spread * np.linalg.solve(posterior, np.einsum("lpn,lp->n", gain, innovation))
+        covariance = np.linalg.inv(posterior) * (spread * spread[:, None])
+        if np.isfinite(state).all() and np.isfinite(covariance).all():
+            self.state, self.covariance = state, (covariance + covariance.T) / 2.0
+
+    def _precision(self, variance: Floats, near: Floats, confidence: Floats, dt: float) -> Floats:
+        """(L, P, P) inverse covariances of the errors along each line."""
+        places = variance.shape[1]
+        common = (PAINT_STD_M * near[:, :, None]) * (PAINT_STD_M * near[:, None, :]) + DIRECTION_STD**2
+        common[:, np.arange(places), np.arange(places)] += variance
+        slower = max(1.0, CORRELATED_S / dt) / np.maximum(confidence, 0.1)
+        inverse: Floats = np.linalg.inv(common) / slower[:, None, None]
+        return inverse
+
+
+def _weights(error: Floats, expected: Floats, near: Floats, trust: Floats) -> Floats:
+    """(L, P) weights of places by Student's t: of what lies off its own line, and of lines that lie off as a whole.
+
+    Where a line as a whole has moved, all of its places say so; were each of them an outlier for it, nothing would ever follow.
+
+    Args:
+        error: of each place; expected: its variance. near: 1 / x. trust: 1 / variance along the line; 0 for what does not count.
+    """
+    weighted, twice = trust * near, trust * near * near
+    zero, one, two = trust.sum(axis=1) + 1e-9, weighted.sum(axis=1), twice.sum(axis=1) + 1e-9
+    level, turn = (trust * error).sum(axis=1), (weighted * error).sum(axis=1)
+    determinant = zero * two - one * one + 1e-3 * zero * two
+    offset, heading = (zero * turn - one * level) / determinant, (two * level - one * turn) / determinant
+    own = error - offset[:, None] * near - heading[:, None]
+    whole = (FREEDOM + 1.0) / (FREEDOM + (turn / two / LINE_STD_M) ** 2)
+    weights: Floats = (trust > 0) * whole[:, None] * (FREEDOM + 1.0) / (FREEDOM + own**2 / expected)
+    return weights
