@@ -161,7 +161,12 @@ class Session:
                 sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
                 overlay = None if settings.output == "none" else Overlay(birds_eye=settings.birds_eye)
-                self._pipeline = Pipeline(source, segmenter, self._estimator(source), self.telemetry, overlay=overlay, threshold=threshold)
+                self._pipeline = Pipeline(
+                    *(source, segmenter, self._estimator(source), self.telemetry),
+                    overlay=overlay,
+                    threshold=threshold,
+                    keep_undrawn=any(sink.wants_undrawn for sink in sinks),
+                )
                 self._listener.source_opened(source)
                 with closing(self._pipeline.results()) as results:
                     for result in results:

@@ -62,15 +62,23 @@ class Distortion:
     def undistort(self, points: ArrayLike) -> NDArray[np.float64]:
         """(..., 2) points of this lens -> (..., 2) points of a perfect one, by Newton's method; NaN for what this lens never shows."""
         wanted = np.asarray(points, np.float64)
-        found = wanted.copy()
+        found = self._within_reach(wanted, np.zeros_like(wanted))
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             for _ in range(NEWTON_STEPS):
                 error = self.distort(found) - wanted
                 if not np.nanmax(np.abs(error), initial=0.0) > SOLVED / 10:
                     break
-                found = found - self._newton_step(found, error)
+                found = self._within_reach(found - self._newton_step(found, error), found)
             solved = np.abs(self.distort(found) - wanted).max(axis=-1) < SOLVED
         return np.where(solved[..., None], found, np.nan)
+
+    def _within_reach(self, points: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`points`, those beyond `reach` brought back to half of what lay between it and where they were `before`; all (..., 2)."""
+        if not np.isfinite(self.reach):
+            return points
+        distance = np.linalg.norm(points, axis=-1, keepdims=True)
+        nearer = (np.linalg.norm(before, axis=-1, keepdims=True) + self.reach) / 2
+        return np.where(distance < self.reach, points, points * (nearer / np.maximum(distance, self.reach)))
 
     def _newton_step(self, points: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
         """The inverse of the distortion's Jacobian at `points`, times `error`; all (..., 2)."""

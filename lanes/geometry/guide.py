@@ -26,7 +26,7 @@ LEAST_ERROR = 1.5
 
 EIGHT = np.linspace(0.0, 1.0, 8)
 
-HEADING_WEIGHT = 4.0
+HEADING_WEIGHT = 1.0
 """Weight of a line's heading along its guide's, in rows of paint."""
 
 

@@ -62,7 +62,8 @@ def _assign(found: FoundLines, size: tuple[int, int]) -> list[Lane]:
         for rank, line in enumerate(shown, start=1):
             # With gaps of 9 m and the road in sight from 3 m on, the first whole dash may begin 12 m away, four times as far.
             reach = horizon + 4.0 * (line.low - horizon)
-            low = max(line.low, road) if rank == 1 and reach >= road else line.low
+            goes_on = rank == 1 and reach >= road and (line.guide is None or line.is_parallel)
+            low = max(line.low, road) if goes_on else line.low
             points = _sample(line, low + 0.5, _top(line), (found.columns, found.rows), size)
             if len(points) >= 2:
                 kind = line_type(line, horizon, found.columns)

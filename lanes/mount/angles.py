@@ -64,25 +64,25 @@ LONGEST_STEP_S = 0.5
 """What one frame stands for, at most."""
 
 SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.35, 3, radians(0.5)
-"""A mount is suspected to have moved when the median of so long a time, of at least so many frames, is off by so much, and ..."""
+"""A mount is suspected to have moved when the median of so long a time, of at least so many frames, is off by so much."""
 
 NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.55)
-"""... is found to have moved when that of so long a time is off by so much, and each half of it by half as much, and ..."""
+"""It is found to have moved when that of so long a time is off by so much, and each half of it by half as much."""
+
+SIGMAS = 2.5
+"""Both by so many standard deviations besides."""
 
 LONG_S = 7.0
-"""... A suspicion that lasts so long is taken for true without the deviations, where bends and lane changes allow none to be small."""
+"""A suspicion that lasts so long is taken for true without the deviations, which bends and lane changes keep large."""
 
 CALM_S, CALM = 1.5, radians(0.4)
-"""A suspicion is over when that of so long a time is off by less."""
+"""A suspicion is over when the median of so long a time is off by less."""
 
 CURVE_ERROR = np.array([4.0, 2.0])
 """Standard deviation of pitch and yaw, rad, for each 1 / camera height of crest and bend: a road that curves shows less of the mount."""
 
 HEADING, HEADING_STD = 0.07, 0.04
 """rad to the right, of a vehicle that moves to the right by a camera height a second: at 20 m/s from a car, and from 13 to 47 m/s."""
-
-SIGMAS = 2.5
-"""... by so many standard deviations besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,8 @@ class MountAngles:
     def _error(self, samples: list[Sample], by: float, length_s: float) -> tuple[Floats, NDArray[np.bool_]]:
         """(2,) by how much the median of some frames is off the mean, rad, and whether that is more than an angle and than chance."""
         angles = np.array([sample.angles for sample in samples])
-        sideways = np.array([self._sideways(sample.time_s) for sample in samples])
+        # Within a moment the motion is one.
+        sideways = np.array([self._sideways(sample.time_s) for sample in (samples if length_s else samples[-1:])])
         angles[:, 1] += HEADING * sideways
         variances = np.array([sample.variances for sample in samples]).mean(axis=0) * (CORRELATED / (CORRELATED + len(samples)))
         curves = np.abs([sample.curves[::-1] for sample in samples]).max(axis=0)

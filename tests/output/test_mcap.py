@@ -197,6 +197,16 @@ def test_a_whole_run_is_one_file_that_is_named_at_the_end(tmp_path: Path, caplog
     assert names(tmp_path / "out") == ["drive.mcap"]
 
 
+def test_a_run_with_an_overlay_embeds_the_frames_without_it(tmp_path: Path) -> None:
+    source = "synthetic://demo?width=640&height=360&seconds=1"
+    (plain,) = lanes.process(source, limit=1)
+    (drawn,) = lanes.process(source, limit=1, output=tmp_path / "o.mp4", mcap=tmp_path / "drive.mcap")
+    (frame,) = decoded(messages(tmp_path / "drive.mcap")["/camera/video"])
+    corner = np.s_[:60, 240:260]  # of the readout, before the sky
+    assert np.abs(drawn.frame.pixels[corner].astype(int) - plain.frame.pixels[corner]).mean() > 20
+    assert np.abs(frame.to_ndarray(format="bgr24")[corner].astype(int) - plain.frame.pixels[corner]).mean() < 8
+
+
 def test_several_sources_get_a_file_each_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a.mp4", "b.mp4"):
