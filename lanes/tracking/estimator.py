@@ -52,6 +52,7 @@ class TrackingEstimator:
         """The same with the lines of paint that the frame's mask shows."""
         mount, tracker, time_s = self._mount, self._tracker, frame.time_s
         mount.update(lines, frame.size, time_s)
+        tracker.height_known = mount.metric
         pitch = mount.calibration.pitch_rad
         tracker.update(lines, mount.camera, time_s, *([] if pitch is None else [pitch.std]))
         lanes = lanes_of(tracker, mount.camera, mount.visible)

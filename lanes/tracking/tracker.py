@@ -102,12 +102,14 @@ class RoadTracker:
     """Follows the road's boundaries through the lines of paint of one frame after the other.
 
     Attributes:
+        height_known: whether the camera's height is; else the first frame shows how wide a usual lane is in what is taken for metres.
         road: the filter; its state holds at the time of the last frame.
         lowest_row: of the boundaries' paint, in the frames of the last seconds, pixels. What shows no paint below it may be no road.
     """
 
     def __init__(self) -> None:
         self._numbers = 0
+        self.height_known = False
         self._forget()
 
     def _forget(self) -> None:
@@ -187,7 +189,7 @@ class RoadTracker:
         if len(used):
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
-        if fresh and self._lives:
+        if fresh and self._lives and not self.height_known:
             sure = np.array([life.belief > SURE for life in self._lives], np.bool_)
             gaps = np.diff(np.sort(road.offsets[sure]))
             gaps = gaps[(gaps > USUAL_RANGE_M[0]) & (gaps < USUAL_RANGE_M[1])]
