@@ -13,6 +13,9 @@ from benchmarks.common.results import Result
 from benchmarks.compare import command as compare
 from benchmarks.compare.show import change_cells
 from benchmarks.compare.show import draw as draw_changes
+from benchmarks.lanes import command as lanes
+from benchmarks.lanes.page import lanes_context
+from benchmarks.lanes.targets import targets
 from benchmarks.latency import measure as latency
 from benchmarks.latency.plots import draw_percentiles, draw_stages
 from benchmarks.roofline import command as roofline
@@ -139,6 +142,7 @@ CONTEXTS: dict[str, Callable[[Result], Context]] = {
     shapes.KIND: shapes_context,
     against_benchmark_app.KIND: against_context,
     gpu.KIND: gpu_context,
+    lanes.KIND: lanes_context,
 }
 """What the template `benchmarks/KIND.html.j2` is filled with, beside `result` and `reasons`, by kind."""
 
@@ -174,4 +178,7 @@ def headline(result: Result) -> str:
         return f"{result['ratio']:.3f} of what benchmark_app reads ({rounds})"
     if kind == gpu.KIND:
         return f"{sum(target['met'] is True for target in result['targets'])} of {len(result['targets'])} targets reached"
+    if kind == lanes.KIND:
+        reached = [met for *_, met in targets(result["parts"])]
+        return f"{reached.count(True)} of {len(reached)} targets reached"
     return str(kind)

@@ -31,11 +31,13 @@ class LaneSides:
     Attributes:
         left, right: the ego lane's boundaries; None where one is not known.
         lateral_mps: speed across the lane, m/s, positive to the right: the rate of `Ego.offset_m`.
+        lateral_mps2: its rate, as far as it is known: a vehicle that drifts out of its lane seldom does so steadily.
     """
 
     left: Side | None
     right: Side | None
     lateral_mps: Estimate
+    lateral_mps2: float = 0.0
 
     @classmethod
     def of(cls, lanes: Sequence[Lane], lateral_mps: Estimate, marking_width_m: float = MARKING_WIDTH_M) -> LaneSides:

@@ -72,10 +72,10 @@ class DepartureWarning:
         why = why or _unknown(sides)
         if why or sides is None:
             return "inactive", why
-        to_right = sides.lateral_mps
+        to_right, rate = sides.lateral_mps, sides.lateral_mps2
         to_left = Estimate(-to_right.value, to_right.std)
-        left = _warns(self._left, sides.left, self._to_left_tyre, to_left, now_s, age_s)
-        right = _warns(self._right, sides.right, self._to_right_tyre, to_right, now_s, age_s)
+        left = self._left.follow(_gap(sides.left, self._to_left_tyre, to_left, -rate, age_s), now_s)
+        right = self._right.follow(_gap(sides.right, self._to_right_tyre, to_right, rate, age_s), now_s)
         if left and right:  # the lane is narrower than the vehicle: the side that it moves to
             left = to_left.value >= 0
         return ("left" if left else "right" if right else "none"), ""
@@ -109,8 +109,9 @@ def _is_known(side: Side | None) -> bool:
     return side is not None and side.confidence >= LEAST_CONFIDENCE and side.distance_m.std <= GREATEST_STD_M
 
 
-def _warns(approach: Approach, side: Side | None, to_tyre_m: float, closing_mps: Estimate, now_s: float, age_s: float) -> bool:
+def _gap(side: Side | None, to_tyre_m: float, closing_mps: Estimate, closing_mps2: float, age_s: float) -> TyreGap | None:
+    """What there is now between a tyre and its marking; None where that is not known well enough."""
     if side is None or not _is_known(side):
-        return False
+        return None
     distance = Estimate(side.distance_m.value - to_tyre_m, side.distance_m.std)
-    return approach.update(TyreGap(distance, closing_mps).after(age_s), now_s)
+    return TyreGap(distance, closing_mps).after(age_s, closing_mps2)

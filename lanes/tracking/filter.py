@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 from lanes.geometry.camera import Camera
 from lanes.tracking.paint import Places
 from lanes.tracking.road import (
+    CURVATURE,
+    DRIFT,
     FARTHEST_M,
     FIRST_OFFSET_STD_M,
+    FIRST_SPEED,
     FIRST_STD,
     HEADING,
     OFFSET,
@@ -18,6 +21,7 @@ from lanes.tracking.road import (
     SHARED,
     SKEW,
     SKEW_STD,
+    SPEED,
     Floats,
     bend,
     carry_over,
@@ -43,6 +47,13 @@ RESTART_PITCH_STD = 0.01
 CORRELATED_S = 0.3
 """For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
 
+SLIP_RAD, SLIP_M, SLIP_MPS = 0.002, 1.0, 0.02
+"""By how much a car does not move where it points: the mount's yaw is not known better; a camera ahead of the rear axle moves sideways in a
+bend, by its curvature times so many metres; and the least."""
+
+SLIPS_FOR_S = 0.5
+"""For how long that remains what it is."""
+
 
 class RoadFilter:
     """State and covariance, and the steps of the filter.
@@ -53,6 +64,7 @@ class RoadFilter:
 
     def __init__(self) -> None:
         self.state: Floats = np.zeros(SHARED)
+        self.state[SPEED] = FIRST_SPEED
         self.covariance: Floats = np.diag(FIRST_STD**2)
         self._camera: Camera | None = None
 
@@ -87,9 +99,11 @@ class RoadFilter:
         self.state, self.covariance = self.state[index], self.covariance[np.ix_(index, index)]
 
     def forget_road(self) -> None:
-        """Forget everything but how the camera seems to be mounted."""
+        """Forget everything but how the camera seems to be mounted, and how fast the vehicle is."""
         pitch, variance = self.state[PITCH], self.covariance[PITCH, PITCH] + RESTART_PITCH_STD**2
+        speed, speed_variance = self.state[SPEED], self.covariance[SPEED, SPEED]
         self.state, self.covariance = np.zeros(SHARED), np.diag(FIRST_STD**2)
+        self.state[SPEED], self.covariance[SPEED, SPEED] = speed, speed_variance
         self.state[PITCH], self.covariance[PITCH, PITCH] = pitch, min(variance, FIRST_STD[PITCH] ** 2)
 
     def predict(self, dt: float) -> None:
@@ -162,6 +176,20 @@ class RoadFilter:
         covariance = np.linalg.inv(posterior) * (spread * spread[:, None])
         if np.isfinite(state).all() and np.isfinite(covariance).all():
             self.state, self.covariance = state, (covariance + covariance.T) / 2.0
+
+    def couple(self, dt: float) -> None:
+        """A car moves where it points: bring DRIFT, SPEED and HEADING together, dt seconds after it was done before."""
+        state, covariance = self.state, self.covariance
+        speed, heading = state[SPEED], state[HEADING]
+        slope = np.zeros(len(state))
+        slope[DRIFT], slope[HEADING], slope[SPEED] = 1.0, -speed, -heading
+        slip = (SLIP_RAD * speed) ** 2 + (SLIP_M * speed * state[CURVATURE]) ** 2 + SLIP_MPS**2
+        curved = covariance[SPEED, SPEED] * covariance[HEADING, HEADING]  # what the product has beyond its slopes
+        gain = covariance @ slope
+        gain /= slope @ gain + (slip + curved) * max(1.0, SLIPS_FOR_S / dt)
+        self.state = state - gain * (state[DRIFT] - speed * heading)
+        covariance = covariance - np.outer(gain, slope @ covariance)
+        self.covariance = (covariance + covariance.T) / 2.0
 
     def _precision(self, variance: Floats, near: Floats, confidence: Floats, dt: float) -> Floats:
         """(L, P, P) inverse covariances of the errors along each line."""

@@ -8,6 +8,7 @@ Shared by all boundaries, in the vehicle frame (x forward, y left, z up; metres,
     HEADING    direction of the road against the vehicle's axis, positive to the left; TURN its rate, rad/s
     DRIFT      speed of the boundaries to the left, m/s
     CURVATURE  1/m, positive to the left; RATE its change with x, 1/m^2
+    SPEED      of the vehicle, m/s: a car moves where it points, so DRIFT is SPEED * HEADING (see `RoadFilter.couple`)
 
 and for each boundary its OFFSET to the left, metres, and its SKEW: its own heading besides the road's, for forks and merges.
 A ray that falls by `down` for each metre ahead meets the road at x with 1 / x = q,
@@ -32,25 +33,31 @@ from lanes.geometry.camera import Camera
 
 Floats = NDArray[np.float64]
 
-PITCH, BOUNCE, CREST, HEADING, TURN, DRIFT, CURVATURE, RATE = range(8)
-SHARED = 8
+PITCH, BOUNCE, CREST, HEADING, TURN, DRIFT, CURVATURE, RATE, SPEED = range(9)
+SHARED = 9
 OFFSET, SKEW = 0, 1
 OWN = 2
 
 FARTHEST_M = 120.0
 """Paint that seems to lie beyond says nothing of the road: there a pixel is many metres."""
 
-FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.04, 0.4, 0.003, 4e-5])
+FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.04, 0.4, 0.003, 4e-5, 10.0])
 """Of the shared state when nothing has been seen."""
 
-STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.004, 4e-5])
-"""Of the shared state when nothing is seen for long (the heading's grows for ever: see `HEADING_NOISE`)."""
+STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.004, 4e-5, 0.0])
+"""Of the shared state when nothing is seen for long (the heading's and the speed's grow for ever: see `HEADING_NOISE`, `SPEED_NOISE`)."""
 
-FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0])
+FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0, np.inf])
 """Time constants with which the shared state returns to 0 then, seconds."""
 
 HEADING_NOISE = 0.005
 """rad in a second, by what no rate foresees: a camera that shakes."""
+
+FIRST_SPEED = 20.0
+"""m/s, where nothing says how fast the vehicle is."""
+
+SPEED_NOISE = 1.0
+"""m/s in a second."""
 
 OFFSET_NOISE_M = 0.06
 """Metres in a second: paint is not laid by a ruler, and lanes grow wider and narrower."""
@@ -72,7 +79,7 @@ def transition(boundaries: int, dt: float) -> tuple[Floats, Floats]:
     diagonal = matrix.reshape(-1)[:: size + 1]
     diagonal[:SHARED] = keep
     noise[:SHARED] = STEADY_STD**2 * (1.0 - keep**2)
-    noise[HEADING] = HEADING_NOISE**2 * dt
+    noise[HEADING], noise[SPEED] = HEADING_NOISE**2 * dt, SPEED_NOISE**2 * dt
     matrix[HEADING, TURN] = dt
     own_keep = float(np.exp(-dt / SKEW_FORGETS_S))
     diagonal[SHARED + OFFSET :: OWN], diagonal[SHARED + SKEW :: OWN] = 1.0, own_keep
@@ -123,7 +130,7 @@ def carry_over(state: Floats, covariance: Floats, before: Camera, now: Camera) -
     """The same picture of the road, explained by another estimate of the mount."""
     scale = now.mount_height / before.mount_height
     factor = np.ones(len(state))
-    factor[[CREST, CURVATURE]], factor[RATE], factor[DRIFT] = 1.0 / scale, 1.0 / scale**2, scale
+    factor[[CREST, CURVATURE]], factor[RATE], factor[[DRIFT, SPEED]] = 1.0 / scale, 1.0 / scale**2, scale
     factor[SHARED + OFFSET :: OWN] = scale
     moved = state * factor
     moved[PITCH] -= now.pitch - before.pitch

@@ -21,4 +21,5 @@ def lane_sides(tracker: RoadTracker, metric: Metric) -> LaneSides:
             offset = metric.offset(track.curve.offset_m)
             distance = -track.position * offset.value - track.paint_width_m / 2
             found[track.position] = Side(Estimate(distance, hypot(offset.std, PAINT_WIDTH_STD_M)), track.confidence)
-    return LaneSides(found.get(-1), found.get(1), metric.speed(tracker.drift()))
+    drift = metric.speed(tracker.drift())
+    return LaneSides(found.get(-1), found.get(1), drift, metric.speed(tracker.drift_rate()).value)

@@ -30,6 +30,7 @@ from lanes.tracking.road import (
     RATE,
     SHARED,
     SKEW,
+    SPEED,
     TURN,
     Floats,
     bend,
@@ -189,6 +190,7 @@ class RoadTracker:
         if len(used):
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
+            road.couple(dt)
         if fresh and self._lives and not self.height_known:
             sure = np.array([life.belief > SURE for life in self._lives], np.bool_)
             gaps = np.diff(np.sort(road.offsets[sure]))
@@ -299,6 +301,11 @@ class RoadTracker:
     def drift(self) -> Estimate:
         """Speed of the boundaries to the left, which is the vehicle's to the right, m/s."""
         return _estimate(self.road.state[DRIFT], self.road.covariance[DRIFT, DRIFT])
+
+    def drift_rate(self) -> Estimate:
+        """Its rate, m/s^2: the vehicle turns against the road, and moves where it points."""
+        state, covariance = self.road.state, self.road.covariance
+        return _estimate(state[SPEED] * state[TURN], state[SPEED] ** 2 * covariance[TURN, TURN])
 
     def ego(self) -> Ego | None:
         """The vehicle in its lane at the time of the last frame; None where no boundary of that lane is known."""

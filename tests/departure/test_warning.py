@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import cos, pi, tau
 
 import numpy as np
@@ -122,16 +123,29 @@ def test_a_boundary_that_is_lost_for_a_moment_is_the_same_approach() -> None:
 
 @given(st.floats(0.2, 0.8), st.sampled_from([0.05, 0.15, 0.3]))
 def test_the_frames_age_moves_the_warning_by_no_more_than_a_tenth_of_a_second(speed: float, age: float) -> None:
-    path = drift(speed, LANE / 2)
+    path = drift(speed, LANE / 2, -0.6)
     fresh, aged = states(DepartureWarning(), path), states(DepartureWarning(), path, age=age)
     assert abs(first(aged) * STEP + age - first(fresh) * STEP) < 0.1
+
+
+@given(st.floats(0.1, 0.4), st.sampled_from([0.05, 0.15, 0.3]))
+def test_nor_does_it_where_the_vehicle_accelerates_across_the_lane(rate: float, age: float) -> None:
+    def warned_s(age_s: float) -> float:
+        warning = DepartureWarning()
+        for t in np.arange(0, 10, 1 / 200):
+            seen = replace(sides(rate * t**2 / 2, rate * t), lateral_mps2=rate)
+            if warning.update(seen, VALID, t, age_s)[0] == "right":
+                return float(t + age_s)
+        raise AssertionError("no warning")
+
+    assert warned_s(age) == pytest.approx(warned_s(0.0), abs=0.06)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31))
 def test_noise_of_the_stated_size_does_not_warn_in_the_middle_of_the_lane(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    warning, std = DepartureWarning(), 0.1
+    warning, std = DepartureWarning(), 0.08
     for index in range(3000):
         offset = 0.28 * np.sin(index / 100)
         seen = sides(offset + rng.normal(0, std), 0.28 * 0.3 * np.cos(index / 100) + rng.normal(0, std), std)

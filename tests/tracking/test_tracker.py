@@ -146,7 +146,7 @@ def test_a_boundary_behind_a_lorry_goes_on_with_the_other_one() -> None:
     now = drive(tracker, Road(), 1.0)
     right = ego_pair(tracker)[1].id
     for step in range(10):
-        tracker.update(Road().moved(0.02 * step).lines()[:1], CAMERA, now + step * DT)
+        tracker.update(Road(heading=0.5 / 20).moved(0.02 * step).lines()[:1], CAMERA, now + step * DT)
     track = ego_pair(tracker)[1]
     assert track.id == right
     assert track.curve.offset_m.value == pytest.approx(-1.8 + 0.18, abs=0.08)
