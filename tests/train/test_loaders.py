@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from lanes.data.augment import Sample  # noqa: E402
 from lanes.data.open import list_frames  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loaders import Cache, TrainingStream, WholeFrames  # noqa: E402
+from lanes.train.loaders import Cache, SeenFrames, TrainingStream  # noqa: E402
 
 TRANSFORM = FrameTransform(128, 64)
 
@@ -47,7 +47,7 @@ def test_what_finds_no_room_is_read_again() -> None:
 def test_validation_sees_a_frame_as_the_running_model_does(rendered_sources: Path) -> None:
     frame = list_frames(rendered_sources, "val")[0]
     transform = FrameTransform(64, 32)
-    rgb, target, weight = WholeFrames([frame], transform, Cache(1 << 20))[0]
+    rgb, target, weight = SeenFrames([frame], transform, Cache(1 << 20))[0]
     pixels = cv2.imread(str(frame.image_path))
     expected = np.empty((32, 64, 3), np.uint8)
     transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, expected)
