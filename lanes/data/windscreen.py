@@ -39,7 +39,7 @@ def rain(pixels: BGRImage, rng: Generator) -> BGRImage:
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     rim = np.zeros((height, width), np.uint8)
     for _ in range(int(rng.integers(15, 90))):
-        radius = float(rng.uniform(2, 0.03 * width))
+        radius = float(rng.uniform(2, max(3, 0.03 * width)))
         cx, cy = float(rng.uniform(0, width)), float(rng.uniform(0, height))
         axes = (max(1, round(radius * rng.uniform(0.7, 1))), max(1, round(radius * rng.uniform(0.9, 1.6))))
         rows = slice(max(0, int(cy) - axes[1]), int(cy) + axes[1] + 1)

@@ -30,7 +30,7 @@ def sharpness(pixels: BGRImage) -> float:
 
 
 @pytest.mark.parametrize("effect", ALL, ids=lambda effect: effect.__name__)
-@pytest.mark.parametrize("size", [(176, 96), (97, 33)], ids=["even", "odd"])
+@pytest.mark.parametrize("size", [(176, 96), (97, 33), (32, 32)], ids=["even", "odd", "small"])
 def test_an_effect_keeps_the_form_and_its_source(effect: Effect, size: tuple[int, int]) -> None:
     pixels = view(*size)
     original = pixels.copy()
