@@ -56,6 +56,7 @@ class ModelMetadata:
         state: name of the input of each state tensor -> name of the output that is its next value; it begins with zeros.
         outputs: name of each output besides the lane probability and the state -> what it means.
         threshold_drives: the labelled drives, source/drive, that the threshold was chosen on: a score on them is one of a choice.
+        bands: whether it was trained on bands of rows as well as on whole frames, so that a running model may look at the road alone.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ModelMetadata:
     state: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     threshold_drives: list[str] = field(default_factory=list)
+    bands: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "fp16", "int8"):
@@ -81,7 +83,7 @@ class ModelMetadata:
         """One JSON object, the format's number included."""
         values = asdict(self) | {"transform": self.transform.to_dict()}
         # Programs that know neither refuse such a graph by its inputs and outputs; all others read on, so the format is the same.
-        values = {name: value for name, value in values.items() if value or name not in ("state", "outputs", "threshold_drives")}
+        values = {name: value for name, value in values.items() if value or name not in ("state", "outputs", "threshold_drives", "bands")}
         return json.dumps({"format": METADATA_FORMAT} | values, ensure_ascii=False)
 
     @classmethod
@@ -111,6 +113,7 @@ class ModelMetadata:
                 state={str(given): str(result) for given, result in dict(values.get("state", {})).items()},
                 outputs={str(name): str(meaning) for name, meaning in dict(values.get("outputs", {})).items()},
                 threshold_drives=[str(drive) for drive in values.get("threshold_drives", [])],
+                bands=bool(values.get("bands", False)),
             )
         except KeyError as missing:
             raise ValueError(f"without {missing}") from None

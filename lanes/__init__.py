@@ -72,22 +72,32 @@ __all__ = [
 explain_missing_opencv()
 
 
-def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "auto") -> Segmenter:
+def load_segmenter(model: str = "unet", engine: str = "auto", precision: str = "auto", band: str = "auto") -> Segmenter:
     """A ready segmenter: `probability = load_segmenter()(frame)`.
 
     Args:
         model: a bundled model's name, or the path of an ONNX file with the project's metadata.
         engine: `auto` (the first that works here), `tensorrt`, `openvino`, `onnx` or `torch`.
         precision: `auto`, `fp32`, `fp16`, `bf16` or `int8`.
+        band: the rows that the model looks at: `auto` (where the road is, for a model that was trained on such bands), `off` (the whole
+            frame), or `TOP:BOTTOM` as shares of the frame's height.
 
     Raises:
-        InputError: the model cannot be used, or the engine or precision is not available here.
+        InputError: the model cannot be used, the engine or precision is not available here, or `band` is none of these.
     """
+    from argparse import ArgumentTypeError
+
     # Imported here because the engines in turn import from this package.
     from engines.registry import open_engine
+    from lanes.errors import InputError
+    from lanes.segment.band_choice import parse_band
     from lanes.segment.segmenter import Segmenter
 
-    return Segmenter(open_engine(engine=engine, precision=precision, model=model))
+    try:
+        choice = parse_band(band)
+    except ArgumentTypeError as error:
+        raise InputError(f"band: {error}") from None
+    return Segmenter(open_engine(engine=engine, precision=precision, model=model), choice)
 
 
 def detect_lanes(pixels: BGRImage, segmenter: Segmenter) -> list[Lane]:

@@ -111,7 +111,7 @@ class Session:
         self._several = self.sources > 1
         self._places = Places(settings, self._several, self._camera)
         with ExitStack() as stack:
-            segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision))
+            segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision, settings.band))
             self._engine = segmenter.engine
             self._listener.engine_opened(segmenter.engine)
             records = [stack.enter_context(sink) for sink in open_records(settings)]

@@ -53,7 +53,7 @@ def run_isolated(model: str, engine: str, precision: str, image: Path, runs: int
     """
     frame = read_image(image, cv2.IMREAD_COLOR)
     times = []
-    with load_segmenter(model, engine, precision) as segmenter:
+    with load_segmenter(model, engine, precision, "off") as segmenter:
         for _ in range(WARM_UP_RUNS):
             segmenter(frame)
         with observe_machine() as observation:

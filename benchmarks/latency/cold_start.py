@@ -27,9 +27,10 @@ root, engine, precision, model, height, width = json.loads(sys.argv[1])
 sys.path.insert(0, root)
 import numpy
 from engines.registry import open_engine
+from lanes.segment.band_choice import BandChoice
 from lanes.segment.segmenter import Segmenter
 marks.append(perf_counter_ns())
-segmenter = Segmenter(open_engine(engine, precision, model))
+segmenter = Segmenter(open_engine(engine, precision, model), BandChoice())
 marks.append(perf_counter_ns())
 for _ in range(2):
     segmenter(numpy.full((height, width, 3), 114, numpy.uint8))

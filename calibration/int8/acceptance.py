@@ -120,5 +120,5 @@ class Scorer:
 
 def _compare(transform: FrameTransform, frame: FittedFrame, probability: ProbabilityMap, threshold: int) -> PixelCounts:
     assert frame.ground_truth is not None
-    at_frame_size = transform.fit(*frame.size).to_frame(probability)
+    at_frame_size = transform.fit(*frame.size, frame.band).to_frame(probability)
     return count_pixels((at_frame_size > threshold).astype(np.uint8), *frame.ground_truth)

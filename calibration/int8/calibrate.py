@@ -36,6 +36,7 @@ from lanes.cli.console import plain_console
 from lanes.errors import InputError, ProcessingError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.html.page import check_pages
+from lanes.segment.segmenter import Segmenter
 
 LAYER_FRAMES = 6
 """Frames on which layers are compared: their order needs few."""
@@ -236,7 +237,8 @@ def run(args: argparse.Namespace, console: Console) -> CalibrationReport:
         check_pages()
     if args.page is not None and args.page.absolute() == args.out.absolute():
         raise InputError(f"{args.page}: named for both the model and the page; give each a place of its own")
-    sets = gather(model.metadata.transform, args.frames, args.labels, args.split, args.count, console)
+    with Segmenter(open_on_cpu("fp32", model)) as segmenter:
+        sets = gather(model.metadata.transform, args.frames, args.labels, args.split, args.count, console, segmenter.still_band)
     counts = f"{len(sets.calibration)} frames to calibrate on, {len(sets.validation)} to validate and {len(sets.test)} to test on"
     console.print(counts, style="dim", highlight=False)
     report = quantise(model, sets, args.out, console)

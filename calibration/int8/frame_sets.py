@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,6 +19,7 @@ from lanes.capture import find_sources
 from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError
+from lanes.results import Band
 from lanes.segment.transform import FrameTransform
 
 CANDIDATES = 512
@@ -44,6 +45,7 @@ class FittedFrame:
         name: what it is called in reports.
         source: what it is pooled with in scores.
         drive: the drive that it belongs to.
+        band: the rows of the frame in `image`; None for all.
         ground_truth: mask and ignore (or None), (height, width) uint8, non-zero = lane paint and = not known; None without a label.
     """
 
@@ -52,6 +54,7 @@ class FittedFrame:
     name: str
     source: str
     drive: str
+    band: Band | None = None
     ground_truth: tuple[Mask, Mask | None] | None = None
 
 
@@ -86,9 +89,23 @@ class InSequence(Protocol):
 
 Frames = TypeVar("Frames", bound=InSequence)
 Item = TypeVar("Item")
+FindBand = Callable[[BGRImage], Band | None]
+"""Which rows of a frame by itself, (H, W, 3) uint8 BGR, a model looks at: `Segmenter.still_band`."""
 
 
-def gather(transform: FrameTransform, frames: str | None, labels: Path | None, split: str, count: int, console: Console) -> FrameSets:
+def whole_frame(pixels: BGRImage) -> None:
+    """The band of a model that sees whole frames."""
+
+
+def gather(
+    transform: FrameTransform,
+    frames: str | None,
+    labels: Path | None,
+    split: str,
+    count: int,
+    console: Console,
+    find_band: FindBand = whole_frame,
+) -> FrameSets:
     """Reads frames, divides them and chooses.
 
     With labels, the drives of `val` validate and those of `test` test, which the model was not trained on. Where there is no split
@@ -101,11 +118,12 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
         split: of the labelled frames, those to calibrate on.
         count: frames to calibrate on.
         console: where progress goes.
+        find_band: which rows of a frame the model looks at.
 
     Raises:
         InputError: the frames cannot be used, or are too few.
     """
-    candidates = list(read_frames(frames, transform, console)) if frames is not None else []
+    candidates = list(read_frames(frames, transform, console, find_band)) if frames is not None else []
     if labels is None:
         candidates, held = hold_out(candidates, HELD_SHARE)
         validation, test = (subsample(part, SCORED) for part in hold_out(held, 0.5))
@@ -117,9 +135,9 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
         if not listed["test"]:
             listed["val"], listed["test"] = hold_out(listed["val"], 0.5)
         chosen = subsample(listed[split], CANDIDATES)
-        candidates += [_read_labelled(frame, transform, False) for frame in show_progress(chosen, "reading frames", console)]
+        candidates += [_read_labelled(frame, transform, find_band, False) for frame in show_progress(chosen, "reading frames", console)]
         scored = [subsample_by_source(listed[name], SCORED) for name in ("val", "test")]
-        validation, test = ([_read_labelled(frame, transform, True) for frame in part] for part in scored)
+        validation, test = ([_read_labelled(frame, transform, find_band, True) for frame in part] for part in scored)
         needed = f"give {FEWEST} or more of the split {split}, and twice as many of val"
     if min(len(candidates), len(validation), len(test)) < FEWEST:
         counts = f"{len(candidates)} frames to calibrate on, {len(validation)} to validate and {len(test)} to test on"
@@ -128,7 +146,7 @@ def gather(transform: FrameTransform, frames: str | None, labels: Path | None, s
     return FrameSets([candidates[index] for index in chosen_indices], validation, test)
 
 
-def read_frames(text: str, transform: FrameTransform, console: Console) -> list[FittedFrame]:
+def read_frames(text: str, transform: FrameTransform, console: Console, find_band: FindBand = whole_frame) -> list[FittedFrame]:
     """All frames that `text` means or, where these are more than `CANDIDATES`, every second, fourth and so on.
 
     Raises:
@@ -145,8 +163,8 @@ def read_frames(text: str, transform: FrameTransform, console: Console) -> list[
             for index, frame in enumerate(show_progress(source, source.info.name, console, source.info.frames)):
                 if index % stride:
                     continue
-                image = _fit(frame.pixels, transform)
-                found.append(FittedFrame(image, frame.size, f"{source.info.name} {frame.stem}", text, source.info.name))
+                image, band = _fit(frame.pixels, transform, find_band)
+                found.append(FittedFrame(image, frame.size, f"{source.info.name} {frame.stem}", text, source.info.name, band))
                 if len(found) > max(FEWEST, CANDIDATES // len(sources)):
                     found, stride = found[::2], 2 * stride
             fitted += found
@@ -225,14 +243,17 @@ def choose_unlike(vectors: NDArray[np.float32], count: int) -> list[int]:
     return chosen
 
 
-def _read_labelled(frame: LabelledFrame, transform: FrameTransform, with_label: bool) -> FittedFrame:
+def _read_labelled(frame: LabelledFrame, transform: FrameTransform, find_band: FindBand, with_label: bool) -> FittedFrame:
     pixels, mask, ignore = frame.read_as_labelled()
     size = pixels.shape[1], pixels.shape[0]
     label = (mask, ignore) if with_label else None
-    return FittedFrame(_fit(pixels, transform), size, f"{frame.source}/{frame.stem}", frame.source, frame.drive, label)
+    image, band = _fit(pixels, transform, find_band)
+    return FittedFrame(image, size, f"{frame.source}/{frame.stem}", frame.source, frame.drive, band, label)
 
 
-def _fit(pixels: BGRImage, transform: FrameTransform) -> BGRImage:
+def _fit(pixels: BGRImage, transform: FrameTransform, find_band: FindBand) -> tuple[BGRImage, Band | None]:
+    """A frame, or the band of it that the model looks at, in the model's input; and that band."""
     image = np.empty((transform.height, transform.width, 3), np.uint8)
-    transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, image)
-    return image
+    band = find_band(pixels)
+    transform.fit(pixels.shape[1], pixels.shape[0], band).to_model(pixels, image)
+    return image, band

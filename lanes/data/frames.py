@@ -221,6 +221,14 @@ def list_files(folder: Path, suffixes: Collection[str]) -> Iterator[PurePosixPat
 Frame = TypeVar("Frame", bound=LabelledFrame)
 
 
+def by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]]:
+    """The frames of each source, in their order."""
+    sources: dict[str, list[LabelledFrame]] = {}
+    for frame in frames:
+        sources.setdefault(frame.source, []).append(frame)
+    return sources
+
+
 def split_by_drive(frames: Sequence[Frame]) -> list[Frame]:
     """The frames with split `train` or `val`: whole drives, about `VAL_SHARE` of the frames held back; none where there is one drive."""
     held = sample_drives(frames, VAL_SHARE)

@@ -30,6 +30,7 @@ from lanes.evaluate.run import Evaluation, measure
 from lanes.evaluate.scores import SCORES, as_json, lane_rows, probability_rows, score_rows
 from lanes.files import check_file, write_atomically
 from lanes.html.page import check_pages
+from lanes.segment.band_choice import AUTO, parse_band
 from lanes.segment.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=str, default="unet", help="name of a bundled model, or an ONNX file")
     parser.add_argument("--engine", type=str, default="auto", help="engine that runs the model")
     parser.add_argument("--precision", type=str, default="auto", help="precision that the engine calculates in")
+    parser.add_argument("--band", type=parse_band, default=AUTO, metavar="B", help="rows that the model looks at: auto, off or TOP:BOTTOM")
     parser.add_argument("--json", type=output_path, metavar="FILE", help="file to write every figure to")
     parser.add_argument("--page", type=output_path, metavar="PATH", help=f"page to write: an .html file, or a folder for {PAGE_NAME}")
     return parser.parse_args(arguments)
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> Evaluation:
         raise InputError("scores need SciPy: pip install 'lanestream[evaluate]'")
     if args.page is not None:
         write_page = _page_writer()
-    with load_segmenter(args.model, args.engine, args.precision) as segmenter:
+    with load_segmenter(args.model, args.engine, args.precision, str(args.band)) as segmenter:
         _warn_of_choices(segmenter, frames)
         evaluation = measure(segmenter, frames, console=plain_console(stderr=True))
         facts = {"model": describe(segmenter), "data": args.data.resolve().name, "split": args.split}

@@ -26,7 +26,7 @@ class Network:
 _ENCODER: dict[str, Any] = {"arch": "pretrained_unet", "encoder": "efficientnet-lite0", "blocks": 13}
 
 NETWORKS = {
-    "unet": Network(_ENCODER | {"widths": [16, 32, 64, 96]}, (576, 320)),
+    "unet": Network(_ENCODER | {"widths": [16, 32, 64, 96]}, (704, 224)),
     "unet-large": Network(_ENCODER | {"widths": [32, 64, 128, 192]}, (896, 512)),
 }
 """The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""

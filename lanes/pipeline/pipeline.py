@@ -149,9 +149,10 @@ class Pipeline:
             if frame.cut:
                 self.segmenter.reset()
                 settled = 0
-            band = band if settled >= FEEDBACK_LAG else None
+            estimate = band if settled >= FEEDBACK_LAG else None
             settled += 1
             with timing.measure("preprocess"):
+                band = self.segmenter.frame_band(frame.pixels, estimate, still=self.source.info.kind == "images")
                 self.segmenter.preprocess(frame.pixels, band)
             with timing.measure("inference"):
                 self.segmenter.infer()

@@ -46,6 +46,7 @@ class Rendering:
         paint: (H, W) uint8, 0 or 255: lane-line paint that is visible, stroke by stroke.
         other_paint: (H, W) uint8, 0 or 255: what training should leave out: arrows, words, stop lines, zebras, and lane paint too worn,
             too far or too faint to decide whether it is there.
+        markings: (H, W) uint8, 0 or 255: the part of `other_paint` that is arrows, words, stop lines and zebras: paint, and no lane's.
         lanes: the boundary curves, from left to right; unpainted boundaries have none.
         ground_truth: the camera, the car's position in its lane and the boundaries, in metres.
     """
@@ -53,6 +54,7 @@ class Rendering:
     pixels: BGRImage
     paint: Mask
     other_paint: Mask
+    markings: Mask
     lanes: list[Boundary]
     ground_truth: GroundTruth
 
@@ -85,10 +87,10 @@ class RoadRenderer:
         view = view_ground(camera, road)
         shape = self.height, self.width
         image = np.zeros((*shape, 3), np.uint8)
-        paint, other, covered = (np.zeros(shape, np.uint8) for _ in range(3))
+        paint, other, markings, covered = (np.zeros(shape, np.uint8) for _ in range(4))
         sky_rows = self.height if view is None else min(self.height, view.top + int(np.count_nonzero(~view.ground.all(axis=1))))
         self.backdrop.paint(image, camera, float(scene.course.heading(travelled)), sky_rows, time_s)
-        laid: list[Stroke] = [] if view is None else self._paint_ground(image, other, camera, view, travelled)
+        laid: list[Stroke] = [] if view is None else self._paint_ground(image, markings, camera, view, travelled)
         canvas = Canvas(image, covered, camera, road, scene)
         self.roadside.draw(canvas, travelled)
         draw_vehicles(canvas, scene.vehicles, travelled, time_s)
@@ -102,11 +104,13 @@ class RoadRenderer:
             covered[: view.top] = 255
         hidden = covered > 127
         paint[hidden] = 0
+        markings[hidden | (paint > 0)] = 0
         other[hidden | (paint > 0)] = 0
+        other |= markings
         ground_truth = GroundTruth.of(scene, ego, camera, road, covered, time_s)
-        return Rendering(pixels, paint, other, _curves(ground_truth, road.hidden(STATIONS, camera)), ground_truth)
+        return Rendering(pixels, paint, other, markings, _curves(ground_truth, road.hidden(STATIONS, camera)), ground_truth)
 
-    def _paint_ground(self, image: BGRImage, other: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
+    def _paint_ground(self, image: BGRImage, markings: Mask, camera: Camera, view: GroundView, travelled: float) -> list[Stroke]:
         """Draw the road and its paint into the image's lower part, label what is no lane line, and give the strokes of what is."""
         scene = self.scene
         albedo, wear, shade, marks = self.ground.sample(view, travelled)
@@ -114,7 +118,7 @@ class RoadRenderer:
         clear = clearness(scene, view)
         if marks is not None:
             lay_markings(albedo, marks)
-            other[view.top :][marks > 0.3] = 255
+            markings[view.top :][marks > 0.3] = 255
         laid = strokes(scene, view, wear, travelled)
         for stroke in laid:
             lay(stroke, albedo)

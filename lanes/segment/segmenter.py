@@ -11,6 +11,8 @@ import numpy as np
 from engines.engine import Engine
 from lanes.arrays import BGRImage, Mask, ProbabilityMap
 from lanes.results import Band
+from lanes.segment.band_choice import AUTO, OFF, BandChoice
+from lanes.segment.first_look import find_band
 from lanes.segment.transform import PADDING
 
 
@@ -21,10 +23,18 @@ class Segmenter:
     steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
     Calls from several threads wait for each other; the three steps taken singly are one thread's. A model that remembers earlier frames
     takes each call for the next frame of one video: `reset` begins another.
+
+    Args:
+        engine: runs the model.
+        band: which rows of a frame the model looks at. A model that was not trained on bands sees the whole frame unless a band is fixed.
+
+    Attributes:
+        band: the choice that holds for this model.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, band: BandChoice = AUTO) -> None:
         self.engine = engine
+        self.band = OFF if band.automatic and not engine.model.metadata.bands else band
         self.transform = engine.model.metadata.transform
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
@@ -39,9 +49,25 @@ class Segmenter:
     def __call__(self, pixels: BGRImage) -> ProbabilityMap:
         """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
         with self._lock:
-            self.preprocess(pixels)
+            self.preprocess(pixels, self.still_band(pixels))
             self.infer()
             return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
+
+    def still_band(self, pixels: BGRImage) -> Band | None:
+        """The band of a frame by itself, (H, W, 3) uint8 BGR; where it is to be estimated, by a first look at the whole frame.
+
+        None = the whole frame. Raises ValueError as `preprocess` does.
+        """
+        if not self.band.automatic:
+            _check(pixels)
+            return self.band.fixed(pixels.shape[0])
+        self.preprocess(pixels)
+        self.infer()
+        return find_band(self.mask(np.empty(pixels.shape[:2], np.uint8), self.threshold), self.transform)
+
+    def frame_band(self, pixels: BGRImage, estimate: Band | None, *, still: bool) -> Band | None:
+        """The band of the next frame of a source: `estimate`, from the frames before, where it is to be estimated; of stills, their own."""
+        return estimate if self.band.automatic and not still else self.still_band(pixels)
 
     def preprocess(self, pixels: BGRImage, band: Band | None = None) -> None:
         """Fits a frame, or the band of its rows that the model is to see, into the model's input.
@@ -49,8 +75,7 @@ class Segmenter:
         Raises:
             ValueError: `pixels` is not (H, W, 3) uint8, or the band reaches out of it.
         """
-        if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
-            raise ValueError(f"expected an image, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")
+        _check(pixels)
         self._placement = self.transform.fit(pixels.shape[1], pixels.shape[0], band)
         self._placement.to_model(pixels, self._input[0])
 
@@ -88,3 +113,8 @@ class Segmenter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _check(pixels: BGRImage) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3:
+        raise ValueError(f"expected an image, (H, W, 3) uint8 BGR, got {getattr(pixels, 'shape', type(pixels).__name__)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from lanes.cli.arguments import count, mount_height, output_name, output_path, probability, time_of_video
+from lanes.segment.band_choice import parse_band
 
 T = TypeVar("T")
 
@@ -81,6 +82,7 @@ FLAG = Kind("true or false", _switch, (bool,))
 COUNT = Kind("a whole number from 1 up", count, (int,))
 PROBABILITY = Kind("a number from 0 to 1", probability, (int, float))
 METRES = Kind("metres from 0.1 to 10", mount_height, (int, float))
+BAND = Kind("auto, off or TOP:BOTTOM, shares of the frame's height", lambda text: str(parse_band(text)), (str,))
 TIME = Kind("seconds or [HH:]MM:SS[.s]", time_of_video, (int, float, Fraction, str))
 FILE = Kind("the name of a file", _file_name, (str, Path))
 OUTPUT_PATH = Kind("the name of a file or folder to write", output_path, (str, Path))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lanes.errors import InputError
-from lanes.settings.kinds import COUNT, FILE, FLAG, METRES, OUTPUT_NAME, OUTPUT_PATH, PROBABILITY, SOURCE, TEXT, TIME, Kind, one_of
+from lanes.settings.kinds import BAND, COUNT, FILE, FLAG, METRES, OUTPUT_NAME, OUTPUT_PATH, PROBABILITY, SOURCE, TEXT, TIME, Kind, one_of
 
 T = TypeVar("T")
 
@@ -148,6 +148,14 @@ class Settings:
         "precision of the arithmetic: {choices}; auto takes what the engine prefers",
     )
     threshold: float | None = _setting(None, PROBABILITY, MODEL, "T", "probability above which a pixel is lane", "the model's own")
+    band: str = _setting(
+        "auto",
+        BAND,
+        MODEL,
+        "B",
+        "rows that the model looks at: auto (where the road is, for a model that was trained on such bands), off (the whole frame), or "
+        "TOP:BOTTOM, shares of the frame's height",
+    )
 
     camera: Path | None = _setting(
         None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,19 +13,40 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from lanes.data.augment import Palette, Sample, palette, random_light, random_view, recolour, with_bonnet
+from lanes.data.across import across_the_road
+from lanes.data.augment import Palette, Sample, palette, random_light, random_view, recolour
+from lanes.data.bands import cut, labelled_band, random_band
 from lanes.data.frames import LabelledFrame
-from lanes.data.labels import supervise
+from lanes.data.labels import LabelDefinition, supervise
+from lanes.data.obstructions import with_bonnet, with_wiper
 from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
+from lanes.renderer.elements import Marking
+from lanes.segment.first_look import MULTIPLE
 from lanes.segment.transform import FrameTransform
 from lanes.train.mix import SYNTHETIC, mix_shares
 
 BONNETS = 0.15
 """Share of the training examples that are given the bonnet of another car."""
 
+WIPERS = 0.04
+"""Share that have a wiper blade before them."""
+
+CROSSED = 0.15
+"""Share of the rendered examples whose road has a zebra crossing, besides those that have one anyway: they are soon taken for paint."""
+
 RECOLOURED = 0.25
 """Share of the training examples that take on the colours of another frame, of any source."""
+
+BANDS = 0.7
+"""Share of the training examples that are the band of rows where the road is; the others are whole frames, which a running model sees
+until it knows the band, and where it is not sure of it."""
+
+RENDERED_WIDTH = (640, 1024)
+"""Rendered frames are of widths between these, pixels: roads that fill the frame and roads that are cut from the middle of it."""
+
+RENDERED_ASPECT = (0.5, 0.75)
+"""The same of their height, in widths."""
 
 LONGEST_SIDE = 1280
 """Frames are kept no larger than this, pixels: at most 4.6 MB each with what their labels teach."""
@@ -70,11 +92,15 @@ class Cache:
 def read_sample(frame: LabelledFrame) -> Sample:
     """A frame with what its label teaches, no wider or higher than `LONGEST_SIDE`.
 
+    A label of all paint may hold crossings and stop lines as lane: what looks like one teaches nothing.
+
     Raises:
         InputError: the frame or its label is missing or broken.
     """
     pixels, mask, ignore = frame.read()
     target, weight = supervise(pixels, mask, ignore, frame.definition)
+    if frame.definition is LabelDefinition.ALL_PAINT:
+        weight[cv2.dilate(across_the_road(target), np.ones((5, 5), np.uint8)) > 0] = 0
     frame_size = (pixels.shape[1], pixels.shape[0])
     shrink = LONGEST_SIDE / max(frame_size)
     if shrink < 1:
@@ -85,10 +111,16 @@ def read_sample(frame: LabelledFrame) -> Sample:
     return Sample(pixels, target, weight, frame_size)
 
 
-def render_sample(transform: FrameTransform, rng: Generator) -> Sample:
-    """A random rendered road at the model's size, labelled exactly; arrows, words and stop lines are ignored."""
-    rendering = RoadRenderer(Scene.random(rng), transform.width, transform.height).render(float(rng.uniform(0, 20)))
-    weight = np.where(rendering.other_paint > 0, 0, 255).astype(np.uint8)
+def render_sample(rng: Generator) -> Sample:
+    """A random rendered road, labelled exactly: arrows, words and zebra crossings are no lane paint, paint too faint to tell is ignored."""
+    width = int(rng.integers(*RENDERED_WIDTH)) // MULTIPLE * MULTIPLE
+    height = int(width * rng.uniform(*RENDERED_ASPECT)) // MULTIPLE * MULTIPLE
+    scene = Scene.random(rng)
+    if rng.random() < CROSSED:
+        near, wear = float(rng.uniform(0, 20)), float(rng.uniform(0, 0.5))
+        scene = replace(scene, markings=tuple(Marking("zebra", s, 0.0, wear=wear) for s in (near, near + 24)))
+    rendering = RoadRenderer(scene, width, height).render(float(rng.uniform(0, 20)))
+    weight = np.where((rendering.other_paint > 0) & (rendering.markings == 0), 0, 255).astype(np.uint8)
     return Sample(rendering.pixels, rendering.paint, weight)
 
 
@@ -153,12 +185,17 @@ class TrainingStream(IterableDataset[Batch]):
         """One augmented crop."""
         name = self.names[int(rng.choice(len(self.names), p=self.shares))]
         if name == SYNTHETIC:
-            sample = render_sample(self.transform, rng)
+            sample = render_sample(rng)
         else:
             sample = self._read(name, int(rng.integers(len(self.frames[name]))))
+        if rng.random() < BANDS:
+            band = random_band(sample, self.transform, rng)
+            sample = cut(sample, band) if band else sample
         if rng.random() < BONNETS:
             sample = with_bonnet(sample, rng)
         view = random_view(sample, self.transform, *self.crop, rng)
+        if rng.random() < WIPERS:
+            view = with_wiper(view, rng)
         pixels = view.pixels
         if self.frame_keys and rng.random() < RECOLOURED:
             other = self._palette(self.frame_keys[int(rng.integers(len(self.frame_keys)))])
@@ -174,8 +211,8 @@ class TrainingStream(IterableDataset[Batch]):
         return self.palettes[key]
 
 
-class WholeFrames(Dataset[Batch]):
-    """Frames as a running model sees them, through `FrameTransform.to_model`, with their labels at the model's size: for validation."""
+class SeenFrames(Dataset[Batch]):
+    """Frames as a running model sees them, the band of their labelled road through `FrameTransform.to_model`: for validation."""
 
     def __init__(self, frames: Sequence[LabelledFrame], transform: FrameTransform, cache: Cache) -> None:
         self.frames = frames
@@ -191,10 +228,13 @@ class WholeFrames(Dataset[Batch]):
 
 
 def fit_sample(frame: LabelledFrame, transform: FrameTransform) -> Sample:
-    """A frame in the model's input, with what its label teaches. Raises InputError when the frame or its label is missing or broken."""
+    """The band of a frame's labelled road in the model's input, with what its label teaches.
+
+    Raises InputError when the frame or its label is missing or broken.
+    """
     pixels, mask, ignore = frame.read()
     target, weight = supervise(pixels, mask, ignore, frame.definition)
-    placement = transform.fit(pixels.shape[1], pixels.shape[0])
+    placement = transform.fit(pixels.shape[1], pixels.shape[0], labelled_band(Sample(pixels, target, weight), transform))
     size = (transform.width, transform.height)
     fitted = np.empty((transform.height, transform.width, 3), np.uint8)
     placement.to_model(pixels, fitted)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import io
 import pickle
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from torch.utils.data import DataLoader
 
 from engines.backends.denormals import denormals_as_zero
 from engines.model_file import ModelMetadata
-from lanes.data.frames import LabelledFrame
+from lanes.data.frames import LabelledFrame, by_source
 from lanes.data.open import list_frames
 from lanes.errors import InputError
 from lanes.files import make_folder, write_atomically
@@ -36,7 +35,7 @@ from lanes.models.base import LaneNetwork
 from lanes.models.build import with_arch
 from lanes.segment.transform import FrameTransform
 from lanes.train.callbacks import LAST, make_trainer
-from lanes.train.loaders import VALIDATION_MEMORY, Batch, Cache, WholeFrames, normalise, training_loader
+from lanes.train.loaders import VALIDATION_MEMORY, Batch, Cache, SeenFrames, normalise, training_loader
 from lanes.train.mix import SYNTHETIC
 from lanes.train.module import LaneTraining
 from lanes.train.recipe import Recipe
@@ -101,7 +100,7 @@ def train(args: argparse.Namespace) -> Path:
     trainer = make_trainer(args, recipe, best=bool(data.validation))
     make_folder(args.out)
     cache = Cache(VALIDATION_MEMORY)
-    validation = [DataLoader(WholeFrames(frames, transform, cache), batch_size=4) for frames in data.validated.values()]
+    validation = [DataLoader(SeenFrames(frames, transform, cache), batch_size=4) for frames in data.validated.values()]
     if unfinished is not None and unfinished["global_step"] >= recipe.steps:
         # Lightning would load the weights of the last step and leave their average aside.
         module.load_state_dict(unfinished["state_dict"])
@@ -127,13 +126,13 @@ def _list_data(args: argparse.Namespace) -> Data:
     frames = [frame for frame in frames if frame.source != args.leave_out]
     if not frames:
         raise InputError(f"{args.data} has no frames to train on")
-    unseen = _by_source(list_frames(args.data, "val")[:: args.val_stride])
+    unseen = by_source(list_frames(args.data, "val")[:: args.val_stride])
     # A source that is left out is validated on, and must choose nothing.
     threshold, validation = hold_out({source: found for source, found in unseen.items() if source != args.leave_out})
     validation |= {source: found for source, found in unseen.items() if source == args.leave_out}
     if not validation:
         rank_zero_info("no drive is held back: no validation score, no best.ckpt")
-    return Data(_by_source(frames), validation, threshold)
+    return Data(by_source(frames), validation, threshold)
 
 
 def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any]:
@@ -144,6 +143,7 @@ def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any
         "threshold": choose_threshold([]),
         "threshold_drives": sorted({f"{source}/{frame.drive}" for source, frames in data.threshold.items() for frame in frames}),
         "classes": ["lane"],
+        "bands": True,
         "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
         "training_data": [*data.training, SYNTHETIC],
         "licences": list(dict.fromkeys(frame.licence for frames in data.training.values() for frame in frames)),
@@ -276,10 +276,3 @@ def _check_size(option: str, size: Sequence[int], network: LaneNetwork) -> None:
     """Raises InputError when the network cannot take images of this width and height."""
     if any(side % network.divisor for side in size):
         raise InputError(f"--{option} {size[0]} {size[1]}: give multiples of {network.divisor}")
-
-
-def _by_source(frames: Sequence[LabelledFrame]) -> dict[str, list[LabelledFrame]]:
-    by_source: dict[str, list[LabelledFrame]] = defaultdict(list)
-    for frame in frames:
-        by_source[frame.source].append(frame)
-    return dict(by_source)

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lanes.data.augment import Sample, random_light, random_view, with_bonnet
+from lanes.data.augment import Sample, random_light, random_view
 from lanes.data.labels import GUESSED_WIDTH_WEIGHT, LabelDefinition, supervise
+from lanes.data.obstructions import with_bonnet
 from lanes.data.open import list_frames
 from lanes.errors import InputError
 from lanes.segment.transform import FrameTransform

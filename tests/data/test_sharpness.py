@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lanes.arrays import BGRImage
 from lanes.data.augment import Sample, random_view, warped
+from lanes.data.bands import cut, labelled_band
 from lanes.data.open import list_frames
 from lanes.segment.transform import FrameTransform
 
@@ -81,6 +82,8 @@ def test_real_frames_are_as_sharp_in_training_as_in_running(shared: Path) -> Non
     frames = [frame for frame in list_frames(shared / "lanedata", "val") if frame.source in ("udacity_ego", "moscow_strokes")][::8]
     for frame in frames:
         sample = read_sample(frame)
+        band = labelled_band(sample, TRANSFORM)
+        sample = cut(sample, band) if band else sample
         matrix = np.vstack([TRANSFORM.fit(sample.pixels.shape[1], sample.pixels.shape[0]).matrix, (0, 0, 1)])
         size = (TRANSFORM.width, TRANSFORM.height)
         example = warped(sample, matrix, (1.0, 1.0), TRANSFORM, size).pixels

@@ -23,6 +23,7 @@ from lanes.errors import SourceLostError
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.pipeline.pipeline import FEEDBACK_LAG, FILE_DEPTH, Pipeline
 from lanes.results import Band, Frame, FrameResult, RoadState
+from lanes.segment.band_choice import AUTO
 from lanes.segment.segmenter import Segmenter
 from lanes.telemetry.telemetry import Telemetry
 
@@ -62,6 +63,7 @@ class Stamped(Segmenter):
     """In the place of a network: notes the band of each frame, and may be slow or fail."""
 
     def __init__(self, seconds: float = 0.0, fails_at: int | None = None) -> None:
+        self.band = AUTO
         self.seconds = seconds
         self.fails_at = fails_at
         self.bands: list[Band | None] = []

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from engines.registry import open_engine
 from lanes import load_segmenter
+from lanes.arrays import BGRImage
+from lanes.errors import InputError
+from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.segmenter import Segmenter
 
 
@@ -33,3 +39,63 @@ def test_a_mask_is_where_the_probability_is_above_the_threshold(segmenter: Segme
     segmenter.infer()
     mask = segmenter.mask(np.empty((90, 160), np.uint8), 20)
     np.testing.assert_array_equal(mask, np.where(probability > 20, 255, 0))
+
+
+def road() -> BGRImage:
+    """A grey road under a bright sky, its lines in the rows 250 to 460 of 640."""
+    pixels = np.full((640, 800, 3), 95, np.uint8)
+    pixels[:240] = 200
+    for x in (150, 650):
+        cv2.line(pixels, (400 + (x - 400) // 8, 250), (x, 460), (250, 250, 250), 10)
+    return pixels
+
+
+@pytest.fixture(scope="module")
+def banded() -> Iterator[Segmenter]:
+    """The bundled model, as if it had been trained on bands."""
+    with open_engine("onnx", "fp32", "unet") as engine:
+        engine.model = replace(engine.model, metadata=replace(engine.model.metadata, bands=True))
+        yield Segmenter(engine)
+
+
+def test_a_model_that_was_not_trained_on_bands_sees_whole_frames(segmenter: Segmenter) -> None:
+    assert segmenter.band == OFF
+    assert segmenter.still_band(road()) is None
+    assert segmenter.frame_band(road(), (200, 500), still=False) is None
+
+
+def test_a_still_is_looked_at_twice(banded: Segmenter) -> None:
+    assert banded.band == AUTO
+    pixels = road()
+    band = banded.still_band(pixels)
+    assert band is not None
+    assert band[0] <= 250
+    assert band[1] >= 460
+    found = banded(pixels)
+    banded.preprocess(pixels, band)
+    banded.infer()
+    np.testing.assert_array_equal(found, banded.postprocess(np.empty((640, 800), np.uint8)))
+    assert not found[: band[0]].any()
+    assert not found[band[1] :].any()
+
+
+def test_a_still_that_shows_no_paint_is_seen_whole(banded: Segmenter) -> None:
+    assert banded.still_band(np.full((640, 800, 3), 90, np.uint8)) is None
+
+
+def test_a_video_has_the_band_of_its_estimate(banded: Segmenter) -> None:
+    assert banded.frame_band(road(), (200, 500), still=False) == (200, 500)
+    assert banded.frame_band(road(), None, still=False) is None
+    assert banded.frame_band(road(), (200, 500), still=True) == banded.still_band(road())
+
+
+def test_a_fixed_band_holds_for_every_model_and_frame(segmenter: Segmenter) -> None:
+    fixed = Segmenter(segmenter.engine, BandChoice((0.25, 0.75)))
+    assert fixed.still_band(road()) == (160, 480)
+    assert fixed.frame_band(road(), (200, 500), still=False) == (160, 480)
+    assert not fixed(road())[:160].any()
+
+
+def test_what_is_no_band_is_refused() -> None:
+    with pytest.raises(InputError, match="band: 'half'"):
+        load_segmenter(band="half")

@@ -67,6 +67,7 @@ VALUES: dict[str, Any] = {
     "camera": Path("camera.yaml"),
     "height": 1.35,
     "no_track": True,
+    "band": "0.4:0.9",
     "log_format": "json",
     "no_progress": True,
     "quiet": True,

@@ -12,9 +12,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
 
 from lanes.data.augment import Sample  # noqa: E402
+from lanes.data.bands import labelled_band  # noqa: E402
 from lanes.data.open import list_frames  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loaders import Cache, TrainingStream, WholeFrames  # noqa: E402
+from lanes.train.loaders import Cache, SeenFrames, TrainingStream, read_sample, render_sample  # noqa: E402
 
 TRANSFORM = FrameTransform(128, 64)
 
@@ -47,9 +48,36 @@ def test_what_finds_no_room_is_read_again() -> None:
 def test_validation_sees_a_frame_as_the_running_model_does(rendered_sources: Path) -> None:
     frame = list_frames(rendered_sources, "val")[0]
     transform = FrameTransform(64, 32)
-    rgb, target, weight = WholeFrames([frame], transform, Cache(1 << 20))[0]
+    rgb, target, weight = SeenFrames([frame], transform, Cache(1 << 20))[0]
     pixels = cv2.imread(str(frame.image_path))
     expected = np.empty((32, 64, 3), np.uint8)
-    transform.fit(pixels.shape[1], pixels.shape[0]).to_model(pixels, expected)
+    band = labelled_band(read_sample(frame), transform)
+    assert band is not None
+    transform.fit(pixels.shape[1], pixels.shape[0], band).to_model(pixels, expected)
     assert np.array_equal(rgb.numpy().transpose(1, 2, 0)[..., ::-1], expected)
     assert target.shape == weight.shape == (1, 32, 64)
+
+
+def test_a_rendered_road_teaches_that_crossings_and_arrows_are_no_lane_paint() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(8):
+        sample = render_sample(rng)
+        height, width = sample.target.shape
+        assert 640 <= width <= 1024
+        assert 0.45 * width < height <= 0.75 * width
+        assert not sample.target[sample.weight == 0].any()
+
+
+def test_what_lies_across_the_road_teaches_nothing(tmp_path: Path) -> None:
+    mask = np.zeros((180, 320), np.uint8)
+    mask[60:170, 40:44] = 255
+    crossing = np.zeros_like(mask)
+    for column in range(100, 180, 14):
+        crossing[100:120, column : column + 8] = 255
+    for folder, image in (("images", np.dstack([mask | crossing] * 3)), ("masks", mask | crossing)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a_1.png"), image)
+    (tmp_path / "dataset.json").write_text('{"definition": "ALL_PAINT", "licence": "my own"}')
+    sample = read_sample(list_frames(tmp_path)[0])
+    assert not sample.weight[crossing > 0].any()
+    assert sample.weight[mask > 0].all()

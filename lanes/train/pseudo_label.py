@@ -1,0 +1,168 @@
+"""Labels frames that nobody labelled, for self-training: `python -m lanes.train.pseudo_label FRAMES --out DIR --licence TEXT`.
+
+The teachers are models of this project, each looking at the whole frame and at the band of its road, both mirrored too, and, with
+`--maps`, the probability maps of a foreign model. Only what all of them agree on teaches: paint where every teacher sees paint,
+background where none does; the rest is ignored. What lies side by side as the bars of a zebra crossing do, or across the road as a stop
+line does, is ignored too: teachers that take it for lane paint are not to pass it on.
+
+What is written is a folder of images and masks as `lanes.data.folder` reads it, all of it for training. A frame in which the
+teachers agree on next to no paint is left out: its background would teach that faint paint is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from lanes import load_segmenter
+from lanes.arrays import BGRImage, Mask, ProbabilityMap
+from lanes.cli.arguments import Parser, output_path
+from lanes.cli.console import plain_console
+from lanes.cli.logs import messages
+from lanes.data.across import across_the_road
+from lanes.data.frames import TRAINING_IMAGE_SUFFIXES, list_files, read_image
+from lanes.errors import InputError, exit_status
+from lanes.files import write_atomically
+from lanes.results import Band
+from lanes.segment.first_look import find_band
+from lanes.segment.segmenter import Segmenter
+
+SURE_PAINT, SURE_BACKGROUND = 0.5, 0.15
+"""Mean probability of a model's looks above which, or below which, it is sure."""
+
+MAP_PAINT, MAP_BACKGROUND = 0.4, 0.25
+"""The same of a foreign map, which is steadier and lower."""
+
+NEAR = 5
+"""Pixels within which a foreign map may have its paint: it is drawn at another scale."""
+
+LEAST_PAINT = 0.0004
+"""Share of a frame that must be agreed paint."""
+
+
+def look(segmenter: Segmenter, pixels: BGRImage, band: Band | None) -> NDArray[np.float32]:
+    """Probability, (H, W) float32 0 to 1: the mean of a look at a frame, or at its band, and of a look at its mirror image."""
+    out = np.empty(pixels.shape[:2], np.uint8)
+    total = np.zeros(pixels.shape[:2], np.float32)
+    for image, back in ((pixels, slice(None)), (np.ascontiguousarray(pixels[:, ::-1]), slice(None, None, -1))):
+        segmenter.preprocess(image, band)
+        segmenter.infer()
+        total += segmenter.postprocess(out)[:, back]
+    mean: NDArray[np.float32] = total / np.float32(2 * 255)
+    return mean
+
+
+def looks(segmenter: Segmenter, pixels: BGRImage) -> list[NDArray[np.float32]]:
+    """What a model says of a frame as a whole, and of the band of its road where the whole shows one."""
+    whole = look(segmenter, pixels, None)
+    band = find_band(np.where(whole > segmenter.threshold / 255, 255, 0).astype(np.uint8), segmenter.transform)
+    return [whole] if band is None else [whole, look(segmenter, pixels, band)]
+
+
+def agree(found: Sequence[NDArray[np.float32]], foreign: ProbabilityMap | None) -> tuple[Mask, Mask]:
+    """What the teachers agree on.
+
+    Args:
+        found: each look of each model, (H, W) float32, 0 to 1, and 0 outside a band.
+        foreign: (H, W) uint8, the probability map of another model; None where there is none.
+
+    Returns:
+        mask: (H, W) uint8, 255 = lane paint. ignore: (H, W) uint8, 255 = not agreed on.
+    """
+    stack = np.stack(found)
+    paint = stack.mean(axis=0) > SURE_PAINT
+    background = stack.max(axis=0) < 2 * SURE_BACKGROUND
+    background &= stack.mean(axis=0) < SURE_BACKGROUND
+    if foreign is not None:
+        paint &= cv2.dilate(foreign, np.ones((NEAR, NEAR), np.uint8)) > 255 * MAP_PAINT
+        background &= foreign < 255 * MAP_BACKGROUND
+    mask = np.where(paint, 255, 0).astype(np.uint8)
+    ignore = np.where(paint | background, 0, 255).astype(np.uint8)
+    across = across_the_road(mask)
+    mask[across > 0] = 0
+    ignore[cv2.dilate(across, np.ones((7, 7), np.uint8)) > 0] = 255
+    return mask, ignore
+
+
+def pseudo_label(args: argparse.Namespace, console: Console) -> Path:
+    """Writes the folder of a request and returns it. Raises InputError when a frame, a map or a model cannot be used."""
+    images = list(list_files(args.frames, TRAINING_IMAGE_SUFFIXES))
+    if not images:
+        raise InputError(f"{args.frames} holds no images")
+    drives = read_drives(args.index) if args.index else {}
+    base = args.out / "train"
+    for folder in ("images", "masks", "ignore"):
+        (base / folder).mkdir(parents=True, exist_ok=True)
+    statement = {"name": args.name, "definition": "ALL_PAINT", "licence": args.licence, "judge_on": False}
+    write_atomically(args.out / "dataset.json", json.dumps(statement, indent=1) + "\n")
+    kept = 0
+    with ExitStack() as stack:
+        segmenters = [stack.enter_context(load_segmenter(model, args.engine, args.precision)) for model in args.models]
+        for image in track(images, "frames", console=console, transient=True):
+            pixels = read_image(args.frames / image, cv2.IMREAD_COLOR)
+            foreign = read_image((args.maps / image.name).with_suffix(".png"), cv2.IMREAD_GRAYSCALE) if args.maps else None
+            mask, ignore = agree([each for segmenter in segmenters for each in looks(segmenter, pixels)], foreign)
+            if np.count_nonzero(mask) < LEAST_PAINT * mask.size:
+                continue
+            drive = drives.get(image.name, "")
+            for folder, content in (("masks", mask), ("ignore", ignore)):
+                target = (base / folder / drive / image.name).with_suffix(".png")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(target, cv2.imencode(".png", content)[1].tobytes())
+            (base / "images" / drive).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(args.frames / image, base / "images" / drive / image.name)
+            kept += 1
+    console.print(f"{kept} of {len(images)} frames have paint that all teachers agree on")
+    out: Path = args.out
+    return out
+
+
+def read_drives(index: Path) -> dict[str, str]:
+    """The drive of each file of an index, a CSV with the columns `file` and `drive`. Raises InputError when it has none."""
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            return {row["file"]: row["drive"] for row in csv.DictReader(file)}
+    except OSError as error:
+        raise InputError(f"cannot read {index}: {error.strerror}") from None
+    except (KeyError, csv.Error, UnicodeDecodeError):
+        raise InputError(f"{index} has no columns file and drive") from None
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = Parser("python -m lanes.train.pseudo_label", __doc__)
+    parser.add_argument("frames", type=Path, metavar="FRAMES", help="folder of images to label")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder to write images, masks and ignore to")
+    parser.add_argument("--licence", type=str, required=True, metavar="TEXT", help="what the makers of the frames allow")
+    parser.add_argument("--name", type=str, default="pseudo", help="what the source is called in mixes and model cards")
+    parser.add_argument(
+        "--models", type=str, nargs="+", default=["unet-large", "unet"], metavar="MODEL", help="teachers: bundled models, or ONNX files"
+    )
+    parser.add_argument("--maps", type=Path, metavar="DIR", help="folder of another model's probability maps, 8-bit PNG of the same names")
+    parser.add_argument("--index", type=Path, metavar="CSV", help="table with columns file and drive")
+    parser.add_argument("--engine", type=str, default="auto", help="engine that runs the models")
+    parser.add_argument("--precision", type=str, default="auto", help="precision that the engine calculates in")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    args = parse(arguments)
+    with messages("lanes.train.pseudo_label"):
+        return exit_status("lanes.train.pseudo_label", lambda: print(pseudo_label(args, plain_console(stderr=True))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
