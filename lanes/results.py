@@ -20,6 +20,7 @@ from lanes.arrays import BGRImage, Mask
 LaneType = Literal["solid", "dashed", "unknown"]
 DepartureState = Literal["none", "left", "right", "inactive"]
 CalibrationState = Literal["uncalibrated", "calibrating", "valid", "invalid"]
+HeightOrigin = Literal["user", "camera.yaml", "lane width", "assumed"]
 Band = tuple[int, int]
 """Rows of the source frame that the network looks at: the first, and the one after the last."""
 
@@ -114,7 +115,8 @@ class Lane:
         id: stays with a lane over time where lanes are tracked; else it follows the position: 1, 2, 3, 4 for -1, 1, -2, 2 and so on.
         type: how it is painted.
         held_s: seconds since paint of it was last seen, 0 where it is seen now.
-        curve: the same boundary in metres; None where the lanes are looked for in the picture alone.
+        curve: the same boundary in metres, by the camera's height even where that is assumed (`Calibration.is_metric`); None where the
+            lanes are looked for in the picture alone.
     """
 
     position: int
@@ -147,13 +149,23 @@ class Ego:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How the camera is mounted, as far as it is known. Pitch is positive where it looks down, yaw where it looks to the left."""
+    """How the camera is mounted, as far as it is known. Pitch is positive where it looks down, yaw where it looks to the left.
+
+    Attributes:
+        height_m: above the road. height_from: where it is from; all metres scale with it, and an assumed one allows none in `Ego`.
+    """
 
     state: CalibrationState
     pitch_rad: Estimate | None = None
     yaw_rad: Estimate | None = None
     roll_rad: Estimate | None = None
     height_m: Estimate | None = None
+    height_from: HeightOrigin | None = None
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether the height is known, so that lengths in metres are."""
+        return self.height_from not in (None, "assumed")
 
 
 @dataclass(frozen=True, slots=True)

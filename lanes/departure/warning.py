@@ -86,8 +86,10 @@ class DepartureWarning:
             self._fast = vehicle.speed_mps >= (SPEED_OFF_MPS if self._fast else SPEED_ON_MPS)
         if vehicle.turn_signal in ("left", "right"):
             self._signalled_s = now_s
-        if calibration is None or calibration.state != "valid":
-            return f"the camera's mount is {'uncalibrated' if calibration is None else calibration.state}"
+        if calibration is None or not calibration.is_metric:
+            return "the camera's height is not known"
+        if calibration.state != "valid":
+            return f"the camera's mount is {calibration.state}"
         if vehicle.speed_mps is not None and not self._fast:
             return f"the vehicle is slower than {3.6 * SPEED_ON_MPS:.0f} km/h"
         if self._signalled_s is not None and now_s - self._signalled_s <= SIGNAL_HOLD_S:

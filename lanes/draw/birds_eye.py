@@ -97,13 +97,13 @@ class BirdsEye:
     """Draws the inset into a corner that the lanes leave free: the right one, else the left, smaller where need be, or not at all."""
 
     def __init__(self) -> None:
-        self._cards: dict[Layout, Veil] = {}
+        self._cards: dict[tuple[Layout, bool], Veil] = {}
         self._known = False
         self._place: tuple[str, float] | None = ("right", SIZES[0])
         self._since = 0  # frames
 
     def draw(self, pixels: BGRImage, road: RoadState, readouts: tuple[int, int] = (0, 0)) -> None:
-        """Draw into the frame in place; nothing before a lane is known in metres.
+        """Draw into the frame in place; nothing before a lane has a curve on the road.
 
         Args:
             pixels: the frame.
@@ -118,9 +118,10 @@ class BirdsEye:
             return
         layout, x, y = placed
         seen = pixels[y : y + layout.height, x : x + layout.width]
-        if layout not in self._cards:
-            self._cards[layout] = _card(layout)
-        self._cards[layout].lay(seen)
+        card = (layout, road.calibration is not None and road.calibration.is_metric)
+        if card not in self._cards:
+            self._cards[card] = _card(*card)
+        self._cards[card].lay(seen)
         left, upper = layout.strip
         strip = seen[upper : upper + layout.strip_height, left : left + layout.strip_width]
         _draw_road(strip, layout, road)
@@ -222,8 +223,8 @@ def _draw_scale(seen: BGRImage, layout: Layout, road: RoadState) -> None:
     write(seen, text, (min(max((sum(columns) - wide) // 2, 0), layout.width - wide), row + round(1.55 * capital)), scale, TEXT)
 
 
-def _card(layout: Layout) -> Veil:
-    """The inset's ground: a rounded card, the strip on it, and the metres beside it."""
+def _card(layout: Layout, is_metric: bool) -> Veil:
+    """The inset's ground: a rounded card, the strip on it, and the metres beside it, about so many where the height is assumed."""
     shape, ink = (np.zeros((layout.height, layout.width), np.uint8) for _ in range(2))
     radius = round(0.9 * layout.capital)
     for top, side in ((radius, 0), (0, radius)):
@@ -237,7 +238,7 @@ def _card(layout: Layout) -> Veil:
     scale = 0.9 * layout.capital / 21.0
     for x in range(LABELLED_M, round(AHEAD_M) + 1, LABELLED_M):
         row = upper + layout.row(x)
-        text = f"{x} m"
+        text = f"{x} m" if is_metric else f"~{x} m"
         write(
             ink, text, (left - round(0.5 * layout.capital) - text_width(text, scale), round(row + 0.45 * layout.capital)), scale, (255,) * 3
         )

@@ -70,8 +70,11 @@ def road_figures(road: RoadState) -> list[Figure]:
 
 
 def warning_figures(road: RoadState) -> list[Figure]:
-    """What the third pill may show, the first of these that it is wide enough for: that nobody is warned now, and why."""
-    if road.departure != "inactive":
+    """What the third pill may show, the first of these that it is wide enough for: that nobody is warned now, and why.
+
+    Nothing where the camera's height is not known: then no warning is expected.
+    """
+    if road.departure != "inactive" or road.calibration is None or not road.calibration.is_metric:
         return []
     why = [f"no warning: {road.departure_why}"] if road.departure_why else []
     return [Figure("", text) for text in (*why, "no warning")]

@@ -276,7 +276,8 @@ def _extrinsics(found: Any) -> tuple[Calibration, str]:
     when = time.isoformat() if isinstance(time, date) else time
     if not isinstance(when, str) or len(when) > 64:
         raise InputError(f"{where}.time is not a time as in 2026-01-31T12:00:00+00:00")
-    return Calibration(state, **angles), when
+    pitch, yaw, roll = (angles[name] for name in ANGLES)
+    return Calibration(state, pitch, yaw, roll), when
 
 
 def _state(found: Any) -> CalibrationState:

@@ -17,12 +17,12 @@ from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.paint import PaintLine
 from lanes.mount.angles import Floats, MountAngles
 from lanes.mount.band import BandKeeper
-from lanes.mount.height import HeightKeeper, HeightOrigin
+from lanes.mount.height import HeightKeeper
 from lanes.mount.states import StateKeeper
 from lanes.mount.store import SavedMount, file_of, load, save
 from lanes.mount.vanishing import RoadDirection, find_direction
 from lanes.mount.visible import VisibleLearner, VisibleRoad
-from lanes.results import Band, Calibration, Estimate
+from lanes.results import Band, Calibration, Estimate, HeightOrigin
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,10 @@ class MountEstimator:
         """State and angles with their standard deviations; the angles are None until a frame has shown them."""
         height = self._height.estimate
         if self._states.state == "uncalibrated":
-            return Calibration("uncalibrated", height_m=height)
+            return Calibration("uncalibrated", height_m=height, height_from=self._height.origin)
         angles, stds = self._angles.mean, self._stds()
         pitch, yaw = (Estimate(float(angle), float(std)) for angle, std in zip(angles, stds, strict=True))
-        return Calibration(self._states.state, pitch, yaw, Estimate(self._camera.roll, self._roll_std), height)
+        return Calibration(self._states.state, pitch, yaw, Estimate(self._camera.roll, self._roll_std), height, self._height.origin)
 
     @property
     def metric(self) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from lanes.geometry.camera_file import CameraFile
 from lanes.mount.vanishing import RoadDirection
-from lanes.results import Estimate
-
-HeightOrigin = Literal["user", "camera.yaml", "lane width", "assumed"]
+from lanes.results import Estimate, HeightOrigin
 
 ASSUMED_M = Estimate(1.4, 0.25)
 """From a low car to a van."""

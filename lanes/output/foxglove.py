@@ -106,7 +106,7 @@ def scene(ns: int, result: FrameResult) -> SceneUpdate:
     """The boundaries on the road, in metres, as one entity that replaces the one of the frame before; without lines where none is known."""
     lines = []
     for lane in result.lanes:
-        if lane.curve is None:
+        if lane.curve is None or result.calibration is None or not result.calibration.is_metric:
             continue
         ahead = np.linspace(lane.curve.near_m, lane.curve.far_m, 32)
         points = [Point3(x=x, y=y) for x, y in zip(ahead.tolist(), lane.curve.y_at(ahead).tolist(), strict=True)]

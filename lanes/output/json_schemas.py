@@ -52,7 +52,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         },
     ),
     "/ego": _object("lanestream.Ego", _estimates(METRIC)),
-    "/mount": _object("lanestream.Mount", {"state": {"enum": ["uncalibrated", "calibrating", "valid", "invalid"]}} | _estimates(MOUNT)),
+    "/mount": _object(
+        "lanestream.Mount",
+        {"state": {"enum": ["uncalibrated", "calibrating", "valid", "invalid"]}}
+        | _estimates(MOUNT)
+        | {"height_from": {"enum": ["user", "camera.yaml", "lane width", "assumed", None], "description": "where the height is from"}},
+    ),
     "/departure": _object("lanestream.Departure", {"state": {"enum": ["none", "left", "right", "inactive"]}, "why": {"type": "string"}}),
     "/latency": _object("lanestream.Latency", {stage: {"type": "number", "description": "milliseconds"} for stage in STAGES}),
 }

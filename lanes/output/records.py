@@ -73,7 +73,7 @@ def calibration_record(calibration: Calibration) -> dict[str, Any]:
         "roll_rad": calibration.roll_rad,
         "height_m": calibration.height_m,
     }
-    return {"state": calibration.state} | _estimates(values)
+    return {"state": calibration.state} | _estimates(values) | {"height_from": calibration.height_from}
 
 
 def _estimates(values: Mapping[str, Estimate | None]) -> dict[str, float | None]:

@@ -56,14 +56,12 @@ class TrackingEstimator:
         pitch = mount.calibration.pitch_rad
         tracker.update(lines, mount.camera, time_s, *([] if pitch is None else [pitch.std]))
         lanes = lanes_of(tracker, mount.camera, mount.visible)
-        metric = Metric(mount) if mount.metric else None
+        metric = Metric(mount)
+        lanes = [replace(lane, curve=None if lane.curve is None else metric.curve(lane.curve)) for lane in lanes]
         sides, ego = None, None
-        if metric is not None:
-            lanes = [replace(lane, curve=None if lane.curve is None else metric.curve(lane.curve)) for lane in lanes]
+        if mount.metric:
             sides, seen = lane_sides(tracker, metric), tracker.ego()
             ego = None if seen is None else metric.ego(seen, tracker.tracks)
-        else:
-            lanes = [replace(lane, curve=None) for lane in lanes]
         age_s = 0.0 if frame.arrived_ns is None else (perf_counter_ns() - frame.arrived_ns) / 1e9
         vehicle = None if self._vehicle is None else self._vehicle(time_s)
         departure, why = self._departure.update(sides, mount.calibration, time_s, age_s, vehicle)

@@ -16,7 +16,7 @@ from lanes.departure.approach import LONGEST_WARNING_S
 from lanes.departure.warning import SIGNAL_HOLD_S
 from lanes.results import Calibration, CalibrationState, DepartureState, Estimate, Lane, RoadCurve
 
-VALID = Calibration("valid")
+VALID = Calibration("valid", height_from="user")
 LANE, HALF, LINE = 3.6, DEFAULT_VEHICLE_WIDTH_M / 2, 0.15
 STEP = 1 / 30
 speeds = st.floats(0.2, 0.8)
@@ -152,9 +152,17 @@ def test_noise_of_the_stated_size_does_not_warn_in_the_middle_of_the_lane(seed: 
         assert warning.update(seen, VALID, index * STEP)[0] == "none"
 
 
+def test_without_a_known_height_it_is_inactive() -> None:
+    for calibration in (None, Calibration("valid", height_from="assumed")):
+        assert DepartureWarning().update(sides(0.9, 0.5), calibration, 0) == ("inactive", "the camera's height is not known")
+
+
 @pytest.mark.parametrize("state", ["uncalibrated", "calibrating", "invalid"])
 def test_without_a_valid_calibration_it_is_inactive(state: CalibrationState) -> None:
-    assert DepartureWarning().update(sides(0.9, 0.5), Calibration(state), 0) == ("inactive", f"the camera's mount is {state}")
+    assert DepartureWarning().update(sides(0.9, 0.5), Calibration(state, height_from="user"), 0) == (
+        "inactive",
+        f"the camera's mount is {state}",
+    )
 
 
 @pytest.mark.parametrize(

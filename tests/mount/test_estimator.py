@@ -99,7 +99,7 @@ def test_a_lens_with_distortion_is_seen_through_exactly() -> None:
 def test_the_state_goes_from_nothing_known_to_valid() -> None:
     drive = Drive(highway(2, 1))
     mount = MountEstimator(camera_file(drive), None, None)
-    assert mount.calibration == Calibration("uncalibrated", height_m=mount.calibration.height_m)
+    assert mount.calibration == Calibration("uncalibrated", height_m=mount.calibration.height_m, height_from="camera.yaml")
     states: list[str] = []
     for _ in follow(mount, drive, 15):
         if mount.calibration.state not in states[-1:]:

@@ -57,7 +57,7 @@ def known(number: int, time: Fraction | None = None) -> FrameResult:
         result(number, time=time),
         lanes=[Lane(-1, points, 0.9, 7, "dashed", 0.0, curve), Lane(1, points + np.float32(20), 0.5, 8, "solid", 0.25)],
         ego=Ego(sure(0.1), sure(3.5), None, sure(0.01)),
-        calibration=Calibration("valid", sure(0.05), sure(-0.02), None, sure(1.4)),
+        calibration=Calibration("valid", sure(0.05), sure(-0.02), None, sure(1.4), "user"),
         departure="left",
         latency_ms={"inference": 4.0, "total": 9.0},
     )

@@ -76,7 +76,7 @@ def test_a_record_of_all_that_can_be_known() -> None:
     known.frame.cut = known.frame.suspect = True
     known.lanes, known.band, known.departure, known.departure_why = [lane], (10, 60), "inactive", "no lane"
     known.ego = Ego(Estimate(0.12345678, 0.01), None, None, None, Estimate(42.0, 2.5))
-    known.calibration = Calibration("valid", pitch_rad=Estimate(0.01, 0.001))
+    known.calibration = Calibration("valid", pitch_rad=Estimate(0.01, 0.001), height_from="camera.yaml")
     known.latency_ms = {"capture": 1.23456}
     record = make_record(known)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -102,7 +102,7 @@ def test_a_record_of_all_that_can_be_known() -> None:
         },
         "calibration": {
             **{"state": "valid", "pitch_rad": 0.01, "pitch_rad_std": 0.001, "yaw_rad": None, "yaw_rad_std": None},
-            **{"roll_rad": None, "roll_rad_std": None, "height_m": None, "height_m_std": None},
+            **{"roll_rad": None, "roll_rad_std": None, "height_m": None, "height_m_std": None, "height_from": "camera.yaml"},
         },
         "departure": "inactive",
         "band": [10, 60],

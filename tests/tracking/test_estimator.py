@@ -126,13 +126,17 @@ def test_no_curve_runs_over_the_bonnet() -> None:
         assert max(float(lane.points[0, 1]) for lane in state.lanes) < lowest + 0.03 * SIZE[1]
 
 
-def test_without_a_camera_nothing_is_in_metres() -> None:
+def test_without_a_camera_no_metres_are_known_and_curves_go_by_an_assumed_height() -> None:
     *_, (state, _, _) = drive(STRAIGHT, TrackingEstimator(), 1.0)
     assert len(state.lanes) >= 2
     assert state.ego is None
-    assert all(lane.curve is None for lane in state.lanes)
-    assert state.departure == "inactive"
-    assert state.departure_why
+    assert state.calibration is not None
+    assert state.calibration.height_from == "assumed"
+    assert not state.calibration.is_metric
+    for lane in state.lanes:
+        assert lane.curve is not None
+        assert lane.curve.offset_m.std > 0.1 * abs(lane.curve.offset_m.value)
+    assert (state.departure, state.departure_why) == ("inactive", "the camera's height is not known")
 
 
 def test_with_the_height_alone_lengths_across_are_known_and_those_ahead_are_not() -> None:
