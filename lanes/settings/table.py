@@ -90,6 +90,9 @@ class Settings:
     live: bool = _setting(
         False, FLAG, INPUT, "", "treat a file as if it were live: paced by its own clock, late frames dropped and counted"
     )
+    reconnect: bool = _setting(
+        True, FLAG, INPUT, "", "wait for an address or a camera that is lost or not there yet; --no-reconnect ends the run instead"
+    )
     config: Path | None = _setting(None, FILE, INPUT, "FILE", "read settings from this TOML file; environment and flags go before it")
 
     start: Fraction | None = _setting(None, TIME, FRAMES, "TIME", "begin at this time of the video", "its beginning")

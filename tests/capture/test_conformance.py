@@ -15,6 +15,7 @@ import pytest
 
 from lanes.capture import Source, find_sources
 from lanes.capture.camera import Camera
+from lanes.capture.camera_format import CameraFormat
 from lanes.capture.events import Connected
 from lanes.errors import InputError, ProcessingError
 from tests.capture.servers import answering, jpeg, motion_jpeg
@@ -35,7 +36,7 @@ class OpenedCamera(Camera):
     """No camera is at hand in a test: the same class reads from a file that OpenCV opened, which ends as an unplugged camera does."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("camera")
+        super().__init__("camera", CameraFormat())
         self.path = path
 
     def _connect(self) -> cv2.VideoCapture:
