@@ -91,9 +91,9 @@ class RTSPCamera:
     def address(self, scheme: str = "rtsp", password: str = "right", path: str = "road") -> str:
         return f"{scheme}://admin:{password}@{self.host}/{path}"
 
-    def start(self, *sizes: Size, codec: str = "h264") -> None:
+    def start(self, *sizes: Size, codec: str = "h264", password: str = "right") -> None:
         """Switches it on. `sizes`: of its frames, now and after each `next`."""
-        arguments = [str(self.port), codec]
+        arguments = [str(self.port), password, codec]
         for size in sizes or (SMALL,):
             path = self.folder / "{}x{}.bgr".format(*size)
             if not path.exists():

@@ -2,11 +2,11 @@
 
 Debian: gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 python3-gi gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly.
 
-    rtsp_server.py [PORT CODEC [FRAMES WIDTH HEIGHT]...]
+    rtsp_server.py [PORT PASSWORD CODEC [FRAMES WIDTH HEIGHT]...]
 
 Prints its port. `/live` sends 2 s of H.264. `/road` sends the raw BGR frames of a file, 25 a second, over and over, as `h264` or `jpeg`. It
 obeys lines on stdin: `run`, `pause` (sends nothing), `freeze` (the same frame), `black`, `next` (the next file's frames, in their size).
-Every address wants the user `admin` with the password `right`.
+Every address wants the user `admin` with the password, `right` by default.
 """
 
 import sys
@@ -76,7 +76,7 @@ class Road:
 
 
 Gst.init(None)
-port, codec, *files = [*sys.argv[1:], "0", ""][: max(2, len(sys.argv) - 1)]
+port, password, codec, *files = sys.argv[1:] or ["0", "right", ""]
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(port)
@@ -88,7 +88,7 @@ permissions.add_permission_for_role("user", "media.factory.construct", True)
 token = GstRtspServer.RTSPToken()
 token.set_string("media.factory.role", "user")
 auth = GstRtspServer.RTSPAuth()
-auth.add_basic(GstRtspServer.RTSPAuth.make_basic("admin", "right"), token)
+auth.add_basic(GstRtspServer.RTSPAuth.make_basic("admin", password), token)
 server.set_auth(auth)
 
 factories = {"/live": LIVE}
