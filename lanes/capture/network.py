@@ -30,7 +30,14 @@ TIMEOUT = 10.0
 """Seconds for a server to answer, and for the next data to come."""
 
 # UDP, FFmpeg's default, loses packets on a busy network and shows it as smeared frames. RFC 2326 has the scheme of its own for it.
-_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}, "rtspu": {"rtsp_transport": "udp"}}
+# Over RTMP it looks for sound for up to 90 s of video before it gives a frame.
+_OPTIONS = {
+    "rtsp": {"rtsp_transport": "tcp"},
+    "rtsps": {"rtsp_transport": "tcp"},
+    "rtspu": {"rtsp_transport": "udp"},
+    "rtmp": {"analyzeduration": "500000"},
+    "rtmps": {"analyzeduration": "500000"},
+}
 
 # A playlist's frames come by the segment, which may take so many seconds to appear.
 _SEGMENT_PAUSE_S = 10.0
@@ -127,7 +134,8 @@ class NetworkStream(LiveSource):
             self._in_segments = self._container.format.name == "hls"
             self.pause_s = _SEGMENT_PAUSE_S if self._in_segments else self.pause_s
             self._clockless = bool(_CLOCKLESS & set(self._container.format.name.split(",")))
-            self._recording = self._container.duration is not None or (self._is_file and self._clockless)
+            # A live stream by RTMP says that it is 0 seconds long.
+            self._recording = bool(self._container.duration) or (self._is_file and self._clockless)
             self._reader = Decoder(self._container, self.name, low_delay=not self._recording)
         except (av.FFmpegError, OSError) as error:
             return error
@@ -154,6 +162,8 @@ class NetworkStream(LiveSource):
             )
         if self._scheme in ("http", "https") and error.errno == errno.EIO:  # FFmpeg's word for an answer that it can make nothing of
             return InputError(f"{self.name}: sends no video that can be read; check the address")
+        if self._scheme in ("rtmp", "rtmps") and error.errno in (errno.EIO, errno.EPERM):  # its words for any refusal
+            return InputError(f"{self.name}: the server has no such stream, or refuses it; check application, name and key")
         return connection_error(self.name, error)
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class Settings:
         INPUT,
         "S",
         "a video file; a folder or a glob of images or of videos; 0, /dev/video0 or /dev/v4l/by-id/... (camera); csi://0; rtsp(s)://, "
-        "rtmp(s)://, http(s)://, udp://, tcp://; synthetic:// (rendered road)",
+        "rtspu://, rtmp(s)://, http(s)://, udp://, tcp://; synthetic:// (rendered road)",
         "the bundled demo clip",
     )
     live: bool = _setting(

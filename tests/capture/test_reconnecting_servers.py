@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from itertools import count, pairwise
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 
 from lanes.capture import find_sources
 from lanes.capture.events import FormatChanged, Frozen, Lost, PictureBack, Resumed
-from lanes.errors import NotFoundError, UnauthorizedError
+from lanes.errors import InputError, NotFoundError, UnauthorizedError, UnsupportedCodecError
 from tests.capture.live_servers import MotionJPEG, Playlist, Server, TransportStream, free_port, http, on
+from tests.capture.servers import silent
 from tests.capture.watcher import Watch, Watcher, watchers
+from tests.media import Clip
 
 BACK_S = 2.0
 
@@ -103,12 +106,51 @@ def test_one_that_is_refused_ends_at_once(port: int) -> None:
 
         (source,) = find_sources(f"http://user:hunter2@127.0.0.1:{port}/live.m3u8", reconnect=True)
         with on(http(port, answer)):
-            while True:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
+            listening(port)
             with pytest.raises(kind):
                 source.open()
+
+
+def test_a_codec_that_is_not_known_here_ends_it_at_once(port: int, tmp_path: Path) -> None:
+    data = Clip(frames=10).write(tmp_path / "clip.mkv").read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/XYZ")
+
+    def answer(request: BaseHTTPRequestHandler, _: threading.Event) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(data)
+
+    (source,) = find_sources(f"http://127.0.0.1:{port}/live", reconnect=True)
+    with on(http(port, answer)):
+        listening(port)
+        with pytest.raises(UnsupportedCodecError, match="there is no decoder for its video"):
+            source.open()
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp", "rtspu", "rtmp", "tcp", "udp"])
+def test_nobody_waits_for_a_server_that_accepts_and_is_silent(scheme: str) -> None:
+    with silent() as host:
+        (source,) = find_sources(f"{scheme}://{host}/live", reconnect=True)
+        opening = threading.Thread(target=suppressed, args=(source.open,))
+        opening.start()
+        opening.join(0.5)
+        assert opening.is_alive()
+        source.close()
+        opening.join(5)
+        assert not opening.is_alive()
+
+
+def suppressed(work: Callable[[], None]) -> None:
+    with suppress(InputError):
+        work()
+
+
+def listening(port: int) -> None:
+    """Waits until somebody does."""
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
 
 
 def test_one_that_answers_badly_at_first_is_waited_for(port: int, watch: Watch) -> None:
