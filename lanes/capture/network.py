@@ -85,7 +85,8 @@ class NetworkStream(LiveSource):
     @property
     def corrupt(self) -> int:
         """Frames that could not be decoded so far, and were skipped."""
-        return self._reader.corrupt if self._reader else 0
+        reader = self._reader
+        return self._corrupt if reader is None else reader.corrupt
 
     @property
     def endless(self) -> bool:
@@ -212,5 +213,8 @@ class NetworkStream(LiveSource):
 
     def _release(self) -> None:
         for part in (self._reader, self._container):
-            if part is not None and not isinstance(part, Decoder):
+            if part is not None:
                 part.close()
+        # Decoder, threads and buffers are not kept for as long as somebody keeps this source.
+        self._corrupt = self.corrupt
+        self._reader = self._container = None
