@@ -130,7 +130,7 @@ class NetworkStream(LiveSource):
         try:
             options = {"format_whitelist": STREAM_FORMATS, **_OPTIONS.get(self._scheme, {})}
             if not self._is_file:
-                options["fpsprobesize"] = "0"  # to guess the rate of a live stream takes FFmpeg a second in which nobody sees it
+                options["fpsprobesize"] = "3"  # frames; FFmpeg's own 20 of a stream that says its rate are a second in which nobody sees it
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
             self._in_segments = self._container.format.name == "hls"
             self.pause_s = _SEGMENT_PAUSE_S if self._in_segments else self.pause_s

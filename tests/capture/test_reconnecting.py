@@ -346,8 +346,8 @@ class TestClosing:
         source.open()
         found: list[Frame] = []
         self.closed_in(source, lambda: take(source, found), waiting)
-        assert len(found) == 2
-        assert source.counts.captured == 2
+        counts = source.counts
+        assert counts.captured == 2 == len(found) + sum(counts.dropped.values())  # the second one may still have waited to be taken
 
     def test_no_connection_is_left_open(self) -> None:
         """Whatever the moment: each that was made is given back."""

@@ -77,9 +77,10 @@ def test_a_transport_stream_by_udp(port: int, watch: Watch) -> None:
     address = f"udp://127.0.0.1:{port}"
     watcher = watch(address)
     target = f"{address}?pkt_size=1316"
-    watcher.wait_for(lambda: watcher.count(Lost) == 1, 60)
-    returns(watcher, TransportStream(target))
-    for server in (TransportStream(target), TransportStream(target, width=192), TransportStream(target, codec="mpeg2video")):
+    with on(TransportStream(target)):
+        watcher.wait_for_frames(20)
+    watcher.wait_for_event(Lost)
+    for server in (TransportStream(target, width=192), TransportStream(target, codec="mpeg2video")):
         returns(watcher, server)
     assert watcher.count(FormatChanged) >= 2
     assert any("no frame for 2 seconds" in event.cause for event in watcher.events if isinstance(event, Lost))

@@ -133,9 +133,9 @@ def test_it_says_when_the_source_goes_and_is_back_and_keeps_all_when_it_is_ended
 
 
 def test_messages_for_programs(start: Start) -> None:
-    run = start("--log-format", "json")
+    run = start("--log-format", "json", "--limit", "5")
     run.wait_for_line("it is waited for")
-    run.end(signal.SIGTERM)
+    assert run.end(signal.SIGTERM) < ENDS_S
     (lost,) = (json.loads(line) for line in run.lines if "it is waited for" in line)
     assert (lost["level"], lost["logger"]) == ("warning", "lanes.cli.events")
 
