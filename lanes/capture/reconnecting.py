@@ -22,6 +22,10 @@ from lanes.results import Frame
 OPEN_TIMEOUT_S = 20.0
 """Seconds for a whole opening: a server that trickles meets all time-outs for a single answer."""
 
+REOPEN_TIMEOUT_S, REOPEN_FACTOR = 2.0, 3
+"""Seconds for the first opening after a loss, or so many times what the last one took if that is longer; doubled with each that is silent.
+A connection that was made while the network or the server was away does not keep the source from its return."""
+
 STALL_INTERVALS = 5
 """Frame intervals without a frame after which a source counts as lost, if that is longer than its `pause_s`."""
 
@@ -66,6 +70,7 @@ class Reconnecting(LiveSource):
         self._backoff = Backoff(clock, random)
         self._watch = PictureWatch()
         self._final: tuple[type[InputError], ...] = (UnauthorizedError, NotFoundError, UnsupportedCodecError)
+        self._open_timeout_s = OPEN_TIMEOUT_S
         self._alive_at = clock()
         self._lost = False
         self._notices: list[str] = []
@@ -115,16 +120,20 @@ class Reconnecting(LiveSource):
     def _connect(self) -> None:
         """Opens the source, or the next one, or the one after that; returns also when this one is closed."""
         while not self._closing.is_set():
+            begun = monotonic()
             try:
-                self._source.open(OPEN_TIMEOUT_S)
+                self._source.open(self._open_timeout_s)
             except self._final:
                 raise
             except InputError as error:
                 if self._closing.is_set():
                     return
                 self._note_lost(str(error))
+                if monotonic() - begun >= self._open_timeout_s:
+                    self._open_timeout_s = min(2 * self._open_timeout_s, OPEN_TIMEOUT_S)
                 self._renew()
             else:
+                self._open_timeout_s = min(max(REOPEN_TIMEOUT_S, REOPEN_FACTOR * (monotonic() - begun)), OPEN_TIMEOUT_S)
                 self._forward_notices()
                 return
 

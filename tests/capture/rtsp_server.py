@@ -71,7 +71,8 @@ class Road:
         if self.mode != "pause":
             data = b"\x05" * size if self.mode == "black" else self.data[self.position : self.position + size]
             for source in self.sources:
-                source.emit("push-buffer", Gst.Buffer.new_wrapped(data))
+                if source.current_state == Gst.State.PLAYING:  # before, it has no clock to stamp a frame with, and the encoder gives up
+                    source.emit("push-buffer", Gst.Buffer.new_wrapped(data))
         return True
 
 

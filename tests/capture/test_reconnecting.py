@@ -12,9 +12,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from lanes.capture import reconnecting
 from lanes.capture.events import Black, Connected, Event, FormatChanged, Frozen, Lost, Notice, PictureBack, Resumed
 from lanes.capture.live import LiveSource
-from lanes.capture.reconnecting import Reconnecting
+from lanes.capture.reconnecting import OPEN_TIMEOUT_S, Reconnecting
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, NotFoundError, SourceLostError, UnauthorizedError, UnsupportedCodecError
 from lanes.results import Frame
@@ -278,6 +279,27 @@ class TestStalls:
         assert len(read(source, 4)) == 4
         assert len(site.made) >= 2
         assert any("no frame for 0.05 seconds" in event.cause for event in source.events() if isinstance(event, Lost))
+
+    def test_a_silent_opening_is_given_up_sooner_where_it_was_quick_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that a server has accepted and forgotten does not keep us from its return; one that takes its time gets it."""
+        monkeypatch.setattr(reconnecting, "REOPEN_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(reconnecting, "REOPEN_FACTOR", 0)
+        limits: list[float | None] = []
+
+        class Silent(Scripted):
+            def open(self, timeout: float | None = None) -> None:
+                limits.append(timeout)
+                super().open(timeout)
+
+            def _open(self) -> SourceInfo:
+                if len(limits) in (2, 3):
+                    self._closing.wait(30)
+                return super()._open()
+
+        source = Reconnecting(lambda: Silent(Connection(frames=1)), pause=lambda closing, _: closing.wait(0.01))
+        assert len(read(source, 2)) == 2
+        assert limits[:2] == [OPEN_TIMEOUT_S, 0.1]
+        assert limits[2:4] == [0.2, 0.4]
 
     def test_while_a_driver_is_stuck_no_further_thread_is(self) -> None:
         out = threading.Event()
