@@ -26,18 +26,8 @@ REFUSED = InputError("cam: refuses the connection")
 
 @dataclass
 class Connection:
-    """What one connection does.
-
-    Attributes:
-        opens: the error with which it does not.
-        frames: how many it gives, each when the one before was taken.
-        ends: the error with which it does; None for an end in order.
-        info: its facts; `time_base` is its clock's unit.
-        notice: what it says.
-        stays: it goes silent in place of ending.
-        first_time: of its first frame, in units.
-        endless: it is no recording.
-    """
+    """What one connection does: it fails with `opens`, or gives so many `frames`, each when the one before was taken, and then fails with
+    `ends`, ends in order, or `stays` silent. It says `notice`, and its first frame's time is `first_time` units of its clock."""
 
     opens: InputError | None = None
     frames: int = 0
