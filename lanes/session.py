@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from engines.engine import Engine
 from lanes import load_segmenter
 from lanes.assets import DEMO_CLIP
 from lanes.capture import find_sources
+from lanes.capture.events import Event
 from lanes.capture.live import LiveSource
 from lanes.capture.paced import Paced
 from lanes.capture.select import Selected
@@ -39,13 +41,16 @@ from lanes.tracking.estimator import TrackingEstimator
 
 
 class Listener:
-    """Is notified of what happens between the results, in the thread that iterates. Each method does nothing here."""
+    """Is notified of what happens between the results, in the thread that iterates (but for `source_event`). Each does nothing here."""
 
     def engine_opened(self, engine: Engine) -> None:
         """The engine is ready, and `engine.reason` says why it is this one."""
 
     def source_opened(self, source: Source) -> None:
         """A source is open and its outputs are: frames follow."""
+
+    def source_event(self, source: Source, event: Event) -> None:
+        """Something happened to a source, as its being lost or waited for; in a thread of the source's, also before it is open."""
 
     def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
         """A source has ended, and its outputs are complete: what was written, kind and path."""
@@ -106,7 +111,7 @@ class Session:
         check_paths(settings)
         if settings.camera is not None:
             self._camera = CameraFile.read(settings.camera)
-        sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source)
+        sources = find_sources(str(DEMO_CLIP) if settings.source is None else settings.source, reconnect=settings.reconnect)
         self.sources = len(sources)
         self._several = self.sources > 1
         self._places = Places(settings, self._several, self._camera)
@@ -120,6 +125,7 @@ class Session:
             for source in sources:
                 if self.stopped:
                     return
+                source.on_event = partial(self._listener.source_event, source)
                 try:
                     yield from self._process(self._selected(source), segmenter, records)
                 except (InputError, ProcessingError) as error:

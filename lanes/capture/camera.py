@@ -10,14 +10,12 @@ import cv2
 
 from lanes.arrays import BGRImage
 from lanes.capture.arrival import ArrivalClock
+from lanes.capture.camera_format import CameraFormat
 from lanes.capture.events import Notice
 from lanes.capture.live import LiveSource
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, SourceLostError
 from lanes.results import Frame
-
-# What is asked of a camera; it takes the nearest that it can do. Uncompressed, USB 2 carries about 10 such frames a second.
-WIDTH, HEIGHT, FRAME_RATE, FOURCC = 1280, 720, 30, "MJPG"
 
 
 class Camera(LiveSource):
@@ -25,12 +23,20 @@ class Camera(LiveSource):
 
     A subclass says how it is opened in `_connect`.
 
+    Args:
+        name: see `SourceInfo.name`.
+        asked: what it is asked for; what it sends instead is said in a `Notice`.
+
     Opening raises:
         InputError: there is no such camera, it cannot be opened, or it is open and sends nothing.
     """
 
     frame_timeout = 10.0
-    _capture: cv2.VideoCapture | None = None
+
+    def __init__(self, name: str, asked: CameraFormat) -> None:
+        super().__init__(name)
+        self._asked = asked
+        self._capture: cv2.VideoCapture | None = None
 
     @abstractmethod
     def _connect(self) -> cv2.VideoCapture:
@@ -43,7 +49,7 @@ class Camera(LiveSource):
             raise InputError(f"{self.name}: opens but sends no frame; unplug it and plug it in again, or try another camera")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         height, width = pixels.shape[:2]
-        self._announce(Notice(f"{self.name}: {self._format(width, height, rate)} (asked for: {WIDTH}x{HEIGHT} {FOURCC} at {FRAME_RATE})"))
+        self._announce(Notice(f"{self.name}: {self._format(width, height, rate)} (asked for: {self._asked})"))
         return SourceInfo(
             name=self.name,
             kind="camera",

@@ -27,7 +27,7 @@ _NOT_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Dispositi
 
 _NO_STAMPS = 0x80  # AVFMT_NOTIMESTAMPS
 
-# As of a DV tape's file, whose average comes out as 60000.
+# As of a DV tape's file, whose average comes out as 60000, and of a stream that does not say, where a guess is the clock's 90000.
 _ABSURD_RATE = 1000
 
 _log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def _weight(stream: Any) -> tuple[bool, int]:
 def frame_rate(container: Any, stream: Any) -> Fraction | None:
     """Average frames per second; None where neither the container nor the codec says."""
     average, guessed = stream.average_rate, stream.guessed_rate
-    if container.format.flags & _NO_STAMPS or (average and average > _ABSURD_RATE):
-        return guessed or average or None  # a raw stream's average is FFmpeg's own default
-    return average or guessed or None
+    # A raw stream's average is FFmpeg's own default.
+    rates = (guessed, average) if container.format.flags & _NO_STAMPS else (average, guessed)
+    return next((rate for rate in rates if rate and rate <= _ABSURD_RATE), None)
 
 
 def metadata(container: Any) -> dict[str, str]:

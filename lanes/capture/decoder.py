@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -111,7 +111,11 @@ class Decoder:
             yield first
         yield from self._decoded
 
-    def _converted(self) -> Iterator[Frame]:
+    def close(self) -> None:
+        """Ends it, so that nothing refers to the codec any more: its memory and threads are given back at once."""
+        self._decoded.close()
+
+    def _converted(self) -> Generator[Frame, None, None]:
         held: _Progressive | None = None  # wanted only if it turns out to be the last
         cut, given, before = False, Fraction(0), Fraction(0)
         for frame in self._progressive():

@@ -16,21 +16,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Connected(Event):
-    """The source is open. The first event of every source that could be opened."""
+    """The source is open: the first event of every source that could be opened, but for one that had to be waited for (`Lost`)."""
 
     info: SourceInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Lost(Event):
-    """The source stopped sending; `cause` is a sentence for a person."""
+    """The source stopped sending, or is not there yet, and is waited for; `cause` is a sentence for a person."""
 
     cause: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed(Event):
-    """A source that was lost sends again, `outage_s` seconds after its last frame. The next frame has `cut=True`."""
+    """A source that was lost sends again, `outage_s` seconds after its last frame. The next frame, if not the first, has `cut=True`."""
 
     outage_s: float
 
@@ -45,6 +45,20 @@ class FormatChanged(Event):
 @dataclass(frozen=True, slots=True)
 class Frozen(Event):
     """The source has sent the same frame for `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Black(Event):
+    """The source has sent black frames for `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBack(Event):
+    """The picture of a source that was frozen or black for `seconds` moves again. The next frame has `cut=True`."""
 
     seconds: float
 

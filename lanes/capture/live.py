@@ -24,6 +24,9 @@ class LiveSource(Source):
     frame_timeout: float | None = None
     """Seconds without a frame after which the source counts as lost; None waits for ever."""
 
+    pause_s = 2.0
+    """Seconds between two frames that mean nothing, for whoever looks whether it has stalled."""
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._newest: Frame | None = None
@@ -66,6 +69,11 @@ class LiveSource(Source):
             self._expected = frame.index + 1
             self._delivered += 1
             return frame
+
+    @property
+    def endless(self) -> bool:
+        """Whether its end is a loss. A recording that is played as if it were live ends in order."""
+        return True
 
     @property
     def ended(self) -> bool:

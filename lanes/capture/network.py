@@ -19,18 +19,28 @@ from lanes.capture.events import Notice
 from lanes.capture.interrupt import Sockets, interrupt_by
 from lanes.capture.live import LiveSource
 from lanes.capture.motion_jpeg import MotionJPEG
-from lanes.capture.paced import paced
+from lanes.capture.paced import evenly, paced
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, SourceLostError, UnsupportedCodecError
 from lanes.results import Frame
 
-SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
+SCHEMES = ("rtsp", "rtspu", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
 
 TIMEOUT = 10.0
 """Seconds for a server to answer, and for the next data to come."""
 
-# UDP, the default, loses packets on a busy network and shows it as smeared frames.
-_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "rtsps": {"rtsp_transport": "tcp"}}
+# UDP, FFmpeg's default, loses packets on a busy network and shows it as smeared frames. RFC 2326 has the scheme of its own for it.
+# Over RTMP it looks for sound for up to 90 s of video before it gives a frame.
+_OPTIONS = {
+    "rtsp": {"rtsp_transport": "tcp"},
+    "rtsps": {"rtsp_transport": "tcp"},
+    "rtspu": {"rtsp_transport": "udp"},
+    "rtmp": {"analyzeduration": "500000"},
+    "rtmps": {"analyzeduration": "500000"},
+}
+
+# A playlist's frames come by the segment, which may take so many seconds to appear.
+_SEGMENT_PAUSE_S = 10.0
 
 # Elementary streams have no clock: FFmpeg invents 25 frames a second.
 _CLOCKLESS = {"h264", "hevc", "mjpeg", "mpjpeg", "m4v", "mpegvideo", "obu", "vvc"}
@@ -65,17 +75,22 @@ class NetworkStream(LiveSource):
     def __init__(self, address: str) -> None:
         super().__init__(public_address(address))
         self._scheme = scheme_of(address) or ""
-        self._address = self._scheme + address[len(self._scheme) :]
+        self._address = ("rtsp" if self._scheme == "rtspu" else self._scheme) + address[len(self._scheme) :]
         self._container: Any = None
         self._reader: Decoder | MotionJPEG | None = None
         self._sockets = Sockets()
-        self._is_file = self._clockless = False
+        self._is_file = self._clockless = self._in_segments = False
         self._close_is_end = self._no_ranges = self._recording = False
 
     @property
     def corrupt(self) -> int:
         """Frames that could not be decoded so far, and were skipped."""
-        return self._reader.corrupt if self._reader else 0
+        reader = self._reader
+        return self._corrupt if reader is None else reader.corrupt
+
+    @property
+    def endless(self) -> bool:
+        return not self._recording
 
     def _open(self) -> SourceInfo:
         interrupt_by(self._closing)
@@ -114,9 +129,14 @@ class NetworkStream(LiveSource):
         """Lets FFmpeg open it. What it raised, if it did."""
         try:
             options = {"format_whitelist": STREAM_FORMATS, **_OPTIONS.get(self._scheme, {})}
+            if not self._is_file:
+                options["fpsprobesize"] = "3"  # frames; FFmpeg's own 20 of a stream that says its rate are a second in which nobody sees it
             self._container = av.open(self._address, timeout=TIMEOUT, container_options=options, metadata_errors="replace")
+            self._in_segments = self._container.format.name == "hls"
+            self.pause_s = _SEGMENT_PAUSE_S if self._in_segments else self.pause_s
             self._clockless = bool(_CLOCKLESS & set(self._container.format.name.split(",")))
-            self._recording = self._container.duration is not None or (self._is_file and self._clockless)
+            # A live stream by RTMP says that it is 0 seconds long.
+            self._recording = bool(self._container.duration) or (self._is_file and self._clockless)
             self._reader = Decoder(self._container, self.name, low_delay=not self._recording)
         except (av.FFmpegError, OSError) as error:
             return error
@@ -143,6 +163,8 @@ class NetworkStream(LiveSource):
             )
         if self._scheme in ("http", "https") and error.errno == errno.EIO:  # FFmpeg's word for an answer that it can make nothing of
             return InputError(f"{self.name}: sends no video that can be read; check the address")
+        if self._scheme in ("rtmp", "rtmps") and error.errno in (errno.EIO, errno.EPERM):  # its words for any refusal
+            return InputError(f"{self.name}: the server has no such stream, or refuses it; check application, name and key")
         return connection_error(self.name, error)
 
     def close(self) -> None:
@@ -159,6 +181,8 @@ class NetworkStream(LiveSource):
                 yield frame
         elif self._recording:
             yield from paced(self._decoded(), self._closing, self.skip_to)
+        elif self._in_segments:
+            yield from evenly(self._decoded(), self._closing)
         else:
             yield from self._decoded()
 
@@ -189,5 +213,8 @@ class NetworkStream(LiveSource):
 
     def _release(self) -> None:
         for part in (self._reader, self._container):
-            if part is not None and not isinstance(part, Decoder):
+            if part is not None:
                 part.close()
+        # Decoder, threads and buffers are not kept for as long as somebody keeps this source.
+        self._corrupt = self.corrupt
+        self._reader = self._container = None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 
 from lanes.capture.address import public_address, scheme_of
+from lanes.capture.camera_format import split_format
 from lanes.capture.images import ImageFiles
 from lanes.capture.kinds import kind_of, sort_files
 from lanes.capture.live import LiveSource
 from lanes.capture.paced import Paced
+from lanes.capture.reconnecting import Reconnecting
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
 from lanes.errors import InputError
@@ -72,36 +75,43 @@ def open_source(text: str, *, live: bool = False) -> Source:
     return next(sources.opened())
 
 
-def find_sources(text: str, *, live: bool = False) -> Sources:
+def find_sources(text: str, *, live: bool = False, reconnect: bool = False) -> Sources:
     """Find out what `text` means: a video file; a folder or glob of images (one source) or of videos (one each); a camera's number or
     device; `csi://0`; an address with one of `network.SCHEMES`; `synthetic://`. Nothing is opened.
 
     Args:
         text: as the user wrote it.
         live: treat files as if they were live (`Paced`).
+        reconnect: wait for a camera or an address that is lost, or is not there yet (`Reconnecting`).
 
     Raises:
         InputError: it means nothing, there is nothing there, or it mixes images and videos.
     """
     try:
-        sources = _sources(text.strip())
+        sources = _sources(text.strip(), Reconnecting if reconnect else _once)
     except OSError as error:
         raise InputError(f"{text}: cannot be read ({error.strerror}); check the path and its permissions") from error
     return Sources([source if isinstance(source, LiveSource) else Paced(source) for source in sources] if live else sources)
 
 
-def _sources(text: str) -> list[Source]:
+Make = Callable[[], LiveSource]
+"""Makes a live source, not open yet."""
+
+
+def _once(make: Make) -> LiveSource:
+    return make()
+
+
+def _sources(text: str, live: Callable[[Make], LiveSource]) -> list[Source]:
     if not text:
         raise InputError("--source is empty; give a video file, a folder, a camera or an address")
-    if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
-        return [_camera(text)]
     if scheme := scheme_of(text):
-        return [_addressed(scheme, text)]
+        return [_addressed(scheme, text, live)]
     path = Path(text).expanduser()
     if not path.exists():
         _check_no_address(text)
-    if path.is_char_device():  # by any of its names, as /dev/v4l/by-id/...
-        return [_camera(str(path))]
+    if device := _device(text):
+        return [live(_camera(device))]
     if path.is_dir():
         return _of_files(sorted(path.iterdir(), key=_natural), path.resolve().name or "root", f"{path}: the folder")
     if has_magic(text) and not path.exists():
@@ -128,13 +138,22 @@ def _of_files(files: Sequence[Path], name: str, what: str) -> list[Source]:
     raise InputError(f"{what} gives no images and no videos (sub-folders are not searched); give one that does")
 
 
-def _camera(text: str) -> Source:
+def _device(text: str) -> str | None:
+    """The text where it names a camera, by number or any name of its device, and perhaps what is asked of it; else None."""
+    name, _, query = text.partition("?")
+    if re.fullmatch(r"\d+|/dev/video\d+|/dev/v4l/.+", name):
+        return text
+    path = Path(name).expanduser()
+    return f"{path}?{query}" if path.is_char_device() else None
+
+
+def _camera(text: str) -> Make:
     from lanes.capture.usb import USBCamera
 
-    return USBCamera(text)
+    return partial(USBCamera, *split_format(text))
 
 
-def _addressed(scheme: str, text: str) -> Source:
+def _addressed(scheme: str, text: str, live: Callable[[Make], LiveSource]) -> Source:
     if scheme == "synthetic":
         from lanes.capture.synthetic import SyntheticRoad  # the renderer is not needed otherwise
 
@@ -142,11 +161,11 @@ def _addressed(scheme: str, text: str) -> Source:
     if scheme == "csi":
         from lanes.capture.csi import CSICamera
 
-        return CSICamera(text)
+        return live(partial(CSICamera, *split_format(text)))
     from lanes.capture.network import SCHEMES, NetworkStream
 
     if scheme in SCHEMES:
-        return NetworkStream(text)
+        return live(partial(NetworkStream, text))
     understood = ", ".join(f"{known}://" for known in (*SCHEMES, "csi", "synthetic"))
     raise InputError(f"{public_address(text)}: {scheme}:// is not understood; give one of {understood}, or a file")
 

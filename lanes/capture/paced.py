@@ -16,6 +16,10 @@ from lanes.results import Frame
 _LONGEST_GAP_NS = 60 * 10**9
 
 
+# As late as a frame of a live stream may be before its pace is set anew: two frames at 10 a second.
+_LATE_NS = 2 * 10**8
+
+
 class Pace:
     """When each frame of a recording is due, if the first one was due when it was first asked about.
 
@@ -66,6 +70,26 @@ def paced(frames: Iterable[Frame], closing: threading.Event, skip_to: Callable[[
         skip_to(pace.position())
 
 
+def evenly(frames: Iterable[Frame], closing: threading.Event) -> Iterator[Frame]:
+    """Gives the frames of a live stream that come many at a time, as from a playlist, at the pace of their times. One that comes too late
+    for that sets the pace anew.
+
+    Args:
+        frames: of a live stream.
+        closing: ends it.
+    """
+    pace = Pace(closing)
+    for frame in frames:
+        due = pace.due_ns(frame.time)
+        if perf_counter_ns() - due > _LATE_NS:
+            pace = Pace(closing)
+            due = pace.due_ns(frame.time)
+        frame.arrived_ns = due
+        if not pace.wait_until(due):
+            return
+        yield frame
+
+
 class Paced(LiveSource):
     """A recording treated as if it were live: each frame comes when it is due, and late ones are dropped and counted.
 
@@ -83,6 +107,10 @@ class Paced(LiveSource):
     def _open(self) -> SourceInfo:
         self._source.open()
         return replace(self._source.info, live=True)
+
+    @property
+    def endless(self) -> bool:
+        return False
 
     @property
     def corrupt(self) -> int:

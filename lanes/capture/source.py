@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Literal, TypeVar
 
@@ -136,12 +137,15 @@ class Source(ABC):
     Attributes:
         info: what is known of it. Set by `open()`. It may change under way: the first frame with the new facts has `cut=True`,
             and the event `FormatChanged` is queued.
+        on_event: is called with each event as it happens, in a thread of the source's; `events` gives the same to whoever asks. Set it
+            before the source is opened.
     """
 
     info: SourceInfo
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.on_event: Callable[[Event], None] | None = None
         self._closing = threading.Event()
         self._settled = threading.Event()  # opening has succeeded or failed, or is no longer wanted
         self._in_use = threading.Lock()  # held while something is opened, read or given back
@@ -165,11 +169,14 @@ class Source(ABC):
     def _release(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Gives back what `_open` took, also where `_open` failed half-way. Called once."""
 
-    def open(self) -> None:
+    def open(self, timeout: float | None = None) -> None:
         """Opens it; does nothing when it is open. Blocks until then; Ctrl-C and `close()` from another thread end the waiting at once.
 
         The work is done in a thread of its own, because FFmpeg and drivers swallow signals while they wait for a device. One that
         is stuck is left behind, and gives the device back when it comes out.
+
+        Args:
+            timeout: seconds after which it is closed and counts as silent; None for those of its kind.
 
         Raises:
             InputError: it cannot be opened; `UnauthorizedError`, `NotFoundError` and `UnsupportedCodecError` say why, where that is known.
@@ -177,8 +184,11 @@ class Source(ABC):
         if self._opener is None:
             self._opener = threading.Thread(target=self._open_in_thread, name="lanestream-open", daemon=True)
             self._opener.start()
+        begun = monotonic()
         while not self._settled.wait(0.2):  # Windows delivers Ctrl-C between two waits only
-            pass
+            if timeout is not None and monotonic() - begun > timeout:
+                self.close()
+                raise InputError(f"{self.name}: does not answer; check the address and the network")
         if self._closing.is_set():
             raise InputError(f"{self.name}: was closed while it was being opened")
         if self._open_failure is not None:
@@ -207,6 +217,11 @@ class Source(ABC):
                 self._release_once()
             finally:
                 self._in_use.release()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a closed source has given its device or connection back. One whose driver is stuck in a call has not."""
+        return self._released
 
     def skip_to(self, time: Fraction) -> None:
         """A hint from a consumer that is behind: of the frames up to `time`, only the newest is wanted.
@@ -248,6 +263,8 @@ class Source(ABC):
 
     def _announce(self, event: Event) -> None:
         self._events.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     def _set_info(self, info: SourceInfo) -> None:
         """For `_frames`: the facts have changed; call it before the first frame that has them, with `cut=True`."""
@@ -258,12 +275,12 @@ class Source(ABC):
         """For `_frames`: whether a frame is not wanted any more, since its successor, of that time, is due as well."""
         return self._wanted_from is not None and successor <= self._wanted_from
 
-    def _skip(self, count: int) -> None:
-        """For `_frames`: so many frames before the next one are skipped, because of `skip_to`."""
+    def _skip(self, count: int, reason: DropReason = "late") -> None:
+        """For `_frames`: so many frames before the next one are not given; by default because of `skip_to`."""
         if count:
             with self._change:
                 self._captured += count
-                self._dropped["late"] += count
+                self._dropped[reason] += count
 
     def _open_in_thread(self) -> None:
         with self._in_use:

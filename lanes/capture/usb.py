@@ -8,17 +8,18 @@ from pathlib import Path
 
 import cv2
 
-from lanes.capture.camera import FOURCC, FRAME_RATE, HEIGHT, WIDTH, Camera
+from lanes.capture.camera import Camera
+from lanes.capture.camera_format import CameraFormat
 from lanes.errors import InputError
 
 
 class USBCamera(Camera):
-    """A USB camera by number (`0`), device (`/dev/video0`) or a link to one (`/dev/v4l/by-id/...`)."""
+    """A USB camera by number (`0`), device (`/dev/video0`) or a link to one (`/dev/v4l/by-id/...`), and what is asked of it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, asked: CameraFormat) -> None:
         linux = sys.platform.startswith("linux")
         self._device = f"/dev/video{text}" if linux and text.isdecimal() else text
-        super().__init__(self._device if linux else f"camera {text}")
+        super().__init__(self._device if linux else f"camera {text}", asked)
 
     def _connect(self) -> cv2.VideoCapture:
         device = self._device
@@ -38,10 +39,10 @@ class USBCamera(Camera):
                 f"{self.name}: the camera cannot be opened; another program may be using it, or it gives no frames (try the next number)"
             )
         for setting, value in (
-            (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC)),
-            (cv2.CAP_PROP_FRAME_WIDTH, WIDTH),
-            (cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT),
-            (cv2.CAP_PROP_FPS, FRAME_RATE),
+            (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*self._asked.fourcc)),
+            (cv2.CAP_PROP_FRAME_WIDTH, self._asked.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, self._asked.height),
+            (cv2.CAP_PROP_FPS, self._asked.fps),
         ):
             capture.set(setting, value)
         return capture

@@ -64,7 +64,7 @@ def settings_page() -> str:
 
 def _row(setting: Setting) -> str:
     if setting.kind is FLAG:
-        value, default = "", ""
+        value, default = "", "on" if setting.default else ""
     elif setting.default is None:
         value, default = setting.kind.words, setting.otherwise
     else:

@@ -11,9 +11,10 @@ from threading import Thread
 from rich.console import Console
 
 from engines.engine import Engine
-from lanes.capture.events import Notice
+from lanes.capture.events import Event
 from lanes.capture.source import Source
 from lanes.cli.console import ProgressBar, counted, latency_table, summary_line
+from lanes.cli.events import log_event
 from lanes.cli.signals import calling
 from lanes.errors import INTERRUPTED, InputError, ProcessingError
 from lanes.results import FrameResult
@@ -35,11 +36,11 @@ class Progress(Listener):
         _log.info("%s", engine.reason)
 
     def source_opened(self, source: Source) -> None:
-        for event in source.events():
-            if isinstance(event, Notice):
-                _log.info("%s", event.message)
         self._bar = ProgressBar(self._console, source.info.name, source.info.frames, self._shown)
         self._bar.__enter__()
+
+    def source_event(self, source: Source, event: Event) -> None:
+        log_event(source.name, event)
 
     def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
         self.close()

@@ -30,7 +30,7 @@ from lanes.arrays import Mask
 from lanes.capture.source import Source
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout
-from lanes.errors import ProcessingError
+from lanes.errors import InputError, ProcessingError
 from lanes.geometry.estimator import LaneEstimator
 from lanes.pipeline.handover import Closed, Handover
 from lanes.pipeline.job import Job
@@ -133,7 +133,7 @@ class Pipeline:
             asked = perf_counter_ns()
             try:
                 frame = next(frames, None)
-            except ProcessingError as error:  # the source is lost, and what it gave before is finished
+            except (InputError, ProcessingError) as error:  # the source is lost, and what it gave before is finished
                 self._failure = self._failure or error
                 return
             in_memory = perf_counter_ns()

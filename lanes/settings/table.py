@@ -84,11 +84,14 @@ class Settings:
         INPUT,
         "S",
         "a video file; a folder or a glob of images or of videos; 0, /dev/video0 or /dev/v4l/by-id/... (camera); csi://0; rtsp(s)://, "
-        "rtmp(s)://, http(s)://, udp://, tcp://; synthetic:// (rendered road)",
+        "rtspu://, rtmp(s)://, http(s)://, udp://, tcp://; synthetic:// (rendered road)",
         "the bundled demo clip",
     )
     live: bool = _setting(
         False, FLAG, INPUT, "", "treat a file as if it were live: paced by its own clock, late frames dropped and counted"
+    )
+    reconnect: bool = _setting(
+        True, FLAG, INPUT, "", "wait for an address or a camera that is lost or not there yet; --no-reconnect ends the run instead"
     )
     config: Path | None = _setting(None, FILE, INPUT, "FILE", "read settings from this TOML file; environment and flags go before it")
 

@@ -8,7 +8,8 @@ import cv2
 import pytest
 
 from lanes.capture import find_sources, open_source
-from lanes.capture.events import Notice
+from lanes.capture.events import Lost, Notice, Resumed
+from lanes.capture.reconnecting import Reconnecting
 from lanes.capture.usb import USBCamera
 from lanes.errors import InputError
 from tests.capture.test_conformance import OpenedCamera
@@ -50,3 +51,18 @@ def test_it_says_what_was_asked_for_and_what_came(tmp_path: Path) -> None:
     with OpenedCamera(str(Clip(frames=3).write(tmp_path / "clip.mp4"))) as source:
         (notice,) = (event.message for event in source.events() if isinstance(event, Notice))
     assert notice == "camera: 96x64 h264 at 25 (asked for: 1280x720 MJPG at 30)"
+
+
+def test_one_that_is_unplugged_is_waited_for_and_says_its_format_once(tmp_path: Path) -> None:
+    clip = str(Clip(frames=3).write(tmp_path / "clip.mp4"))
+    frames = []
+    with Reconnecting(lambda: OpenedCamera(clip), pause=lambda closing, _: closing.wait(0.01)) as source:
+        for frame in source:
+            frames.append(frame)
+            if sum(frame.cut for frame in frames) == 3:
+                break
+    events = list(source.events())
+    assert sum(isinstance(event, Notice) for event in events) == 1
+    causes = [event.cause for event in events if isinstance(event, Lost)]
+    assert "the camera has stopped sending; check its cable" in causes[0]
+    assert sum(isinstance(event, Resumed) for event in events) >= 3

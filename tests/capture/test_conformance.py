@@ -15,6 +15,7 @@ import pytest
 
 from lanes.capture import Source, find_sources
 from lanes.capture.camera import Camera
+from lanes.capture.camera_format import CameraFormat
 from lanes.capture.events import Connected
 from lanes.errors import InputError, ProcessingError
 from tests.capture.servers import answering, jpeg, motion_jpeg
@@ -35,7 +36,7 @@ class OpenedCamera(Camera):
     """No camera is at hand in a test: the same class reads from a file that OpenCV opened, which ends as an unplugged camera does."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("camera")
+        super().__init__("camera", CameraFormat())
         self.path = path
 
     def _connect(self) -> cv2.VideoCapture:
@@ -53,13 +54,13 @@ class Bench:
     def clip(self) -> str:
         return str(Clip(frames=FRAMES).write(self.folder / "clip.mp4"))
 
-    def only(self, text: str, *, live: bool = False) -> Source:
-        (source,) = find_sources(text, live=live)
+    def only(self, text: str, *, live: bool = False, reconnect: bool = False) -> Source:
+        (source,) = find_sources(text, live=live, reconnect=reconnect)
         return source
 
-    def over_http(self) -> Source:
+    def over_http(self, *, reconnect: bool = False) -> Source:
         Clip(frames=FRAMES, container={"movflags": "faststart"}).write(self.served[0] / "clip.mp4")
-        return self.only(f"{self.served[1]}/clip.mp4?token=hunter2")
+        return self.only(f"{self.served[1]}/clip.mp4?token=hunter2", reconnect=reconnect)
 
     def motion_jpeg(self) -> Source:
         host = self.stack.enter_context(answering(motion_jpeg([jpeg(number) for number in range(FRAMES)])))
@@ -84,6 +85,7 @@ KINDS: dict[str, Callable[[Bench], Source]] = {
     "paced images": lambda bench: bench.only(str(write_images(bench.folder / "images")), live=True),
     "paced synthetic": lambda bench: bench.only("synthetic://demo?width=64&height=48&fps=20&seconds=0.3", live=True),
     "recording over http": Bench.over_http,
+    "recording over http, waited for": lambda bench: bench.over_http(reconnect=True),
     "motion jpeg": Bench.motion_jpeg,
     "bare h264 over http": Bench.bare_stream,
     "camera": lambda bench: OpenedCamera(bench.clip()),
@@ -210,7 +212,12 @@ class TestOpening:
             unopened.open()
 
     def test_it_knows_its_kind(self, source: Source, kind: str) -> None:
-        kinds = {"recording over http": "stream", "motion jpeg": "stream", "bare h264 over http": "stream"}
+        kinds = {
+            "recording over http": "stream",
+            "recording over http, waited for": "stream",
+            "motion jpeg": "stream",
+            "bare h264 over http": "stream",
+        }
         assert source.info.kind == kinds.get(kind, kind.removeprefix("paced "))
         assert source.info.live == (kind not in RECORDED)
         assert (source.info.file is not None) == (kind in RECORDED or kind.startswith("paced"))

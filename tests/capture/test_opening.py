@@ -136,3 +136,18 @@ def test_what_opens_too_late_is_given_back() -> None:
     assert not source.given_back.is_set()
     source.answer.set()
     assert source.given_back.wait(30)
+
+
+def test_it_can_be_bounded_as_a_whole() -> None:
+    class Endless(Source):
+        def _open(self) -> SourceInfo:
+            self._closing.wait(30)
+            raise InputError("endless: was never answered")
+
+        def _frames(self) -> Iterator[Frame]:
+            yield from ()
+
+    source = Endless("endless")
+    with pytest.raises(InputError, match="endless: does not answer"):
+        source.open(0.1)
+    assert source.is_free

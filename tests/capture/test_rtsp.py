@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lanes.capture import open_source
 from lanes.errors import NotFoundError, UnauthorizedError
-
-PYTHON = "/usr/bin/python3"  # the bindings are the system's
-SERVER = Path(__file__).with_name("rtsp_server.py")
+from tests.capture.rtsp_camera import start_server, stop_server
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
-    try:
-        process = subprocess.Popen([PYTHON, str(SERVER)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={})
-    except OSError:
-        pytest.skip(f"no {PYTHON}")
-    assert process.stdout is not None
-    port = process.stdout.readline().strip()
-    if not port:
-        process.wait()
-        pytest.skip("GStreamer's RTSP server is not installed")
+    process, port = start_server()
     yield f"127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    stop_server(process)
 
 
 def test_frames_come_and_its_end_is_an_end(host: str) -> None:

@@ -46,6 +46,7 @@ def test_a_switch_that_the_environment_sets_can_be_taken_back(setting: Any, monk
 VALUES: dict[str, Any] = {
     "source": "drive.mp4",
     "live": True,
+    "reconnect": False,
     "start": Fraction(1),
     "end": Fraction(5, 2),
     "every": 2,
@@ -81,8 +82,10 @@ def test_every_setting_can_be_given_in_each_of_the_four_ways(tmp_path: Path, mon
     for name, value in VALUES.items():
         flag = table()[name].flag
         text = str(float(value)) if isinstance(value, Fraction) else str(value)
-        words += [flag] if value is True else [flag, text]
-        lines.append(f"{name} = {'true' if value is True else text if isinstance(value, int | float | Fraction) else repr(text)}")
+        words += [flag] if value is True else [table()[name].opposite] if value is False else [flag, text]
+        lines.append(
+            f"{name} = {text.lower() if isinstance(value, bool) else text if isinstance(value, int | float | Fraction) else repr(text)}"
+        )
     assert parse(words) == wanted
     assert Settings(**read_file(toml(tmp_path, "\n".join(lines)))) == wanted
     for name, value in VALUES.items():
