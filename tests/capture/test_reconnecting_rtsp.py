@@ -14,8 +14,9 @@ from lanes.errors import InputError, NotFoundError, UnauthorizedError
 from tests.capture.rtsp_camera import LARGE, SMALL, RTSPCamera, rtsp_camera
 from tests.capture.watcher import Watch, Watcher, watchers
 
-BACK_S, LONG_BACK_S = 2.0, 11.0
-"""Seconds from a camera's return to its first frame here, after an outage under 10 s, and after a longer one."""
+BACK_S, LONG_BACK_S = 8.0, 20.0
+"""Seconds from a camera's return to its first frame here, after an outage under 10 s, and after a longer one: several times what it takes
+on an idle machine (`test_backoff.py` has the bounds by a clock of its own), far less than for one that waits for a stream that is gone."""
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def restart(camera: RTSPCamera, watcher: Watcher, off_s: float, codec: str = "h2
 
 @pytest.mark.parametrize("scheme", ["rtsp", "rtspu"])
 class TestOverTCPAndUDP:
-    def test_it_comes_after_us_goes_and_comes_back_in_two_seconds(self, scheme: str, camera: RTSPCamera, watch: Watch) -> None:
+    def test_it_comes_after_us_goes_and_soon_comes_back(self, scheme: str, camera: RTSPCamera, watch: Watch) -> None:
         watcher = watch(camera.address(scheme))
         watcher.wait_for_event(Lost)
         camera.start()

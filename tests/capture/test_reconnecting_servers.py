@@ -21,7 +21,8 @@ from tests.capture.servers import silent
 from tests.capture.watcher import Watch, Watcher, watchers
 from tests.media import Clip
 
-BACK_S = 2.0
+BACK_S = 8.0
+"""Seconds from a server's return to the first frame: several times what it takes on an idle machine."""
 
 
 @pytest.fixture
