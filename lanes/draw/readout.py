@@ -72,9 +72,9 @@ def road_figures(road: RoadState) -> list[Figure]:
 def warning_figures(road: RoadState) -> list[Figure]:
     """What the third pill may show, the first of these that it is wide enough for: that nobody is warned now, and why.
 
-    Nothing where the camera's height is not known: then no warning is expected.
+    Nothing where the heading is not known, as without a camera file: then no warning is expected.
     """
-    if road.departure != "inactive" or road.calibration is None or not road.calibration.is_metric:
+    if road.departure != "inactive" or road.ego is None or road.ego.heading_rad is None:
         return []
     why = [f"no warning: {road.departure_why}"] if road.departure_why else []
     return [Figure("", text) for text in (*why, "no warning")]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lanes.arrays import BGRImage, Mask
 from lanes.draw.overlay import Overlay
 from lanes.draw.readout import Readout, road_figures, warning_figures
-from lanes.results import Calibration, DepartureState, Ego, Estimate, Lane, RoadState
+from lanes.results import DepartureState, Ego, Estimate, Lane, RoadState
 
 READOUT = Readout("openvino", "bf16", 31.4, 12.3)
 SIZES = [(640, 360), (1280, 720), (720, 1280), (960, 720), (333, 187), (3840, 2160)]
@@ -221,8 +221,8 @@ def test_the_readout_shows_what_it_is_given() -> None:
 
 
 METRIC = RoadState(ego=Ego(Estimate(-0.34, 0.1), Estimate(3.5, 0.1), Estimate(1 / 640, 1e-4), None))
-KNOWN = Calibration("calibrating", height_from="user")
-WHY = RoadState(departure="inactive", departure_why="the speed is below 60 km/h", calibration=KNOWN)
+HEADING = Ego(None, None, None, Estimate(0.01, 0.002))
+WHY = RoadState(ego=HEADING, departure="inactive", departure_why="the speed is below 60 km/h")
 
 
 @pytest.mark.parametrize("size", [(640, 360), (480, 360), (720, 1280), (3840, 2160)])
@@ -246,7 +246,7 @@ def test_figures_say_what_a_driver_expects() -> None:
     assert [f"{each.value} {each.unit}".strip() for each in road_figures(straight)] == ["0.0 m right of centre", "straight"]
     assert [each.unit for each in warning_figures(WHY)] == ["no warning: the speed is below 60 km/h", "no warning"]
     assert road_figures(RoadState()) == warning_figures(RoadState()) == []
-    assert warning_figures(replace(WHY, calibration=Calibration("calibrating", height_from="assumed"))) == []
+    assert warning_figures(replace(WHY, ego=METRIC.ego)) == []
 
 
 def test_the_readout_keeps_its_width_while_its_numbers_change() -> None:
