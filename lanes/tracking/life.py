@@ -27,6 +27,9 @@ NEWCOMER = -1.2
 REACH_S = 0.25
 """Time constant of how far a boundary is seen."""
 
+RECEDES_S = 1.5
+"""Time constant with which its near end is taken to be farther away: of a dashed line there is a dash near by every second or so."""
+
 BELIEFS = -3.0, 0.0, 2.0, 3.2, LIKELIEST
 PROBABILITIES = 0.2, 0.5, 0.62, 0.72, 0.96
 """How often boundaries of such log-odds were right on 30 rendered drives, through the bundled model: of the right place, and within 20
@@ -76,7 +79,8 @@ class Life:
         self.belief = min(self.belief + GAIN_PER_S * (confidence - NEUTRAL_CONFIDENCE) * dt, LIKELIEST)
         first = self.far_m == 0.0
         share = 1.0 if first else 1.0 - exp(-dt / REACH_S)
-        self.near_m += share * (near_m - self.near_m)
+        slowly = 1.0 if first else 1.0 - exp(-dt / RECEDES_S)
+        self.near_m += (1.0 if near_m < self.near_m else slowly) * (near_m - self.near_m)
         self.far_m += share * (far_m - self.far_m)
         slow = 1.0 - exp(-dt / KIND_S)
         if width_m is not None:
