@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from lanes.geometry.camera import Camera
 from lanes.tracking.paint import Places
 from lanes.tracking.road import (
-    CURVATURE,
-    DRIFT,
     FARTHEST_M,
     FIRST_OFFSET_STD_M,
     FIRST_SPEED,
@@ -21,12 +19,15 @@ from lanes.tracking.road import (
     SHARED,
     SKEW,
     SKEW_STD,
+    SLIP,
     SPEED,
     Floats,
     bend,
     carry_over,
+    drift,
     jacobian,
     nearness,
+    slip_variance,
     transition,
 )
 
@@ -46,13 +47,6 @@ RESTART_PITCH_STD = 0.01
 
 CORRELATED_S = 0.3
 """For how long the errors of the paint remain what they are: frames that come faster are that much less than measurements of their own."""
-
-SLIP_RAD, SLIP_M, SLIP_MPS = 0.002, 1.0, 0.02
-"""By how much a car does not move where it points: the mount's yaw is not known better; a camera ahead of the rear axle moves sideways in a
-bend, by its curvature times so many metres; and the least."""
-
-SLIPS_FOR_S = 0.5
-"""For how long that remains what it is."""
 
 
 class RoadFilter:
@@ -109,8 +103,16 @@ class RoadFilter:
     def predict(self, dt: float) -> None:
         """Go on by dt seconds."""
         matrix, noise = transition(self.boundaries, round(dt, 6))
+        speed, slope = drift(self.state)
+        change = matrix.copy()
+        change[SHARED + OFFSET :: OWN] += dt * np.where(np.arange(len(slope)) == SLIP, 0.0, slope)
+        noise = noise.copy()
+        noise[SLIP] = slip_variance(self.state, self.covariance) * (1.0 - matrix[SLIP, SLIP] ** 2)
+        offsets = self.offsets + dt * speed
         self.state = matrix @ self.state
-        covariance = matrix @ self.covariance @ matrix.T
+        self.state[SHARED + OFFSET :: OWN] = offsets
+        self.state[SPEED] += FIRST_SPEED * (1.0 - matrix[SPEED, SPEED])
+        covariance = change @ self.covariance @ change.T
         covariance.reshape(-1)[:: len(self.state) + 1] += noise
         self.covariance = covariance
 
@@ -176,20 +178,6 @@ class RoadFilter:
         covariance = np.linalg.inv(posterior) * (spread * spread[:, None])
         if np.isfinite(state).all() and np.isfinite(covariance).all():
             self.state, self.covariance = state, (covariance + covariance.T) / 2.0
-
-    def couple(self, dt: float) -> None:
-        """A car moves where it points: bring DRIFT, SPEED and HEADING together, dt seconds after it was done before."""
-        state, covariance = self.state, self.covariance
-        speed, heading = state[SPEED], state[HEADING]
-        slope = np.zeros(len(state))
-        slope[DRIFT], slope[HEADING], slope[SPEED] = 1.0, -speed, -heading
-        slip = (SLIP_RAD * speed) ** 2 + (SLIP_M * speed * state[CURVATURE]) ** 2 + SLIP_MPS**2
-        curved = covariance[SPEED, SPEED] * covariance[HEADING, HEADING]  # what the product has beyond its slopes
-        gain = covariance @ slope
-        gain /= slope @ gain + (slip + curved) * max(1.0, SLIPS_FOR_S / dt)
-        self.state = state - gain * (state[DRIFT] - speed * heading)
-        covariance = covariance - np.outer(gain, slope @ covariance)
-        self.covariance = (covariance + covariance.T) / 2.0
 
     def _precision(self, variance: Floats, near: Floats, confidence: Floats, dt: float) -> Floats:
         """(L, P, P) inverse covariances of the errors along each line."""

@@ -6,9 +6,9 @@ Shared by all boundaries, in the vehicle frame (x forward, y left, z up; metres,
     BOUNCE     the same, fast: the springs
     CREST      curvature of the road's height, 1/m, negative over a crest
     HEADING    direction of the road against the vehicle's axis, positive to the left; TURN its rate, rad/s
-    DRIFT      speed of the boundaries to the left, m/s
+    SLIP       speed of the boundaries to the left besides SPEED * HEADING, m/s: a car moves where it points, but for this
     CURVATURE  1/m, positive to the left; RATE its change with x, 1/m^2
-    SPEED      of the vehicle, m/s: a car moves where it points, so DRIFT is SPEED * HEADING (see `RoadFilter.couple`)
+    SPEED      of the vehicle, m/s
 
 and for each boundary its OFFSET to the left, metres, and its SKEW: its own heading besides the road's, for forks and merges.
 A ray that falls by `down` for each metre ahead meets the road at x with 1 / x = q,
@@ -33,7 +33,7 @@ from lanes.geometry.camera import Camera
 
 Floats = NDArray[np.float64]
 
-PITCH, BOUNCE, CREST, HEADING, TURN, DRIFT, CURVATURE, RATE, SPEED = range(9)
+PITCH, BOUNCE, CREST, HEADING, TURN, SLIP, CURVATURE, RATE, SPEED = range(9)
 SHARED = 9
 OFFSET, SKEW = 0, 1
 OWN = 2
@@ -44,11 +44,11 @@ FARTHEST_M = 120.0
 FIRST_STD = np.array([0.05, 0.003, 0.0007, 0.06, 0.04, 0.4, 0.003, 4e-5, 10.0])
 """Of the shared state when nothing has been seen."""
 
-STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.04, 0.4, 0.004, 4e-5, 0.0])
-"""Of the shared state when nothing is seen for long (the heading's and the speed's grow for ever: see `HEADING_NOISE`, `SPEED_NOISE`)."""
+STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.03, 0.0, 0.004, 4e-5, 10.0])
+"""Of the shared state when nothing is seen for long; the heading's grows for ever (`HEADING_NOISE`), the slip's is `slip_variance`."""
 
-FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.6, 1.5, 20.0, 3.0, np.inf])
-"""Time constants with which the shared state returns to 0 then, seconds."""
+FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.8, 3.0, 20.0, 3.0, 200.0])
+"""Time constants with which the shared state returns then, seconds: the speed to `FIRST_SPEED`, all else to 0."""
 
 HEADING_NOISE = 0.005
 """rad in a second, by what no rate foresees: a camera that shakes."""
@@ -56,8 +56,9 @@ HEADING_NOISE = 0.005
 FIRST_SPEED = 20.0
 """m/s, where nothing says how fast the vehicle is."""
 
-SPEED_NOISE = 1.0
-"""m/s in a second."""
+SLIP_RAD, SLIP_M, SLIP_MPS = 0.002, 1.0, 0.02
+"""By how much a car does not move where it points: the mount's yaw is not known better; a camera ahead of the rear axle moves sideways in a
+bend, by its curvature times so many metres; and the least."""
 
 OFFSET_NOISE_M = 0.06
 """Metres in a second: paint is not laid by a ruler, and lanes grow wider and narrower."""
@@ -79,13 +80,26 @@ def transition(boundaries: int, dt: float) -> tuple[Floats, Floats]:
     diagonal = matrix.reshape(-1)[:: size + 1]
     diagonal[:SHARED] = keep
     noise[:SHARED] = STEADY_STD**2 * (1.0 - keep**2)
-    noise[HEADING], noise[SPEED] = HEADING_NOISE**2 * dt, SPEED_NOISE**2 * dt
+    noise[HEADING] = HEADING_NOISE**2 * dt
     matrix[HEADING, TURN] = dt
     own_keep = float(np.exp(-dt / SKEW_FORGETS_S))
     diagonal[SHARED + OFFSET :: OWN], diagonal[SHARED + SKEW :: OWN] = 1.0, own_keep
     noise[SHARED + OFFSET :: OWN], noise[SHARED + SKEW :: OWN] = OFFSET_NOISE_M**2 * dt, SKEW_STD**2 * (1.0 - own_keep**2)
-    matrix[SHARED + OFFSET :: OWN, DRIFT] = dt
+    matrix[SHARED + OFFSET :: OWN, SLIP] = dt
     return matrix, noise
+
+
+def drift(state: Floats) -> tuple[float, Floats]:
+    """Speed of the boundaries to the left, m/s, and (n,) how it changes with the state."""
+    slope = np.zeros(len(state))
+    slope[HEADING], slope[SPEED], slope[SLIP] = state[SPEED], state[HEADING], 1.0
+    return float(state[SPEED] * state[HEADING] + state[SLIP]), slope
+
+
+def slip_variance(state: Floats, covariance: Floats) -> float:
+    """What SLIP is when nothing is seen for long, (m/s)^2; with it what SPEED * HEADING has beyond its slopes."""
+    known = (SLIP_RAD * state[SPEED]) ** 2 + (SLIP_M * state[SPEED] * state[CURVATURE]) ** 2 + SLIP_MPS**2
+    return float(known + covariance[SPEED, SPEED] * covariance[HEADING, HEADING])
 
 
 def nearness(state: Floats, down: Floats, height: float) -> Floats:
@@ -130,7 +144,7 @@ def carry_over(state: Floats, covariance: Floats, before: Camera, now: Camera) -
     """The same picture of the road, explained by another estimate of the mount."""
     scale = now.mount_height / before.mount_height
     factor = np.ones(len(state))
-    factor[[CREST, CURVATURE]], factor[RATE], factor[[DRIFT, SPEED]] = 1.0 / scale, 1.0 / scale**2, scale
+    factor[[CREST, CURVATURE]], factor[RATE], factor[[SLIP, SPEED]] = 1.0 / scale, 1.0 / scale**2, scale
     factor[SHARED + OFFSET :: OWN] = scale
     moved = state * factor
     moved[PITCH] -= now.pitch - before.pitch

@@ -20,7 +20,6 @@ from lanes.tracking.life import HELD_S, Life
 from lanes.tracking.paint import MOST_LINES, Places, sum_up
 from lanes.tracking.road import (
     CURVATURE,
-    DRIFT,
     FARTHEST_M,
     FIRST_STD,
     HEADING,
@@ -30,10 +29,12 @@ from lanes.tracking.road import (
     RATE,
     SHARED,
     SKEW,
+    SLIP,
     SPEED,
     TURN,
     Floats,
     bend,
+    drift,
 )
 
 LONGEST_GAP_S = 1.0
@@ -190,7 +191,6 @@ class RoadTracker:
         if len(used):
             part = places if len(used) == len(index) else _part(places, used)
             road.correct(part, index[used], height, dt, 6 if fresh else 2)
-            road.couple(dt)
         if fresh and self._lives and not self.height_known:
             sure = np.array([life.belief > SURE for life in self._lives], np.bool_)
             gaps = np.diff(np.sort(road.offsets[sure]))
@@ -300,7 +300,8 @@ class RoadTracker:
 
     def drift(self) -> Estimate:
         """Speed of the boundaries to the left, which is the vehicle's to the right, m/s."""
-        return _estimate(self.road.state[DRIFT], self.road.covariance[DRIFT, DRIFT])
+        value, slope = drift(self.road.state)
+        return _estimate(value, slope @ self.road.covariance @ slope)
 
     def drift_rate(self) -> Estimate:
         """Its rate, m/s^2: the vehicle turns against the road, and moves where it points."""
@@ -323,8 +324,8 @@ class RoadTracker:
         state, covariance, size = self.road.state, self.road.covariance, len(self.road.state)
         shares = {track.index: 1.0 / len(sides) for track in sides.values()}
 
-        def estimate(weights: Floats) -> Estimate:
-            return _estimate(weights @ state, weights @ covariance @ weights)
+        def estimate(weights: Floats, beyond: float = 0.0) -> Estimate:
+            return _estimate(weights @ state + beyond, weights @ covariance @ weights)
 
         heading, offset, width, curvature = (np.zeros(size) for _ in range(4))
         heading[HEADING], heading[TURN] = -1.0, -age_s
@@ -332,17 +333,19 @@ class RoadTracker:
         for index, share in shares.items():
             heading[SHARED + OWN * index + SKEW] = -share
             offset[SHARED + OWN * index + OFFSET] = share
-        if speed_mps is None:
-            offset[DRIFT] = age_s
-        else:
-            offset[HEADING] = age_s * speed_mps
+        moves, slope = drift(state)
+        if speed_mps is not None:
+            moves = float(speed_mps * state[HEADING] + state[SLIP])
+            slope[HEADING], slope[SPEED] = speed_mps, 0.0
+        beyond = age_s * float(moves - slope @ state)  # the product's slopes give it twice
+        offset += age_s * slope
         known = Ego(None, None, estimate(curvature), estimate(heading))
         if len(sides) < 2:
             return known
         width[SHARED + OWN * sides[-1].index + OFFSET] = 1.0
         width[SHARED + OWN * sides[1].index + OFFSET] = -1.0
         reach = min(track.curve.far_m for track in sides.values())
-        return Ego(estimate(offset), estimate(width), known.curvature_per_m, known.heading_rad, Estimate(reach, 0.1 * reach))
+        return Ego(estimate(offset, beyond), estimate(width), known.curvature_per_m, known.heading_rad, Estimate(reach, 0.1 * reach))
 
 
 def _estimate(value: SupportsFloat, variance: SupportsFloat) -> Estimate:

@@ -342,8 +342,31 @@ def test_now_is_later_than_the_frame() -> None:
 
 def test_with_the_speed_the_heading_says_how_fast_the_offset_changes() -> None:
     tracker = RoadTracker()
-    drive(tracker, Road(heading=-0.02), 1.0)
-    now = tracker.at(0.5, 20.0)
+    for step in range(25):
+        tracker.update(Road(heading=-0.02).moved(-0.02 * 20.0 * step * DT).lines(), CAMERA, step * DT)
+    then, now = tracker.ego(), tracker.at(0.5, 20.0)
+    assert then is not None
+    assert then.offset_m
     assert now is not None
     assert now.offset_m
-    assert now.offset_m.value == pytest.approx(-0.2, abs=0.05)
+    assert now.offset_m.value - then.offset_m.value == pytest.approx(-0.2, abs=0.05)
+
+
+def test_a_drift_is_known_as_well_as_its_interval_says_and_at_once() -> None:
+    """A car that begins to drift out of its lane turns first, and its lateral speed is that of the turned car."""
+    speed, errors, inside, stds = 25.0, [], [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        tracker, offset = RoadTracker(), 0.0
+        for step in range(round(8.0 / DT)):
+            heading = 0.02 * float(np.clip((step * DT - 4.0) / 2.0, 0.0, 1.0))
+            offset += speed * heading * DT
+            tracker.update(Road(heading=heading).moved(offset).lines(noise=rng), CAMERA, step * DT)
+            if step * DT > 4.0:
+                drift = tracker.drift()
+                errors.append(drift.value - speed * heading)
+                inside.append(abs(errors[-1]) < 1.645 * drift.std)
+                stds.append(drift.std)
+    assert np.sqrt(np.mean(np.square(errors))) < 0.07
+    assert np.mean(stds) < 0.12
+    assert np.mean(inside) > 0.85
