@@ -69,6 +69,10 @@ SUSPECT_S, SUSPECT_FRAMES, SUSPECT = 0.35, 3, radians(0.5)
 NOTICED_S, NOTICED_FRAMES, NOTICED = 4.0, 12, radians(0.55)
 """It is found to have moved when that of so long a time is off by so much, and each half of it by half as much."""
 
+TURNED_S, TURNED = 0.5, radians(0.7)
+"""A heading that lasts is a drift across the lane, and a car takes a second or more to turn into it. So yaw is suspected at once only
+where it differs from the median of just before by so much; else from the frames of `NOTICED_S`: a drift moves the lines by then."""
+
 SIGMAS = 2.5
 """Both by so many standard deviations besides."""
 
@@ -78,7 +82,7 @@ LONG_S = 7.0
 CALM_S, CALM = 1.5, radians(0.4)
 """A suspicion is over when the median of so long a time is off by less."""
 
-CURVE_ERROR = np.array([4.0, 2.0])
+CURVE_ERROR = np.array([4.0, 4.0])
 """Standard deviation of pitch and yaw, rad, for each 1 / camera height of crest and bend: a road that curves shows less of the mount."""
 
 HEADING, HEADING_STD = 0.07, 0.04
@@ -218,19 +222,43 @@ class MountAngles:
         recent = [sample for sample in self._recent if sample.time_s > time_s - NOTICED_S]
         now = [sample for sample in recent if sample.time_s > time_s - SUSPECT_S]
         if not self.suspected:
-            self.suspected = len(now) >= SUSPECT_FRAMES and bool(self._error(now, SUSPECT, 0.0)[1].any())
+            self.suspected = len(now) >= SUSPECT_FRAMES and self._is_suspect(now, recent)
             self._suspected_s = time_s
             return
         calm = [sample for sample in recent if sample.time_s > time_s - CALM_S]
-        if len(calm) >= 2 * SUSPECT_FRAMES and bool((np.abs(self._error(calm, CALM, CALM_S)[0]) < CALM).all()):
+        lasted_s = time_s - self._suspected_s  # before that, most of those frames are of the time before
+        if lasted_s > CALM_S / 2 and len(calm) >= 2 * SUSPECT_FRAMES and bool((np.abs(self._error(calm, CALM, CALM_S)[0]) < CALM).all()):
             self.suspected = False
         elif len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S:
             half = len(recent) // 2
             error, off = self._error(recent, NOTICED, NOTICED_S)
-            if time_s - self._suspected_s > LONG_S:
+            if lasted_s > LONG_S:
                 off = np.abs(error) > NOTICED
             early, late = (self._error(part, NOTICED / 2, NOTICED_S / 2)[0] for part in (recent[:half], recent[half:]))
             self.moved = bool((off & (np.minimum(np.abs(early), np.abs(late)) > NOTICED / 2) & (early * late > 0)).any())
+
+    def _is_suspect(self, now: list[Sample], recent: list[Sample]) -> bool:
+        """Whether the frames of this moment, or those of the last seconds, are at odds with the mean."""
+        if self._error(now, SUSPECT, 0.0)[1][0]:
+            return True
+        first = now[0].time_s
+        before = [sample for sample in recent if first - TURNED_S <= sample.time_s < first]
+        if len(before) >= SUSPECT_FRAMES and self._has_turned(before, now):
+            return True
+        lasts = len(recent) >= NOTICED_FRAMES and recent[-1].time_s - recent[0].time_s > 0.6 * NOTICED_S
+        return lasts and bool(self._error(recent, NOTICED, NOTICED_S)[1][1])
+
+    def _has_turned(self, before: list[Sample], now: list[Sample]) -> bool:
+        """Whether the yaw has left the mean in one step, faster than a car turns."""
+        medians, variance = [], 0.0
+        for samples in (before, now):
+            medians.append(float(np.median([sample.angles[1] for sample in samples])))
+            correlated = CORRELATED / (CORRELATED + len(samples))
+            variance += float(np.mean([sample.variances[1] for sample in samples])) * correlated
+        bend = max(abs(float(sample.curves[0])) for sample in (*before, *now))
+        spread = variance + float(SWING_STD[1]) ** 2 + float(CURVE_ERROR[1] * bend) ** 2
+        step, error = medians[1] - medians[0], medians[1] - float(self.mean[1])
+        return abs(step) > max(TURNED, SIGMAS * float(np.sqrt(spread))) and abs(error) > SUSPECT and step * error > 0
 
     def _error(self, samples: list[Sample], by: float, length_s: float) -> tuple[Floats, NDArray[np.bool_]]:
         """(2,) by how much the median of some frames is off the mean, rad, and whether that is more than an angle and than chance."""

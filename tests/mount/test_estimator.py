@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import radians
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -138,6 +139,18 @@ def test_what_a_car_does_on_a_road_is_no_bump(seed: int) -> None:
     drive = Drive(replace(highway(2, -1, Course(winding=1 / 600, hill=0.8), seed=seed), lane_changes=changes))
     mount = MountEstimator(camera_file(drive), None, None)
     assert not any(mount.bumped for _ in follow(mount, drive, 75))
+    assert error_deg(mount, drive) < 0.2
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("seconds", [6.0, 9.0])
+def test_a_heading_that_lasts_is_a_drift_across_the_lane_and_no_bump(side: Literal["left", "right"], seconds: float) -> None:
+    """At 27 m/s a lane change of so long has a heading of more than a degree, for two to three seconds."""
+    drive = Drive(replace(highway(2, -1, seed=5), lane_changes=(LaneChange(22.0, side, seconds),)))
+    mount = MountEstimator(camera_file(drive), None, None)
+    run(mount, drive, 20)
+    assert mount.calibration.state == "valid"
+    assert {mount.calibration.state for _ in follow(mount, drive, 15, 20)} == {"valid"}
     assert error_deg(mount, drive) < 0.2
 
 
