@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import radians
 from time import perf_counter_ns
+from zlib import crc32
 
 import numpy as np
 
@@ -24,13 +25,21 @@ SETTLE_S, SETTLE_RATE = 20, 10
 MOUNT_STD = radians(0.1)
 """Of each angle of a mount that is known from the run before."""
 
+HEIGHT_STD_M = 0.02
+"""Of a height that was measured with a tape, which is what the estimator takes it for."""
+
 
 def camera_of(drive: Drive, size: tuple[int, int] = SIZE) -> CameraFile:
-    """The `camera.yaml` of a drive: intrinsics and height as they are; the mount too, where the drive says that it is known."""
+    """The `camera.yaml` of a drive: intrinsics, and the height as a tape gives it; the mount too, where the drive says that it is known.
+
+    Height and angles are off by errors of the deviations that are stated for them: intervals that allow for these would else seem wide.
+    """
     width, height = size
     scene = drive.scene
+    rng = np.random.default_rng(crc32(drive.name.encode()))
+    real = (pitch_of(scene), scene.yaw, scene.roll)
+    pitch, yaw, roll = (Estimate(angle + rng.normal(0, MOUNT_STD), MOUNT_STD) for angle in real)
     focal = focal_px(scene, width, height)
-    mount = Calibration("valid", Estimate(pitch_of(scene), MOUNT_STD), Estimate(scene.yaw, MOUNT_STD), Estimate(scene.roll, MOUNT_STD))
     return CameraFile(
         drive.name,
         width,
@@ -39,8 +48,8 @@ def camera_of(drive: Drive, size: tuple[int, int] = SIZE) -> CameraFile:
         focal,
         (width - 1) / 2,
         (height - 1) / 2,
-        height_m=scene.camera_height,
-        extrinsics=mount if drive.mount_known else None,
+        height_m=scene.camera_height + rng.normal(0, HEIGHT_STD_M),
+        extrinsics=Calibration("valid", pitch, yaw, roll) if drive.mount_known else None,
     )
 
 

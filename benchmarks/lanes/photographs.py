@@ -1,8 +1,8 @@
 """A real camera: photographs of a board, and of a straight road by the same camera.
 
 Its README says what others' calibrations of these photographs gave, by the detector and by which boards were kept. The straight road is
-the check that no board can give: with the camera's intrinsics, and turned so that the lane's two lines meet at the horizon, their paint
-runs parallel in the bird's-eye view all along, which a wrong focal length or lens bends or opens.
+the check that no board can give: with the camera's intrinsics, and turned so that the lane's two boundaries meet at the horizon, they
+run parallel in the bird's-eye view all along, which a wrong focal length or lens bends or opens.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from rich.console import Console
 from calibration.camera.board import Board
 from calibration.camera.examine import examine
 from calibration.camera.straight import mount_on_straight, parallelism
+from lanes import detect_lanes
 from lanes.data.frames import read_image
 from lanes.errors import InputError
 from lanes.geometry.camera import Camera
 from lanes.geometry.camera_file import CameraFile
-from lanes.geometry.lines import find_paint_lines
-from lanes.geometry.paint import PaintLine
 from lanes.segment.segmenter import Segmenter
 
 BOARD = Board(9, 6)
@@ -79,20 +78,8 @@ def _straight(file: CameraFile, roads: list[Path], segmenter: Segmenter) -> dict
     return found
 
 
-def ego_lines(pixels: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The paint of the lane's left and right line in a still; None where either is not found."""
+def ego_lines(pixels: NDArray[np.uint8], segmenter: Segmenter) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """The boundaries of the ego lane in a still; None where either is not found."""
     segmenter.reset()
-    mask = np.where(segmenter(pixels) > segmenter.threshold, np.uint8(255), np.uint8(0))
-    middle, bottom = (pixels.shape[1] - 1) / 2, pixels.shape[0] - 1
-    lines = [(_foot(line, bottom), line) for line in find_paint_lines(mask)]
-    left = [each for each in lines if each[0] < middle]
-    right = [each for each in lines if each[0] >= middle]
-    if not left or not right:
-        return None
-    return max(left, key=lambda each: each[0])[1].points, min(right, key=lambda each: each[0])[1].points
-
-
-def _foot(line: PaintLine, row: float) -> float:
-    """Where a straight line along the paint meets a row."""
-    slope, start = np.polyfit(line.points[:, 1], line.points[:, 0], 1)
-    return float(start + slope * row)
+    lanes = {lane.position: lane.points for lane in detect_lanes(pixels, segmenter)}
+    return (lanes[-1], lanes[1]) if {-1, 1} <= lanes.keys() else None
