@@ -53,7 +53,7 @@ class Reconnecting(LiveSource):
     Opening, and later iterating, raises:
         UnauthorizedError, UnsupportedCodecError: waiting would not help.
         NotFoundError: likewise, as long as there has been no frame. Later it is waited for: a server that starts again has its
-            address before it has its video.
+            address before it has its video, and a camera is plugged in again.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import cv2
 
 from lanes.capture.camera import Camera
 from lanes.capture.camera_format import CameraFormat
-from lanes.errors import InputError
+from lanes.errors import InputError, NotFoundError
 
 
 class USBCamera(Camera):
@@ -26,7 +26,7 @@ class USBCamera(Camera):
         if sys.platform.startswith("linux"):
             if not Path(device).exists():
                 found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-                raise InputError(
+                raise NotFoundError(
                     f"{device}: no such camera; " + (f"those here are {found}" if found else "none is connected to this machine")
                 )
             if not os.access(device, os.R_OK | os.W_OK):
