@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +28,12 @@ from lanes.arrays import Mask
 from lanes.capture.source import Source
 from lanes.errors import InputError
 from lanes.evaluate.pixels import PixelCounts, count_pixels, dilate, tolerance
+from lanes.geometry.estimator import PerFrameEstimator
 from lanes.geometry.lanes import find_lanes
+from lanes.pipeline import Pipeline
 from lanes.segment.segmenter import Segmenter
+from lanes.telemetry.telemetry import Telemetry
+from lanes.tracking.estimator import TrackingEstimator
 
 JUMP = 0.01
 """Two positions of a boundary are one if they are closer, and another one if they are twice as far apart, in widths of the frame."""
@@ -140,18 +145,25 @@ def _warp(mask: Mask, flow: NDArray[Any]) -> Mask:
 
 
 def segmented(source: Source, segmenter: Segmenter) -> Iterator[tuple[NDArray[np.uint8], Mask]]:
-    """Each frame in grey and its mask, at `WORKING_WIDTH` or the frame's own width where that is less.
+    """Each frame in grey and its mask as a run over the video makes it, at `WORKING_WIDTH` or the frame's own width where that is less.
+
+    Args:
+        source: opened. segmenter: its own threshold and band hold: on a video the band comes from the frames before.
 
     Raises:
         ProcessingError: the source is lost. InputError: its frames have more than one size.
     """
+    estimator = PerFrameEstimator() if source.info.kind == "images" else TrackingEstimator()
+    pipeline = Pipeline(source, segmenter, estimator, Telemetry(), overlay=None, threshold=segmenter.threshold)
     size: tuple[int, int] | None = None
-    for frame in source:
-        if size not in (None, frame.size):
-            raise InputError(f"{source.info.name}: its frames have several sizes; give a video")
-        size = frame.size
-        width = max(LEAST_SIDE, min(WORKING_WIDTH, size[0]))
-        small = (width, max(LEAST_SIDE, round(size[1] * width / size[0])))
-        probability = cv2.resize(segmenter(frame.pixels), small, interpolation=cv2.INTER_AREA)
-        grey = cv2.resize(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
-        yield grey.astype(np.uint8, copy=False), np.where(probability > segmenter.threshold, 255, 0).astype(np.uint8)
+    with closing(pipeline.results()) as results:
+        for result in results:
+            frame = result.frame
+            if size not in (None, frame.size):
+                raise InputError(f"{source.info.name}: its frames have several sizes; give a video")
+            size = frame.size
+            width = max(LEAST_SIDE, min(WORKING_WIDTH, size[0]))
+            small = (width, max(LEAST_SIDE, round(size[1] * width / size[0])))
+            grey = cv2.resize(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
+            mask = cv2.resize(result.mask, small, interpolation=cv2.INTER_AREA)
+            yield grey.astype(np.uint8, copy=False), np.where(mask > 127, 255, 0).astype(np.uint8)
