@@ -18,7 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAMS = [
     *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file"),
-    *("lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data", "lanes.renderer.clip", "lanes.cli.docs"),
+    *(
+        "lanes.evaluate",
+        "lanes.cross_validate",
+        "lanes.flicker",
+        "lanes.data",
+        "lanes.renderer.clip",
+        "lanes.cli.docs",
+        "lanes.output.finish",
+    ),
     *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8", "calibration.camera"),
     *("benchmarks.pipeline", "benchmarks.latency", "benchmarks.compare", "benchmarks.tradeoff", "benchmarks.roofline", "benchmarks.shapes"),
     *("benchmarks.report", "benchmarks.gpu", "benchmarks.against_benchmark_app", "benchmarks.lanes", "benchmarks.soak"),
