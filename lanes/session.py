@@ -30,7 +30,7 @@ from lanes.mount import default_store
 from lanes.output.live.encoded import EncodedSink
 from lanes.output.places import Places, check_paths, open_records
 from lanes.output.report import write_report
-from lanes.output.sink import Sink
+from lanes.output.sink import Outputs, Sink
 from lanes.pipeline import Pipeline
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
@@ -187,11 +187,12 @@ class Session:
                     keep_undrawn=any(sink.wants_undrawn for sink in sinks),
                 )
                 self._listener.source_opened(source)
+                outputs = Outputs((*records, *sinks), source.info.live)
                 with closing(self._pipeline.results()) as results:
                     for result in results:
-                        for sink in (*records, *sinks):
-                            sink.write(result)
+                        outputs.write(result)
                         yield result
+                outputs.check()
         finally:
             self._current = self._pipeline = None
             self._encoded = []

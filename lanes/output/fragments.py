@@ -16,6 +16,9 @@ import av
 
 from lanes.output.encoder import parameter_sets
 
+SYNC_EVERY_S = 0.4
+"""Seconds from one synchronisation of a file with the disk to the next at the least: each wears a memory card."""
+
 
 class MuxedFile(io.FileIO):
     """A file for PyAV to write to. On a full disk FFmpeg keeps a file that it has opened itself, and its space, until the process ends.
@@ -46,12 +49,17 @@ class MuxedFile(io.FileIO):
 
 
 class Syncer:
-    """Brings what was written of a file to the disk, again and again, in a thread of its own: on a memory card that can take seconds."""
+    """Brings a new file's name, and then what was written of it, to the disk, in a thread of its own: on a memory card that takes seconds.
 
-    def __init__(self, file: io.FileIO) -> None:
+    Args:
+        file: open for writing.
+        folder: where it is.
+    """
+
+    def __init__(self, file: io.FileIO, folder: Path) -> None:
+        self._folder = folder
         self._descriptor = os.dup(file.fileno())
-        self._asked = threading.Event()
-        self._over = False
+        self._asked, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="lanestream-sync", daemon=True)
         self._thread.start()
 
@@ -61,11 +69,12 @@ class Syncer:
 
     def close(self) -> None:
         """No more is asked for. Does not wait for the disk."""
-        self._over = True
+        self._over.set()
         self._asked.set()
 
     def _run(self) -> None:
-        while not self._over:
+        sync_folder(self._folder)
+        while not self._over.wait(SYNC_EVERY_S):
             self._asked.wait()
             self._asked.clear()
             with suppress(OSError):  # some file systems have no such thing
@@ -92,7 +101,7 @@ class FragmentWriter:
     def __init__(self, path: Path, stream: Any, longest_s: Fraction | None = None, synced: bool = False) -> None:
         self._path = path
         self._file = MuxedFile(path)
-        self._syncer = Syncer(self._file) if synced else None
+        self._syncer = Syncer(self._file, path.parent) if synced else None
         self.size = 0
         options = {"movflags": "+empty_moov+default_base_moof+frag_keyframe"}
         if longest_s is not None:
@@ -143,6 +152,16 @@ class FragmentWriter:
         except OSError:
             return False
         return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in a folder to the disk, where there is such a thing. Never raises."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def whole_fragments(path: Path) -> int:

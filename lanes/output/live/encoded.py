@@ -105,7 +105,7 @@ class EncodedSink(Sink):
         writers: list[PacketWriter] = []
         try:
             if output is not None:
-                writers.append(Recording(output, encoding.stream, limits, overwrite))
+                writers.append(Recording(output, encoding.stream, limits, overwrite, info.file.files if info.file else ()))
             if events is not None:
                 writers.append(EventClips(events, encoding.stream))
             if address is not None:

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part")
 
 SETTLE_S = 10.0
-"""Seconds without a change after which nobody writes a file any more: a run elsewhere adds a fragment each half second."""
+"""Seconds without a change after which nobody writes a file any more: a run elsewhere adds a fragment each fifth of a second."""
 
 
 def drafts_in(folder: Path) -> list[Path]:

@@ -18,7 +18,6 @@ from lanes.capture.backoff import Backoff
 from lanes.errors import InputError, UnauthorizedError
 from lanes.output.live.avio import Connection
 from lanes.output.live.part import TICKS
-from lanes.output.live.rtsp import RTSPRecorder
 from lanes.output.live.writer import EncodedFrame, Outage, PacketWriter
 
 _log = logging.getLogger(__name__)
@@ -113,6 +112,7 @@ class NetworkOut(PacketWriter):
         muxer, options, protocol = _KINDS[self._scheme]
         try:
             if muxer == "rtp":
+                from lanes.output.live.rtsp import RTSPRecorder  # imports ssl, which takes long
                 self._sending = RTSPRecorder(self._address, self._template.codec_context, TIMEOUT_S)
             else:
                 limits = {"rw_timeout": str(int(TIMEOUT_S * 1e6))}

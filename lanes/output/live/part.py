@@ -6,7 +6,6 @@ import errno
 import itertools
 import os
 import shutil
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ import av
 
 from lanes.errors import OutputError
 from lanes.files import Draft
-from lanes.output.fragments import FragmentWriter, whole_fragments
+from lanes.output.fragments import FragmentWriter, sync_folder, whole_fragments
 from lanes.output.live.writer import EncodedFrame
 from lanes.output.mp4 import finish_mp4
 from lanes.output.publish import publish
 
-FRAGMENT_S = Fraction(1, 2)
-"""Seconds of video in a fragment: what is being collected, and the frame that is on its way, are lost in a crash. Less than a second."""
+FRAGMENT_S = Fraction(1, 5)
+"""Seconds of video in a fragment: what is being collected, and the frames that are on their way, are lost in a crash. At five frames a
+second, too, that is less than a second."""
 
 TICKS = 90_000
 """A second, in the times of packets."""
@@ -61,7 +61,6 @@ class Part:
         except BaseException:
             self._draft.discard()
             raise
-        sync_folder(target.parent)
 
     @property
     def size(self) -> int:
@@ -196,13 +195,3 @@ def _same_video(path: Path, other: Path) -> bool:
             return all(a is not None and b is not None and bytes(a) == bytes(b) for a, b in packets)
     except (OSError, IndexError, av.FFmpegError):
         return False
-
-
-def sync_folder(folder: Path) -> None:
-    """Brings the names in a folder to the disk, where there is such a thing. Never raises."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

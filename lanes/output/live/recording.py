@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from queue import SimpleQueue
@@ -36,7 +36,7 @@ _PRUNE_EVERY_S = 10
 
 
 class Recording(PacketWriter):
-    """Records MP4 files in fragments of half a second. What a killed run leaves plays up to its last second.
+    """Records MP4 files in fragments of a fifth of a second. What a killed run leaves plays to within its last second.
 
     A file is made an ordinary MP4 when it ends, by another thread. A disk that is full, gone or refuses is tried again as `Backoff`
     says, in a file of its own; frames meanwhile are dropped and counted.
@@ -46,6 +46,7 @@ class Recording(PacketWriter):
         template: the encoder's stream.
         limits: of the files.
         overwrite: replace an existing file. Segments replace nothing.
+        inputs: files that must not be written over.
         settle_s: see `Finisher`.
         clock: seconds, never set back.
 
@@ -59,6 +60,7 @@ class Recording(PacketWriter):
         template: Any,
         limits: Limits | None = None,
         overwrite: bool = False,
+        inputs: Sequence[Path] = (),
         settle_s: float = SETTLE_S,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -82,7 +84,7 @@ class Recording(PacketWriter):
             raise InputError("--segment-time: a segment lasts a second at least, from one key frame to the next")
         self._claim = Claim(path)
         try:
-            check_file(path, (), overwrite or self._limits.segmented)
+            check_file(path, inputs, overwrite or self._limits.segmented)
             self._made = make_folder(path.parent)
             self._segments = Segments(path, self._limits.keep_bytes) if self._limits.segmented else None
             self._look_for_earlier(settle_s)

@@ -49,7 +49,7 @@ class TestOneFile:
         assert found.times == [Fraction(number, 25) for number in range(60)]
         assert found.duration == Fraction(60, 25)
 
-    def test_while_it_is_written_it_is_in_fragments_of_half_a_second_beside_it(self, tmp_path: Path) -> None:
+    def test_while_it_is_written_it_is_in_fragments_beside_it(self, tmp_path: Path) -> None:
         encoding = encoder()
         recording = Recording(tmp_path / "drive.mp4", encoding.stream)
         frames = encoded(encoding)
@@ -64,12 +64,30 @@ class TestOneFile:
         assert recording.join()
         assert contents(tmp_path / "drive.mp4").numbers == list(range(40))
 
-    def test_each_fragment_is_brought_to_the_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        synced: list[int] = []
+    def test_it_is_brought_to_the_disk_as_it_grows_and_when_it_is_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        synced: list[tuple[int, int]] = []  # of which file, and how large it was
         sync = os.fsync
-        monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), sync(descriptor)))
-        record(tmp_path / "drive.mp4", 30)
-        assert len(synced) >= 4  # the draft's name, its fragments, the whole file, its name
+
+        def note(descriptor: int) -> None:
+            sync(descriptor)
+            state = os.fstat(descriptor)
+            synced.append((state.st_ino, state.st_size))
+
+        monkeypatch.setattr(os, "fsync", note)
+        monkeypatch.setattr("lanes.output.fragments.SYNC_EVERY_S", 0.0)
+        encoding = encoder()
+        recording = Recording(tmp_path / "drive.mp4", encoding.stream)
+        frames = encoded(encoding)
+        for _ in range(40):
+            recording.offer(next(frames), wait=True)
+        wait_for(lambda: recording._part is not None and recording._part.frames == 40)
+        draft = (tmp_path / names(tmp_path)[0]).stat()
+        wait_for(lambda: (draft.st_ino, draft.st_size) in synced)
+        assert tmp_path.stat().st_ino in [file for file, _ in synced]
+        recording.finish()
+        assert recording.join()
+        whole = (tmp_path / "drive.mp4").stat()
+        assert (whole.st_ino, whole.st_size) in synced
 
     def test_of_a_camera_open_outputs_makes_one_and_of_a_recording_a_video_with_its_sound(self, tmp_path: Path) -> None:
         played = replace(CAMERA, file=FileInfo(path=tmp_path / "clip.mp4"))
