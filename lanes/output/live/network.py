@@ -16,6 +16,7 @@ import av
 from lanes.capture.address import public_address, scheme_of
 from lanes.capture.backoff import Backoff
 from lanes.errors import InputError, UnauthorizedError
+from lanes.output.encoder import parameter_sets
 from lanes.output.live.avio import Connection
 from lanes.output.live.part import TICKS
 from lanes.output.live.writer import EncodedFrame, Outage, PacketWriter
@@ -113,6 +114,7 @@ class NetworkOut(PacketWriter):
         try:
             if muxer == "rtp":
                 from lanes.output.live.rtsp import RTSPRecorder  # imports ssl, which takes long
+
                 self._sending = RTSPRecorder(self._address, self._template.codec_context, TIMEOUT_S)
             else:
                 limits = {"rw_timeout": str(int(TIMEOUT_S * 1e6))}
@@ -133,13 +135,12 @@ class NetworkOut(PacketWriter):
 
     def _send(self, frame: EncodedFrame) -> None:
         self._begin = frame.time if self._begin is None else self._begin
-        data = frame.data
-        if frame.is_key and self._container.format.name in (
-            "mpegts",
-            "rtp",
-        ):  # who tunes in needs the parameter sets, which these carry inside
-            data = bytes(self._template.codec_context.extradata or b"") + data
-        packet: av.Packet[Any] = av.Packet(data)
+        packet: av.Packet[Any] = av.Packet(frame.data)
+        known = bytes(self._template.codec_context.extradata or b"")
+        if frame.is_key and not parameter_sets(packet) and self._container.format.name in ("mpegts", "rtp"):
+            packet = av.Packet(known + frame.data)  # who tunes in needs them
+        if not self._stream.codec_context.extradata:
+            self._stream.codec_context.extradata = parameter_sets(packet)
         packet.time_base = Fraction(1, TICKS)
         packet.pts = packet.dts = round((frame.time - self._begin) * TICKS)
         packet.is_keyframe = frame.is_key
