@@ -77,9 +77,13 @@ class Syncer:
         while not self._over.wait(SYNC_EVERY_S):
             self._asked.wait()
             self._asked.clear()
-            with suppress(OSError):  # some file systems have no such thing
-                os.fsync(self._descriptor)
+            self._sync()
+        self._sync()
         os.close(self._descriptor)
+
+    def _sync(self) -> None:
+        with suppress(OSError):  # some file systems have no such thing
+            os.fsync(self._descriptor)
 
 
 class FragmentWriter:

@@ -54,6 +54,8 @@ class Part:
     def __init__(self, target: Path, template: Any, begin: Fraction) -> None:
         self.target, self.begin, self.last, self.frames = target, begin, begin, 0
         self._usual = Fraction(1, 30)
+        self._ended: tuple[int, bool] | None = None
+        self._gone: OSError | None = None
         self._draft = Draft(target)
         self.path = self._draft.path
         try:
@@ -78,6 +80,14 @@ class Part:
         self.last = frame.time
         self.frames += 1
 
+    def end(self) -> None:
+        """Writes what it still holds; no more comes. Quick, unlike `finish`, which may be left to another thread. Never raises."""
+        if self._ended is None and self._gone is None:
+            try:
+                self._ended = self._writer.end()
+            except OSError as error:
+                self._gone = error
+
     def finish(self, overwrite: bool = False) -> bool:
         """Makes it a whole file under its target's name, or keeps the fragments under it. `overwrite`: replace what is there.
 
@@ -87,10 +97,10 @@ class Part:
         Raises:
             OutputError: it is less than that, or has another name.
         """
-        try:
-            whole, lost = self._writer.end()
-        except OSError as error:
-            raise OutputError(f"{self.target}: was taken away while it was being written ({error.strerror})") from error
+        self.end()
+        if self._gone is not None:
+            raise OutputError(f"{self.target}: was taken away while it was being written ({self._gone.strerror})") from self._gone
+        whole, lost = self._ended or (0, True)
         if not whole:
             self._draft.discard()
             return False

@@ -158,6 +158,7 @@ class Recording(PacketWriter):
 
     def _put_away(self) -> None:
         if self._part is not None:
+            self._part.end()
             self._ended.put(self._part)
             self._part = None
 
