@@ -53,7 +53,8 @@ def is_recorded(info: SourceInfo, limits: Limits | None = None) -> bool:
 
 
 class EncodedSink(Sink):
-    """Never holds up a live run: where encoding or a writer is slow, frames are lost to that output alone, and counted in `dropped`.
+    """Never holds up a live run: where encoding or a writer is slow, frames are lost to that output alone, and counted in `dropped`,
+    once for each output that lost them.
 
     The video has the size of its first frame; later ones of another size are scaled into it, their proportions kept, on black.
 

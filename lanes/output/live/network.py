@@ -31,15 +31,16 @@ MOST_BYTES, LONGEST_S, PATIENCE_S = 8_000_000, 2.0, 6.0
 
 # Muxer, its options, and those of FFmpeg's protocol. Seven packets of a transport stream, 1316 bytes, fit into an Ethernet frame.
 _FLV: tuple[str, dict[str, str], dict[str, str]] = ("flv", {"flvflags": "no_duration_filesize"}, {})
-_TS: tuple[str, dict[str, str], dict[str, str]] = ("mpegts", {"mpegts_flags": "resend_headers"}, {})
+_TS: tuple[str, dict[str, str], dict[str, str]] = ("mpegts", {}, {})
+_RTP: tuple[str, dict[str, str], dict[str, str]] = ("rtp", {"packetsize": "1400"}, {})
 _KINDS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     "rtmp": _FLV,
     "rtmps": _FLV,
     "udp": ("mpegts", {}, {"pkt_size": "1316"}),
     "tcp": _TS,
     "srt": _TS,
-    "rtsp": ("rtp", {"packetsize": "1400"}, {}),
-    "rtsps": ("rtp", {"packetsize": "1400"}, {}),
+    "rtsp": _RTP,
+    "rtsps": _RTP,
 }
 
 OUTPUT_SCHEMES = tuple(_KINDS)

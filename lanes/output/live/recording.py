@@ -95,11 +95,6 @@ class Recording(PacketWriter):
         self._finishing.start()
         self.start()
 
-    def join(self) -> bool:
-        if self._part is not None:
-            self.patience_s += self._part.size / _BYTES_A_SECOND
-        return super().join()
-
     def _look_for_earlier(self, settle_s: float) -> None:
         """Segments of earlier runs that were cut off are finished; of a single file the user is told, for the name is wanted anew."""
         if self._segments is not None:
@@ -126,6 +121,7 @@ class Recording(PacketWriter):
             elif frame.is_key and frame.time - self._pruned >= _PRUNE_EVERY_S:
                 self._prune(frame)
             part.write(frame)
+            self.patience_s = PATIENCE_S + part.size / _BYTES_A_SECOND
         except (OSError, ValueError, av.FFmpegError, OutputError, InputError) as error:
             self._fail(str(getattr(error, "strerror", None) or error))
         else:

@@ -148,6 +148,7 @@ def test_one_that_takes_nothing_is_given_up_and_holds_up_no_other_thread() -> No
 def test_a_server_that_does_not_answer_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyAV by itself would hold Python's lock from here on: not one more frame would be offered."""
     monkeypatch.setattr("lanes.output.live.network.TIMEOUT_S", 600.0)
+    monkeypatch.setattr("lanes.output.live.network.LONGEST_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server, feeding(f"rtmp://127.0.0.1:{server.getsockname()[1]}/live/road") as feed:
         connection, _ = server.accept()
         before = feed.offered

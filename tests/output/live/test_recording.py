@@ -113,6 +113,14 @@ class TestOneFile:
         found = contents(tmp_path / "drive.mp4")
         assert found.times == [0, Fraction(1, 25), 3600]
 
+    def test_the_index_fits_in_front_however_uneven_the_frames_come(self, tmp_path: Path) -> None:
+        times = [Fraction(number, 25) + Fraction(number * number % 97, 9000) for number in range(400)]
+        with EncodedSink.open(PATIENT, tmp_path / "drive.mp4", None, None) as sink:
+            for number, time in enumerate(times):
+                sink.write(result(number % 256, time=time))
+        assert boxes(tmp_path / "drive.mp4")[:2] == ["ftyp", "moov"]
+        assert contents(tmp_path / "drive.mp4").times == pytest.approx(times, abs=1e-4)
+
     def test_a_folder_of_pictures_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="images have no clips"):
             open_outputs(replace(PATIENT, kind="images"), events=tmp_path / "clips")
