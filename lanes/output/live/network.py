@@ -81,6 +81,7 @@ class NetworkOut(PacketWriter):
         self._begin: Fraction | None = None
         self._retry_at = 0.0
         self._refused = False
+        self._sent = 0
         self._over = threading.Event()  # what waits for the server comes back
         self._backoff = Backoff(clock, random.random)
         self._outage = Outage(self.name)
@@ -106,6 +107,7 @@ class NetworkOut(PacketWriter):
             self.dropped += 1
             self._lose(str(getattr(error, "strerror", None) or error))
         else:
+            self._sent += 1
             self._backoff.note_frame()
             self._outage.end()
 
@@ -165,3 +167,4 @@ class NetworkOut(PacketWriter):
 
     def _end(self) -> None:
         self._close()
+        _log.info("%s: %d frames were sent, %d were dropped", self.name, self._sent, self.dropped)

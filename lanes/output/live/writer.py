@@ -14,6 +14,9 @@ from lanes.results import FrameResult
 
 _log = logging.getLogger(__name__)
 
+_SAY_EVERY_S = 60.0
+"""Seconds after which it is said once more that a writer is too slow."""
+
 _IDLE_S = 0.5
 """Seconds without a frame after which a writer is asked what it has to do besides."""
 
@@ -59,6 +62,7 @@ class PacketWriter(ABC):
         self._waiting: deque[EncodedFrame] = deque()
         self._bytes = 0
         self._skipping = self._failed = False
+        self._said_at: float | None = None
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"lanestream-{type(self).__name__}", daemon=True)
 
@@ -73,6 +77,7 @@ class PacketWriter(ABC):
                 self._change.wait_for(lambda: self._fits(frame) or self._failed or self.closing.is_set())
             elif not self._fits(frame):
                 self._forget()
+                self._say_slow()
             if self._failed or self.closing.is_set() or (self._skipping and not frame.is_key):
                 self.dropped += 1
                 return
@@ -112,6 +117,12 @@ class PacketWriter(ABC):
         self._waiting.clear()
         self._bytes = 0
         self._skipping = True
+
+    def _say_slow(self) -> None:
+        now = monotonic()
+        if self._said_at is None or now - self._said_at >= _SAY_EVERY_S:
+            self._said_at = now
+            _log.warning("%s: takes frames too slowly, or is stuck; some are dropped for it alone", self.name)
 
     def _fits(self, frame: EncodedFrame) -> bool:
         if not self._waiting:

@@ -240,7 +240,9 @@ class TestADiskThatFails:
         assert sink.dropped == 30
         sink.close()
 
-    def test_one_that_is_stuck_holds_up_nobody_and_all_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_is_stuck_holds_up_nobody_and_all_is_counted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """The newest of what came is written when it goes on, from a key frame; what was lost is counted."""
         go_on, stuck = threading.Event(), threading.Event()
 
@@ -260,6 +262,7 @@ class TestADiskThatFails:
         for _ in range(1, offered):
             recording.offer(next(frames))
         assert recording.dropped >= 25 * 20
+        assert caplog.messages == [f"{tmp_path / 'drive.mp4'}: takes frames too slowly, or is stuck; some are dropped for it alone"]
         go_on.set()
         recording.finish()
         assert recording.join()
