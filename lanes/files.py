@@ -148,6 +148,13 @@ class Draft:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
                 return
 
+    @classmethod
+    def left(cls, path: Path, target: Path) -> Draft:
+        """A draft that an earlier process left, as this one's."""
+        draft = cls.__new__(cls)
+        draft.path, draft.target = path, target
+        return draft
+
     def publish(self, overwrite: bool = True) -> None:
         """Give it the target's name.
 

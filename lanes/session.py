@@ -27,9 +27,10 @@ from lanes.errors import InputError, ProcessingError
 from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.mount import default_store
+from lanes.output.live.encoded import EncodedSink
 from lanes.output.places import Places, check_paths, open_records
 from lanes.output.report import write_report
-from lanes.output.sink import Sink
+from lanes.output.sink import Outputs, Sink
 from lanes.pipeline import Pipeline
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
@@ -94,6 +95,7 @@ class Session:
         self._engine: Engine | None = None
         self._current: Source | None = None
         self._pipeline: Pipeline | None = None
+        self._encoded: list[EncodedSink] = []
         self._names: list[str] = []
         self._live = False
         self._several = False
@@ -146,6 +148,15 @@ class Session:
         elif source is not None:
             source.close()
 
+    def mark(self, reason: str) -> None:
+        """Asks for a clip of this moment, where `events` is set and a source is open. From any thread; returns at once.
+
+        Args:
+            reason: in words, for the clip's records.
+        """
+        for sink in self._encoded:
+            sink.mark(reason)
+
     def report(self) -> Report | None:
         """The latency of all that was processed so far; None where nothing was."""
         if self._engine is None or not self.telemetry.processed:
@@ -166,7 +177,9 @@ class Session:
                     self._camera.for_size(source.info.width, source.info.height)  # refuses a picture of another shape
                 sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
-                overlay = None if settings.output == "none" else Overlay(birds_eye=settings.birds_eye)
+                self._encoded = [sink for sink in sinks if isinstance(sink, EncodedSink)]
+                drawn = settings.output != "none" or settings.events is not None
+                overlay = Overlay(birds_eye=settings.birds_eye) if drawn else None
                 self._pipeline = Pipeline(
                     *(source, segmenter, self._estimator(source), self.telemetry),
                     overlay=overlay,
@@ -174,13 +187,15 @@ class Session:
                     keep_undrawn=any(sink.wants_undrawn for sink in sinks),
                 )
                 self._listener.source_opened(source)
+                outputs = Outputs((*records, *sinks), source.info.live)
                 with closing(self._pipeline.results()) as results:
                     for result in results:
-                        for sink in (*records, *sinks):
-                            sink.write(result)
+                        outputs.write(result)
                         yield result
+                outputs.check()
         finally:
             self._current = self._pipeline = None
+            self._encoded = []
         self._listener.source_finished([(kind, path) for kind, path in written if path.exists()])
 
     def _estimator(self, source: Source) -> LaneEstimator:

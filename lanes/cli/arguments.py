@@ -9,6 +9,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
+SENT_TO = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "tcp", "srt")
+"""Schemes of addresses that video can be sent to."""
+
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Keeps the description's own lines, and adds each default that says something to its option's help."""
@@ -83,11 +86,28 @@ def time_of_video(text: str) -> Fraction:
     return value
 
 
+def size_in_bytes(text: str) -> int:
+    """Bytes from 1 up: `500M`, `64G`, `1.5 GB`; powers of 1000."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", text.strip(), re.IGNORECASE)
+    value = int(Fraction(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " ")) if found else 0
+    if not 1 <= value < 1 << 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give bytes, or a number with k, M, G or T")
+    return value
+
+
 def output_name(text: str) -> str:
     """The name of a file or folder to write. An empty one is an unset variable of a shell."""
-    if text in ("", "-") or "://" in text:
+    if "://" in text:  # of which nothing more is shown: there may be a password in it
+        raise argparse.ArgumentTypeError(f"{text.partition('://')[0]}:// cannot be written to: give the name of a file or folder")
+    if text in ("", "-"):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written to: give the name of a file or folder")
     return text
+
+
+def output_or_address(text: str) -> str:
+    """The same, or an address that video can be sent to."""
+    scheme, _, host = text.partition("://")
+    return text if host and scheme.lower() in SENT_TO else output_name(text)
 
 
 def output_path(text: str) -> Path:

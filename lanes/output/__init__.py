@@ -10,6 +10,8 @@ from lanes.capture.source import SourceInfo
 from lanes.files import check_distinct, check_is_folder, shortened
 from lanes.output.benchmark_files import CULaneSink
 from lanes.output.images import ImagesSink
+from lanes.output.live.encoded import EncodedSink, is_recorded
+from lanes.output.live.segments import Limits
 from lanes.output.masks import MasksSink
 from lanes.output.mcap_file import McapSink
 from lanes.output.newest import NewestSink
@@ -40,6 +42,9 @@ def open_outputs(
     masks: Path | None = None,
     culane: Path | None = None,
     mcap: Path | None = None,
+    events: Path | None = None,
+    address: str | None = None,
+    limits: Limits | None = None,
     camera: CameraFile | None = None,
     overwrite: bool = False,
     encoder: str = "auto",
@@ -52,15 +57,20 @@ def open_outputs(
         masks: folder for the masks; None for none.
         culane: folder for the lanes in CULane's format; None for none.
         mcap: all on one time line, a `.mcap`; None for none.
+        events: folder for the clips of events; None for none.
+        address: where the overlay of a live source is sent to; None for nowhere.
+        limits: of the files of a live recording.
         camera: for `mcap`: the camera's intrinsics, where they are known.
         overwrite: replace what is there.
         encoder: of the video, one of `lanes.output.encoder.ENCODERS`.
 
     Raises:
-        InputError: one of them cannot be written, two are the same, another run writes there, or the encoder does not work here.
+        InputError: one of them cannot be written, two are the same, another run writes there, the encoder does not work here, or what
+            is asked for needs a live source.
     """
     files = info.file.files if info.file else ()
-    check_distinct([path for path in (output, masks, culane, mcap) if path is not None])
+    check_distinct([path for path in (output, masks, culane, mcap, events) if path is not None])
+    recorded = is_recorded(info, limits) and output is not None
     makers: list[Callable[[], Sink]] = []
     if masks is not None:
         makers.append(lambda: MasksSink(masks, files, overwrite))
@@ -72,8 +82,10 @@ def open_outputs(
         if info.kind == "images" and output.suffix.lower() != ".mp4":
             check_is_folder(output)
             makers.append(lambda: ImagesSink(output, files, overwrite))
-        else:
+        elif not recorded:
             makers.append(lambda: VideoSink(output, info, overwrite, encoder))
+    if recorded or events is not None or address is not None:
+        makers.append(lambda: EncodedSink.open(info, output if recorded else None, address, events, limits, overwrite, encoder))
     sinks: list[Sink] = []
     try:
         for make in makers:

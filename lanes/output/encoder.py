@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 # motorway at 960x540: 4.5 ms and 7.0 kB a frame; `superfast` 6.6 ms and 9.4 kB). It has no B-frames: frames are coded in order.
 _X264 = {"preset": "ultrafast", "crf": "24", "x264-params": "deblock=0,0:subme=1", "forced-idr": "1"}
 
+# Its threads take a part of each frame instead of a frame each.
+_LOW_DELAY = {"tune": "zerolatency"}
+
 # What else encodes H.264, in the order in which `auto` tries it, with what it needs besides a bit rate. Of these, none has run on its
 # hardware in this project's tests.
 _OTHERS: dict[str, dict[str, str]] = {
@@ -68,9 +71,11 @@ class Encoder:
         colour: the tags that the video is to have, and by whose matrix BGR is converted.
         pixel_aspect: width of a pixel over its height.
         name: one of `ENCODERS`.
+        low_delay: give each frame's packet at once, for a slightly larger video; else a frame of each further thread may be held.
 
     Attributes:
         name: FFmpeg's name of the encoder in use.
+        unit: that unit.
         stream: an output stream of PyAV to add to a container as a template (`add_stream_from_template(stream, opaque=True)`).
 
     Raises:
@@ -78,10 +83,18 @@ class Encoder:
     """
 
     def __init__(
-        self, size: tuple[int, int], frame_rate: Fraction, unit: Fraction, colour: Colour, pixel_aspect: Fraction, name: str = "auto"
+        self,
+        size: tuple[int, int],
+        frame_rate: Fraction,
+        unit: Fraction,
+        colour: Colour,
+        pixel_aspect: Fraction,
+        name: str = "auto",
+        low_delay: bool = False,
     ) -> None:
         self._size = size
-        self._unit = unit
+        self.unit = unit
+        self._low_delay = low_delay
         self._padded: BGRImage | None = None
         self._reformatter = VideoReformatter()
         self._tags = _tags(colour)
@@ -110,8 +123,8 @@ class Encoder:
         frame = self._reformatter.reformat(
             av.VideoFrame.from_numpy_buffer(self._even(pixels), "bgr24"), format=self.stream.pix_fmt, **self._conversion
         )
-        frame.pts = round(time / self._unit)
-        frame.time_base = self._unit
+        frame.pts = round(time / self.unit)
+        frame.time_base = self.unit
         if time >= self._next_key:
             frame.pict_type = PictureType.I
             self._next_key = time + KEY_FRAME_GAP
@@ -149,7 +162,7 @@ class Encoder:
             return "it is not in this FFmpeg" if isinstance(error, av.codec.codec.UnknownCodecError) else _reason(error)
         try:
             frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt)
-            frame.pts, frame.time_base = 0, self._unit
+            frame.pts, frame.time_base = 0, self.unit
             return None if [*stream.encode(frame), *stream.encode(None)] else "it gives no packets"
         except (ValueError, OSError, av.FFmpegError) as error:
             return _reason(error)
@@ -160,7 +173,7 @@ class Encoder:
         rate, pixel_aspect = self._settings
         container = av.open(io.BytesIO(), "w", format="mp4", options={"movflags": "+empty_moov+frag_keyframe"})
         try:
-            options = _X264 if name == "libx264" else {"bf": "0"} | _OTHERS[name]
+            options = _X264 | (_LOW_DELAY if self._low_delay else {}) if name == "libx264" else {"bf": "0"} | _OTHERS[name]
             extra = {"hwaccel": HWAccel("vaapi")} if name == "h264_vaapi" else {}
             stream: Any = container.add_stream(name, rate=rate, options=options, **extra)
             codec = stream.codec_context
@@ -169,7 +182,7 @@ class Encoder:
             stream.pix_fmt = "nv12" if formats and "yuv420p" not in formats else "yuv420p"
             if name != "libx264":
                 stream.bit_rate = round(_BITS_PER_PIXEL * stream.width * stream.height * rate)
-            codec.time_base = stream.time_base = self._unit
+            codec.time_base = stream.time_base = self.unit
             codec.gop_size = max(1, round(rate * KEY_FRAME_GAP))
             codec.thread_count = min(_THREADS, usable_cores())
             codec.sample_aspect_ratio = pixel_aspect

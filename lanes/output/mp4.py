@@ -26,6 +26,7 @@ def finish_mp4(
     steps: Sequence[ClockStep] = (),
     origin: Fraction = Fraction(0),
     until: Fraction | None = None,
+    reserve: int | None = None,
 ) -> None:
     """Copy the video of `fragments`, and what lies beside the video in `source`, into `target`, its index at the front (fast start).
 
@@ -41,6 +42,8 @@ def finish_mp4(
         steps: of the clock of the video in `source`.
         origin: the time in `source` that is 0 in `target`, seconds.
         until: from this time of `target` on nothing of `source` is wanted, seconds; None keeps all.
+        reserve: bytes in front that the index is written into. None moves the whole file to make space for it, which takes long, and
+            FFmpeg keeps Python's other threads waiting meanwhile.
 
     Raises:
         av.FFmpegError, OSError, ValueError: a file cannot be read or written.
@@ -49,12 +52,14 @@ def finish_mp4(
         video_stream = video.streams.video[0]
         options = {
             # Without the second flag, an MP4 takes only the tags that music has.
-            "movflags": "+faststart+use_metadata_tags",
+            "movflags": "+use_metadata_tags" + ("+faststart" if reserve is None else ""),
             # Edit lists count in the movie's own time scale, which is milliseconds by default: too coarse for exact times.
             "movie_timescale": str(video_stream.time_base.denominator),
             # A tag `timecode` stays a tag. The muxer would make a track of it, and fails where a recording's rate is not declared.
             "write_tmcd": "0",
         }
+        if reserve is not None:
+            options["moov_size"] = str(reserve)
         with MuxedFile(target) as file, av.open(file, "w", format="mp4", options=options) as output:
             out = output.add_stream_from_template(video_stream, opaque=True)
             inputs = [_video_packets(video, video_stream, out, begin, last)]

@@ -7,11 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lanes.capture.address import public_address
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError
 from lanes.files import check_distinct, check_file, check_is_folder
 from lanes.output import default_output, open_outputs
 from lanes.output.benchmark_files import TuSimpleSink
+from lanes.output.live.segments import Limits
 from lanes.output.mcap_file import SUFFIX, check_mcap
 from lanes.output.records import RecordsSink
 from lanes.output.sink import Sink
@@ -34,6 +36,9 @@ class Places:
     def __init__(self, settings: Settings, several: bool, camera: CameraFile | None = None) -> None:
         self._settings, self._several, self._camera = settings, several, camera
         self._claimed: set[Path] = set()
+        self._address = settings.output if settings.output is not None and is_address(settings.output) else None
+        if several and self._address is not None:
+            raise InputError(f"{public_address(self._address)}: one source is sent there, not several; give one")
         if several and settings.output not in (None, "none"):
             check_is_folder(Path(str(settings.output)))
         if settings.mcap is not None:
@@ -63,6 +68,9 @@ class Places:
             masks=self._of(settings.masks, Path(info.name).stem),
             culane=self._of(settings.culane, Path(info.name).stem),
             mcap=mcap,
+            events=self._of(settings.events, Path(info.name).stem),
+            address=self._address,
+            limits=Limits(settings.segment_time, settings.segment_size, settings.keep_size),
             camera=self._camera,
             overwrite=settings.overwrite,
             encoder=settings.encoder,
@@ -71,6 +79,8 @@ class Places:
             sinks.append(StillSink(still, at=(info.frames or 1) // 2))
         for sink in sinks:
             stack.enter_context(sink)
+        if output is not None and (settings.segment_time is not None or settings.segment_size is not None):
+            output = output.parent
         return sinks, [(kind, path) for kind, path in (("overlay", output), ("still", still), ("mcap", mcap)) if path is not None]
 
     def _of(self, place: Path | None, name: str) -> Path | None:
@@ -80,7 +90,7 @@ class Places:
     def _overlay_of(self, info: SourceInfo) -> tuple[Path | None, Path | None]:
         """Where the overlay goes, and the demo's still image. A demo finds a free name: who runs it twice wants no refusal."""
         output = self._settings.output
-        if output == "none":
+        if output == "none" or self._address is not None:
             return None, None
         if output is None and self._settings.source is None:
             path = default_output(info)
@@ -101,6 +111,11 @@ class Places:
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         self._claimed.add(free)
         return free
+
+
+def is_address(output: str) -> bool:
+    """Whether the overlay is sent somewhere, not written to a file."""
+    return "://" in output
 
 
 def open_records(settings: Settings) -> list[Sink]:
@@ -124,8 +139,9 @@ def open_records(settings: Settings) -> list[Sink]:
 
 def check_paths(settings: Settings) -> None:
     """Refuses paths for what is written across sources that cannot be written, and any path that is named twice. Raises InputError."""
-    each = (settings.output, settings.masks, settings.records, settings.tusimple, settings.culane, settings.mcap, settings.report)
-    check_distinct([Path(path) for path in each if path is not None and str(path) != "none"])
+    output = None if settings.output is None or settings.output == "none" or is_address(settings.output) else Path(settings.output)
+    others = (settings.masks, settings.records, settings.tusimple, settings.culane, settings.mcap, settings.events, settings.report)
+    check_distinct([path for path in (output, *others) if path is not None])
     for path in (settings.records, settings.tusimple, settings.report):
         if path is not None:
             check_file(path, overwrite=settings.overwrite)

@@ -1,12 +1,17 @@
-"""Sink: the interface behind which every kind of output stands."""
+"""Sink: the interface behind which every kind of output stands; Outputs: all those of one source."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import Enum
 from types import TracebackType
 
+from lanes.errors import OutputError
 from lanes.results import FrameResult
+
+_log = logging.getLogger(__name__)
 
 
 class Policy(Enum):
@@ -52,3 +57,32 @@ class Sink(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class Outputs:
+    """All sinks of one source. Where one of them fails, a file's run ends; a live one goes on with the others, and fails at its end.
+
+    Args:
+        sinks: in the order in which they are written to; the caller closes them.
+        live: whether the source is.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], live: bool) -> None:
+        self._sinks, self._live = sinks, live
+        self._failure: OutputError | None = None
+
+    def write(self, result: FrameResult) -> None:
+        """Gives each sink the result. Raises OutputError where one fails, and the source is not live."""
+        for sink in self._sinks:
+            try:
+                sink.write(result)
+            except OutputError as error:
+                if not self._live:
+                    raise
+                _log.warning("%s; frames are processed on", error)
+                self._failure = self._failure or error
+
+    def check(self) -> None:
+        """Raises the OutputError of the first one that failed, where one has."""
+        if self._failure is not None:
+            raise self._failure

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from lanes.cli.arguments import count, mount_height, output_name, output_path, probability, time_of_video
+from lanes.cli.arguments import count, mount_height, output_or_address, output_path, probability, size_in_bytes, time_of_video
 from lanes.segment.band_choice import parse_band
 
 T = TypeVar("T")
@@ -86,4 +86,5 @@ BAND = Kind("auto, off or TOP:BOTTOM, shares of the frame's height", lambda text
 TIME = Kind("seconds or [HH:]MM:SS[.s]", time_of_video, (int, float, Fraction, str))
 FILE = Kind("the name of a file", _file_name, (str, Path))
 OUTPUT_PATH = Kind("the name of a file or folder to write", output_path, (str, Path))
-OUTPUT_NAME = Kind("the name of a file or folder to write, or none", output_name, (str, Path))
+OUTPUT_NAME = Kind("the name of a file or folder to write, an address, or none", output_or_address, (str, Path))
+SIZE = Kind("bytes, or a number with k, M, G or T", size_in_bytes, (int, str))

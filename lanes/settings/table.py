@@ -11,7 +11,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lanes.errors import InputError
-from lanes.settings.kinds import BAND, COUNT, FILE, FLAG, METRES, OUTPUT_NAME, OUTPUT_PATH, PROBABILITY, SOURCE, TEXT, TIME, Kind, one_of
+from lanes.settings.kinds import (
+    BAND,
+    COUNT,
+    FILE,
+    FLAG,
+    METRES,
+    OUTPUT_NAME,
+    OUTPUT_PATH,
+    PROBABILITY,
+    SIZE,
+    SOURCE,
+    TEXT,
+    TIME,
+    Kind,
+    one_of,
+)
 
 T = TypeVar("T")
 
@@ -105,8 +120,17 @@ class Settings:
         OUTPUT_NAME,
         OUTPUT,
         "PATH",
-        "write the overlay here: a video (.mp4), a folder for images, or none",
+        "write the overlay here: a video (.mp4), a folder for images, or none; or send a live one to an address: "
+        "rtmp(s)://, rtsp(s)://, udp://, tcp://, srt://",
         "outputs/<name>_lanes.mp4",
+    )
+    segment_time: Fraction | None = _setting(None, TIME, OUTPUT, "TIME", "begin a new file of a live recording after this time")
+    segment_size: int | None = _setting(None, SIZE, OUTPUT, "SIZE", "begin a new file of a live recording after so many bytes, as in 500M")
+    keep_size: int | None = _setting(
+        None, SIZE, OUTPUT, "SIZE", "delete the oldest files of a live recording where all of them are more than this, as in 64G"
+    )
+    events: Path | None = _setting(
+        None, OUTPUT_PATH, OUTPUT, "DIR", "write a clip here from 10 s before to 10 s after each departure or mark, with its records"
     )
     masks: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "DIR", "write each frame's lane mask here, an 8-bit PNG of 0 and 255")
     records: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write one JSON object a frame here, as it goes")

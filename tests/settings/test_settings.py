@@ -52,6 +52,10 @@ VALUES: dict[str, Any] = {
     "every": 2,
     "limit": 3,
     "output": "o.mp4",
+    "segment_time": Fraction(60),
+    "segment_size": 500_000_000,
+    "keep_size": 64_000_000_000,
+    "events": Path("e"),
     "masks": Path("m"),
     "records": Path("r"),
     "tusimple": Path("t.json"),
@@ -103,7 +107,7 @@ WRONG_FILES = {
     "a height in centimetres": ("height = 135", "height: 135 is not a height in metres from 0.1 to 10"),
     "none of the choices": ('engine = "warp"', "engine: 'warp' is not one of auto, tensorrt, openvino, onnx, torch"),
     "no time": ('start = "1:99"', "start: '1:99' is not a time: give seconds or [HH:]MM:SS[.s]"),
-    "a table": ("[output]\nmasks = 'm'", "output: {'masks': 'm'} is not the name of a file or folder to write, or none"),
+    "a table": ("[output]\nmasks = 'm'", "output: {'masks': 'm'} is not the name of a file or folder to write, an address, or none"),
     "another file": ('config = "b.toml"', "config: a file cannot name another one"),
     "no TOML": ("threshold 0.4", "is not TOML"),
     "brackets without end": ("source = " + "[" * 5000, "its brackets are nested too deeply"),
@@ -121,6 +125,24 @@ def test_a_wrong_file_is_refused_in_one_line_that_names_file_and_key(name: str, 
     assert str(refused.value).startswith(f"{path}: ")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("500M", 5 * 10**8), ("64G", 64 * 10**9), ("1.5 GB", 15 * 10**8), ("2k", 2000), ("7", 7), ("1t", 10**12)]
+)
+def test_a_size_has_a_unit_of_1000(text: str, size: int) -> None:
+    assert Settings(segment_size=text).segment_size == size  # type: ignore[arg-type]
+    for wrong in ("0", "-1", "1.5X", "much", "", "1e9"):
+        with pytest.raises(InputError, match=r"segment_size: '.*' is not a size"):
+            Settings(segment_size=wrong)  # type: ignore[arg-type]
+
+
+def test_of_an_address_that_is_refused_only_its_scheme_is_shown() -> None:
+    assert Settings(output="rtmp://user:hunter2@host/app/key").output == "rtmp://user:hunter2@host/app/key"
+    for refused in ("ftp://user:hunter2@host/o.mp4", "rtmp://"):
+        with pytest.raises(InputError, match=r"output: (ftp|rtmp):// cannot be written to: give the name of a file or folder") as caught:
+            Settings(output=refused)
+        assert "hunter2" not in str(caught.value)
 
 
 def test_a_file_may_come_from_any_editor(tmp_path: Path) -> None:
@@ -152,7 +174,7 @@ def test_variables_of_others_are_left_alone_and_a_slip_gives_a_warning(caplog: p
         ({"threshold": 2}, "threshold: 2 is not a probability"),
         ({"limit": 0}, "limit: '0' is not a whole number from 1"),
         ({"model": None}, "model: None is not text"),
-        ({"output": "http://example/o.mp4"}, "output: 'http://example/o.mp4' cannot be written to"),
+        ({"output": "http://example/o.mp4"}, "output: http:// cannot be written to"),
         ({"start": 3, "end": 3}, "end: 3 s is not after the start, 3 s"),
         ({"start": -1}, "start: '-1' is not a time"),
         ({"source": "a\0b"}, "source: 'a\\\\x00b' is not a file"),

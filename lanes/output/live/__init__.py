@@ -1,0 +1,1 @@
+"""The overlay of a live run, encoded once for all who take it: a recording, clips of events, an address."""
