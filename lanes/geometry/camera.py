@@ -95,8 +95,7 @@ class Camera:
         left_up = (np.array((self.cx, self.cy)) - np.asarray(pixels, np.float64)) / (self.fx, self.fy)
         if not self.distortion.is_zero:
             left_up = -self.distortion.undistort(-left_up)
-        forward = np.ones((*left_up.shape[:-1], 1))
-        directions: NDArray[np.float64] = np.concatenate([forward, left_up], axis=-1) @ self.rotation.T
+        directions: NDArray[np.float64] = self.rotation[:, 0] + left_up @ self.rotation[:, 1:].T
         return directions
 
     def unproject(self, pixels: ArrayLike) -> NDArray[np.float64]:

@@ -57,25 +57,31 @@ def x_at(line: Line, y: Floats) -> Floats:
         return x
     inside = np.minimum(np.maximum(y, line.high), line.low)
     t = (inside - line.high) / line.span
-    pole = 1.0 / (t + POLE)
-    end = a + t * (b + t * c) + d * pole
-    if guide is None:
-        x = end + (y - inside) * (b + 2.0 * t * c - d * pole * pole) / line.span
-        return x
-    if not (y != inside).any():
+    end = a + t * (b + t * c) + d / (t + POLE)
+    beyond = y - inside
+    if not beyond.any():
         return end
+    if guide is None:
+        x = end + beyond * np.where(beyond > 0, _slope(line, 1.0 - 1.0 / line.span), _slope(line, 0.0))
+        return x
     # Beyond its paint apart from the guide in proportion to the distance from the horizon, as at its own nearest paint.
     share = np.maximum(y - line.horizon, 0.0) / np.maximum(inside - line.horizon, 1.0)
-    x = np.where(y != inside, x_at(guide, y) + (end - x_at(guide, inside)) * share, end)
+    on_guide = x_at(guide, np.array([y, inside]))
+    x = np.where(beyond != 0, on_guide[0] + (end - on_guide[1]) * share, end)
     return x
+
+
+def _slope(line: Line, t: float) -> float:
+    """dx/dy of the curve where it is t of the line's span below its highest paint."""
+    _, b, c, d = line.coefficients
+    return (b + 2.0 * t * c - d / (t + POLE) ** 2) / line.span
 
 
 def heading_near(line: Line) -> tuple[float, float, float]:
     """(x, y, slope dx/dy) near the lower end: in a bend only what is near points to where the road is heading at the car."""
     a, b, c, d = line.coefficients
-    t, pole = 0.8, 1.0 / (0.8 + POLE)
-    x = a + t * (b + t * c) + d * pole
-    return x, line.high + t * line.span, (b + 2.0 * t * c - d * pole * pole) / line.span
+    t = 0.8
+    return a + t * (b + t * c) + d / (t + POLE), line.high + t * line.span, _slope(line, t)
 
 
 def support(line: Line, rows: int) -> float:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lanes.geometry.strokes import Line
+from lanes.geometry.strokes import Floats, Line
+
+NEAREST_ROWS = 16
+"""With paint, that show which way a stroke's end points, at most."""
 
 
 def join(strokes: list[Line], rows: int) -> list[Line]:
@@ -51,15 +54,19 @@ def join(strokes: list[Line], rows: int) -> list[Line]:
 
 
 def _end_slopes(stroke: Line) -> tuple[float, float, float, float]:
-    """x and slope dx/dy at the bottom and at the top of a stroke, each from at most the 16 nearest rows."""
-    found: list[float] = []
-    for rows, anchor in ((slice(None, 16), stroke.low), (slice(-16, None), stroke.high)):
-        y, x = stroke.y[rows], stroke.x[rows]
-        middle = float(y.sum()) / len(y)
-        dy = y - middle
-        slope = float(dy @ x / (dy @ dy))
-        found += [float(x.sum()) / len(y) + slope * (anchor - middle), slope]
-    return found[0], found[1], found[2], found[3]
+    """x and slope dx/dy at the bottom and at the top of a stroke, each from the nearest rows."""
+    x, y, slope = _straight(stroke.y[:NEAREST_ROWS], stroke.x[:NEAREST_ROWS])
+    x_low, slope_low = x + slope * (stroke.low - y), slope
+    if len(stroke.y) > NEAREST_ROWS:
+        x, y, slope = _straight(stroke.y[-NEAREST_ROWS:], stroke.x[-NEAREST_ROWS:])
+    return x_low, slope_low, x + slope * (stroke.high - y), slope
+
+
+def _straight(y: Floats, x: Floats) -> tuple[float, float, float]:
+    """The middle (x, y) of some points, and the slope dx/dy of the straight line through them."""
+    middle = float(y.sum()) / len(y)
+    dy = y - middle
+    return float(x.sum()) / len(y), middle, float(dy @ x / (dy @ dy))
 
 
 def chain(parts: list[Line]) -> Line:

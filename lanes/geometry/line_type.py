@@ -37,15 +37,15 @@ def line_type(line: Line, horizon: float, columns: int) -> LaneType:
         line: of paint. horizon: row where the flat road would end, cells. columns: of the grid.
     """
     focal = FOCAL * columns
-    near = line.y[line.y - horizon > math.sqrt(2.0 * focal / SHORT_GAP)]
+    below = line.y - horizon
+    near = below[below > math.sqrt(2.0 * focal / SHORT_GAP)]
     if len(near) < 2:
         return "unknown"
-    begin, end = focal / (near + 0.5 - horizon), focal / (near - 0.5 - horizon)
-    breaks = np.flatnonzero(np.diff(near) < -1.5)
-    first, last = np.r_[0, breaks + 1], np.r_[breaks, len(near) - 1]
-    is_long = (end[last] - begin[first] > DASH) & (end[last] > LONGEST_DASH_RATIO * begin[first])
-    if bool(is_long.any()):
+    breaks = (np.flatnonzero(near[:-1] - near[1:] > 1.5) + 1).tolist()
+    begin = [focal / (row + 0.5) for row in near[[0, *breaks]].tolist()]
+    end = [focal / (row - 0.5) for row in near[[*(first - 1 for first in breaks), -1]].tolist()]
+    if any(last - first > DASH and last > LONGEST_DASH_RATIO * first for first, last in zip(begin, end, strict=True)):
         return "solid"
-    painted = float((end[last] - begin[first]).sum()) / float(end[-1] - begin[0])
-    has_gap = bool((begin[first[1:]] - end[last[:-1]] > GAP).any())
+    painted = (sum(end) - sum(begin)) / (end[-1] - begin[0])
+    has_gap = any(first - last > GAP for first, last in zip(begin[1:], end, strict=False))
     return "dashed" if has_gap and painted < DASHED_SHARE else "unknown"

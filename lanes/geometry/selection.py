@@ -61,12 +61,16 @@ def drop_fragments(lines: list[Line], vanishing: tuple[float, float]) -> list[Li
         distances = [road_distance(line, other, vanishing[1]) for other in lines if 3.0 * line.length < other.length]
         crowded_left = any(least > -NARROWEST_LANE and greatest < 0 for least, greatest in distances)
         crowded_right = any(least > 0 and greatest < NARROWEST_LANE for least, greatest in distances)
-        y = line.low - 0.2 * line.span
-        is_beneath = abs(float(x_at(line, np.array(y))) - vanishing[0]) < BENEATH * (y - vanishing[1])
         is_close = any(least > -CLOSE and greatest < CLOSE for least, greatest in distances)
-        if not is_close and not (crowded_left and crowded_right and is_beneath):
+        if not is_close and not (crowded_left and crowded_right and _is_beneath(line, vanishing)):
             kept.append(line)
     return kept
+
+
+def _is_beneath(line: Line, vanishing: tuple[float, float]) -> bool:
+    """Whether the car drives over a line's lower end."""
+    y = line.low - 0.2 * line.span
+    return abs(float(x_at(line, np.array(y))) - vanishing[0]) < BENEATH * (y - vanishing[1])
 
 
 def admit_faint(faint: list[Line], strong: list[Line], guide: Line, vanishing: tuple[float, float], bottom: float) -> list[Line]:
@@ -75,6 +79,8 @@ def admit_faint(faint: list[Line], strong: list[Line], guide: Line, vanishing: t
     The position of a dash is more precise than its direction; the lines beside it show the direction. Beside one line alone a single dash
     is not enough: two of them must lie behind each other.
     """
+    if not faint:
+        return []
     height = bottom - vanishing[1]
     dashes: list[tuple[Line, float]] = []
     for line in sorted(faint, key=lambda line: -line.length):

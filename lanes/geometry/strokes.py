@@ -101,10 +101,13 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     strokes = []
     cut = (right == grid.shape[1] - 1).astype(int) - (left == 0)
     for indices in chains[:MAX_STROKES]:
+        if len(indices) < 2:
+            break
         runs = np.array(indices[::-1])
-        over = slice(above[runs[-1]], end[runs[-1]])
+        over = slice(above[indices[0]], end[indices[0]])
         is_of_zebra = 2 * np.count_nonzero(is_stripe[runs]) > len(runs)
-        if len(runs) > 1 and not is_of_zebra and not _ends_in_arrow_head(runs[-4:], over, centre, mass, int(row[runs[-1]] - row[0])):
+        is_shaft = over.start < over.stop and _ends_in_arrow_head(runs[-4:], over, centre, mass, int(row[runs[-1]] - row[0]))
+        if not is_of_zebra and not is_shaft:
             widths = mass[runs] / 255.0
             stroke = _stroke(row[runs].astype(np.float64), centre[runs], widths, cut[runs])
             if stroke is not None:
@@ -123,9 +126,11 @@ def _stripes(row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.in
     # What the frame's side cuts off may be of any width.
     is_like = (wide < 2.2 * narrow + 1) | (left[:-1] == 0) | (right[1:] == columns - 1)
     beside = (row[1:] == row[:-1]) & (narrow >= 2) & is_like & (gap > 0.15 * narrow) & (gap < 2.5 * wide)
+    stripes = np.zeros(len(row), np.bool_)
+    if np.count_nonzero(beside) < FEWEST_STRIPES - 1:
+        return stripes
     # The length of each series of neighbours, at all of its members.
     ends = np.flatnonzero(np.diff(np.r_[False, beside, False].astype(np.int8)))
-    stripes = np.zeros(len(row), np.bool_)
     for first, last in ends.reshape(-1, 2).tolist():
         if last - first >= FEWEST_STRIPES - 1:
             stripes[first : last + 1] = True
@@ -190,13 +195,21 @@ def _stroke(y: Floats, centre: Floats, widths: Floats, cut: NDArray[np.int_]) ->
     is_speck = stroke.length < 6.0 and float(widths.sum()) < 1.05 * float(widths.max()) ** 2
     if is_speck or stroke.thickness > 1.2 * stroke.length:
         return None
-    # In perspective paint grows thinner upward; where an arrow's head begins it widens at once, and to both sides.
-    # (Not in its first third: the cut end of a dash that lies aslant widens too, and a double line where the two become one.)
-    shaft = max(0, rise // 3 - 5)
-    body, middle = widths[shaft:], x[shaft:]
-    below = np.maximum(np.maximum(body[:-5], body[1:-4]), np.maximum(body[2:-3], body[3:-2]))
-    here, shift = body[5:], np.abs(middle[5:] - middle[3:-2])
-    is_arrow = bool(((here > 2.2 * below + 1.0) & (shift < 0.25 * (here - below))).any())
     # As much of it as is seen: what goes on beyond the frame's side does not show whether it is a stop line.
     is_flat = abs(float(centre[-1] - centre[0])) > FLATTEST * rise
-    return None if is_arrow or is_flat else stroke
+    return None if is_flat or _widens_at_once(x, widths) else stroke
+
+
+def _widens_at_once(x: Floats, widths: Floats) -> bool:
+    """Whether a stroke is an arrow: in perspective paint grows thinner upward, but where a head begins it widens, and to both sides."""
+    # Not in its first third: the cut end of a dash that lies aslant widens too, and a double line where the two become one.
+    shaft = max(0, len(x) // 3 - 5)
+    body = widths[shaft:]
+    if len(body) <= 5:
+        return False
+    here, below = body[5:], np.maximum(np.maximum(body[:-5], body[1:-4]), np.maximum(body[2:-3], body[3:-2]))
+    widens = here > 2.2 * below + 1.0
+    if not widens.any():
+        return False
+    shift = np.abs(x[shaft + 5 :] - x[shaft + 3 : -2])
+    return bool((widens & (shift < 0.25 * (here - below))).any())

@@ -173,16 +173,15 @@ class MountAngles:
                 self._travelled += float(weights @ nearest) / float(weights.sum())
         self._offsets = seen.offsets
 
-    def _around(self, time_s: float, length_s: float) -> list[Sample]:
-        return [sample for sample in self._recent if abs(sample.time_s - time_s) <= length_s + 1e-6]
-
-    def _sideways(self, time_s: float) -> float:
-        """By how much the camera moves to the right about a time, camera heights a second."""
-        around = self._around(time_s, AROUND_S)
-        times = np.array([sample.time_s for sample in around])
-        times -= times.mean()
-        travelled = np.array([sample.travelled for sample in around])
-        return float(times @ travelled) / max(float(times @ times), 1e-2)
+    def _sideways(self, samples: list[Sample]) -> Floats:
+        """By how much the camera moves to the right about the times of some frames, (N,) camera heights a second."""
+        about = np.array([sample.time_s for sample in samples])[:, None]
+        times, travelled = np.array([(sample.time_s, sample.travelled) for sample in self._recent]).T
+        counts = np.abs(times - about) <= AROUND_S + 1e-6
+        times = (times - about) * counts
+        times -= times.sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True) * counts
+        slopes: Floats = times @ (travelled - travelled[-1]) / np.maximum((times * times).sum(axis=1), 1e-2)
+        return slopes
 
     def _is_straight(self, samples: list[Sample]) -> bool:
         """Whether the road is straight and level in some frames in a row, and stays so."""
@@ -203,9 +202,10 @@ class MountAngles:
         step = LONGEST_STEP_S if self._used_s is None else min(LONGEST_STEP_S, sample.time_s - self._used_s)
         self._used_s = sample.time_s
         self.variances = self.variances + DRIFT**2 * step
-        if self.suspected or not self._is_straight(self._around(sample.time_s, AROUND_S)):
+        around = [other for other in self._recent if abs(other.time_s - sample.time_s) <= AROUND_S + 1e-6]
+        if self.suspected or not self._is_straight(around):
             return
-        along = abs(self._sideways(sample.time_s)) < SIDEWAYS
+        along = bool(abs(self._sideways([sample])[0]) < SIDEWAYS)
         self.driven_s += step * along
         share = min(1.0, step / min(max(self.driven_s, step), SYSTEMATIC_S))
         self._systematic = self._systematic + share * (SYSTEMATIC**2 * sample.variances - self._systematic)
@@ -264,7 +264,7 @@ class MountAngles:
         """(2,) by how much the median of some frames is off the mean, rad, and whether that is more than an angle and than chance."""
         angles = np.array([sample.angles for sample in samples])
         # Within a moment the motion is one.
-        sideways = np.array([self._sideways(sample.time_s) for sample in (samples if length_s else samples[-1:])])
+        sideways = self._sideways(samples if length_s else samples[-1:])
         angles[:, 1] += HEADING * sideways
         variances = np.array([sample.variances for sample in samples]).mean(axis=0) * (CORRELATED / (CORRELATED + len(samples)))
         curves = np.abs([sample.curves[::-1] for sample in samples]).max(axis=0)

@@ -33,7 +33,7 @@ def beside(places: Places, near: Floats, residuals: Floats) -> tuple[Floats, Flo
     """
     trust = places.weight * near / np.maximum(places.std, 1e-5) ** 2
     square = (trust * near).sum(axis=1) + 1e-9
-    offsets = np.einsum("lp,lpk->lk", trust, residuals) / square[:, None]
+    offsets = (trust[:, None] @ residuals)[:, 0] / square[:, None]
     mean = (places.weight * near).sum(axis=1) / np.maximum(places.weight.sum(axis=1), 1.0) + 1e-9
     return offsets, np.sqrt(1.0 / square + (DIRECTION_ERROR / mean) ** 2)
 
@@ -62,13 +62,13 @@ def associate(road: RoadFilter, offsets: Floats, std: Floats, places: Places) ->
     if not boundaries:
         return found
     own = road.covariance.diagonal()[SHARED + OFFSET :: OWN]
-    gate = np.clip(3.0 * np.sqrt(own + std[:, None] ** 2), NEAREST_GATE_M, WIDEST_GATE_M)
+    gate = np.minimum(np.maximum(3.0 * np.sqrt(own + std[:, None] ** 2), NEAREST_GATE_M), WIDEST_GATE_M)
     shift = _common_shift(offsets, places.confidence)
     nearest = np.abs(offsets - shift).argmin(axis=1)
     distance = offsets[np.arange(lines), nearest] - shift
     inside = np.abs(distance) < gate[np.arange(lines), nearest]
-    low = np.max(places.down, axis=1, where=places.weight > 0, initial=-1.0)
-    high = np.min(places.down, axis=1, where=places.weight > 0, initial=9.0)
+    low = np.where(places.weight > 0, places.down, -1.0).max(axis=1)
+    high = np.where(places.weight > 0, places.down, 9.0).min(axis=1)
     taken: dict[int, list[int]] = {}
     for line in np.argsort(np.abs(distance), kind="stable").tolist():
         if not inside[line]:

@@ -36,7 +36,7 @@ def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list
         return []
     state, height = tracker.road.state, camera.mount_height
     foot = camera.rays(np.array([[0.0, camera.height - 1.0], [camera.width - 1.0, camera.height - 1.0]]))
-    steepest = float(np.nanmax(-foot[:, 2] / foot[:, 0], initial=0.0))
+    steepest = float(np.fmax.reduce(-foot[:, 2] / foot[:, 0], initial=0.0))
     nearest = 1.05 * float(nearness(state, np.array(steepest), height))
     # Over a crest the road is hidden from where it falls as fast as the ray does.
     hidden = 1.02 * sqrt(max(-float(state[CREST]), 0.0) / (2.0 * height))
@@ -66,13 +66,13 @@ def uncross(curves: list[NDArray[np.float32]], positions: list[int]) -> list[NDA
         one, other = kept[left], kept[right]
         if not len(one) or not len(other):
             continue
-        rows = np.union1d(one[:, 1], other[:, 1])[::-1]
+        rows = np.concatenate([one[:, 1], other[:, 1]])
         rows = rows[(rows <= min(one[0, 1], other[0, 1])) & (rows >= max(one[-1, 1], other[-1, 1]))]
         apart = np.interp(-rows, -other[:, 1], other[:, 0]) - np.interp(-rows, -one[:, 1], one[:, 0])
-        met = np.flatnonzero(apart <= 0.0)
+        met = rows[apart <= 0.0]
         if not len(met):
             continue
-        row = rows[met[0]]
+        row = met.max()
         for index in (left, right):
             if abs(positions[index]) > 1 or positions[left] * positions[right] == -1:
                 kept[index] = kept[index][kept[index][:, 1] > row]
@@ -103,7 +103,7 @@ def clip(pixels: Floats, visible: VisibleRoad, lowest_row: float) -> list[NDArra
         if begin and len(part) and np.isfinite(out[begin - 1]):
             share = out[begin - 1] / (out[begin - 1] - out[begin])
             part = np.concatenate([curve[begin - 1 : begin] * (1.0 - share) + curve[begin : begin + 1] * share, part])
-        parts.append(np.clip(part, 0.0, limits).astype(np.float32))
+        parts.append(np.minimum(np.maximum(part, 0.0), limits).astype(np.float32))
     return parts
 
 

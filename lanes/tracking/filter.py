@@ -168,13 +168,13 @@ class RoadFilter:
             error = places.side - near * state[own + OFFSET][:, None] - state[own + SKEW][:, None] - bend(state, near)
             expected = variance + (PAINT_STD_M * near) ** 2 + DIRECTION_STD**2
             if not step:  # what the state itself is uncertain by is no fault of the paint's
-                expected = expected + np.einsum("lpn,nm,lpm->lp", slope, self.covariance, slope)
+                expected = expected + ((slope @ self.covariance) * slope).sum(axis=-1)
             root = np.sqrt(_weights(error, expected, near, places.weight * (near * FARTHEST_M > 1.0) / variance) * places.weight)
             scaled = slope * (spread * root[..., None])
-            gain = inverse @ scaled
-            posterior = information + np.einsum("lpn,lpm->nm", scaled, gain)
+            gain = (inverse @ scaled).reshape(-1, len(spread))
+            posterior = information + scaled.reshape(-1, len(spread)).T @ gain
             innovation = (error + slope @ (state - before)) * root
-            state = before + spread * np.linalg.solve(posterior, np.einsum("lpn,lp->n", gain, innovation))
+            state = before + spread * np.linalg.solve(posterior, innovation.ravel() @ gain)
         covariance = np.linalg.inv(posterior) * (spread * spread[:, None])
         if np.isfinite(state).all() and np.isfinite(covariance).all():
             self.state, self.covariance = state, (covariance + covariance.T) / 2.0
