@@ -11,12 +11,21 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 
+from engines.model_file import ModelFile, ModelMetadata
 from lanes.renderer import RoadRenderer, Scene
+from lanes.segment.transform import FrameTransform
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# The same examples in every run of the same test: what fails for one change has failed by it, and fails again where it is looked for.
+# `--hypothesis-profile=search` looks for new ones.
+hypothesis.settings.register_profile("search", hypothesis.settings())
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +43,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no folder of real frames and clips at {SHARED.name}/ beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """A small U-Net that has learnt to see drawn lines, in fp32. Not to be written to."""
+    pytest.importorskip("torch", reason="the model is trained here: it needs the extra lanestream[train]")
+    from engines.export import export_onnx
+    from tests.engines.made_models import HEIGHT, WIDTH, draw_roads, train_tiny_network
+
+    network = train_tiny_network()
+    metadata = ModelMetadata(
+        "tiny", FrameTransform(WIDTH, HEIGHT), 0.5, ["lane"], "fp32", "drawn lines", ["drawn"], ["none"], network.config
+    )
+    return export_onnx(network, metadata, tmp_path_factory.mktemp("model") / "tiny.onnx", frames=draw_roads(4, seed=2)[0])
 
 
 @pytest.fixture

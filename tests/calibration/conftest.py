@@ -13,21 +13,15 @@ from rich.console import Console
 from calibration.int8.calibrate import quantise
 from calibration.int8.frame_sets import FrameSets, gather
 from calibration.int8.report import CalibrationReport
-from engines.model_file import ModelFile, ModelMetadata
-from lanes.segment.transform import FrameTransform
+from engines.model_file import ModelFile
 
 QUIET = Console(quiet=True)
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """A small U-Net that has learnt to see drawn lines, in fp32."""
-    pytest.importorskip("torch", reason="the network to quantise is trained here: it needs the extra lanestream[train]")
-    from engines.export import export_onnx
-    from tests.engines.made_models import HEIGHT, WIDTH, draw_roads, train_tiny_network
-
-    metadata = ModelMetadata("tiny", FrameTransform(WIDTH, HEIGHT), 0.5, ["lane"], "fp32", "drawn lines", ["drawn"], ["none"], {})
-    return export_onnx(train_tiny_network(), metadata, tmp_path_factory.mktemp("model") / "tiny.onnx", frames=draw_roads(4, seed=2)[0])
+def model(tiny_model: ModelFile) -> ModelFile:
+    """The model in fp32."""
+    return tiny_model
 
 
 @pytest.fixture(scope="session")

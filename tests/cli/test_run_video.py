@@ -304,10 +304,15 @@ def test_an_interrupted_run_leaves_a_file_that_plays(number: signal.Signals, tmp
 
 
 def test_the_demo_needs_no_argument_and_never_overwrites(tmp_path: Path) -> None:
-    for made in ("demo_lanes", "demo_lanes-2"):
-        subprocess.run([sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, check=True, capture_output=True, timeout=300)
-        assert count_frames(tmp_path / f"outputs/{made}.mp4") == count_frames(ROOT / "lanes/assets/demo.mp4")
-        assert cv2.imread(str(tmp_path / f"outputs/{made}.png")) is not None
+    """Where nothing is yet it is made by the README's first command; see `tests/docs/test_readme.py`."""
+    (tmp_path / "outputs").mkdir()
+    mine = [tmp_path / "outputs/demo_lanes.mp4", tmp_path / "outputs/demo_lanes.png"]
+    for path in mine:
+        path.write_text("mine")
+    subprocess.run([sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert count_frames(tmp_path / "outputs/demo_lanes-2.mp4") == count_frames(ROOT / "lanes/assets/demo.mp4")
+    assert cv2.imread(str(tmp_path / "outputs/demo_lanes-2.png")) is not None
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
 
 
 def test_a_demo_goes_where_neither_its_video_nor_its_still_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,10 +355,21 @@ def test_without_a_source_the_demo_clip_is_taken_with_whatever_else_is_asked(tmp
 CLIPS = ("akin_highway", "pmoran_trees", "samyx_nuit", "tmo_rainy", "udacity_solidWhiteRight")
 
 
+@pytest.fixture
+def quick_model(tmp_path: Path) -> Path:
+    """Takes the green of a frame for its probability."""
+    pytest.importorskip("torch", reason="the module that makes the model needs the extra lanestream[train]")
+    from tests.engines.made_models import save_two_outputs
+
+    return save_two_outputs(tmp_path / "green.onnx")
+
+
 @pytest.mark.parametrize("name", CLIPS)
-def test_a_real_clip_keeps_its_frames_and_its_length(name: str, shared: Path, tmp_path: Path) -> None:
+def test_a_real_clip_keeps_its_frames_and_its_length(name: str, shared: Path, quick_model: Path, tmp_path: Path) -> None:
+    """Whatever the network sees: one of them goes through the real one."""
     source, output = shared / "video" / f"{name}.mp4", tmp_path / "out.mp4"
-    assert run("--source", source, "--output", output) == 0
+    model = () if name == "pmoran_trees" else ("--model", quick_model)
+    assert run("--source", source, "--output", output, *model) == 0
     with av.open(str(source)) as before, av.open(str(output)) as after:
         frame = 1 / float(before.streams.video[0].average_rate or 30)
         assert abs(before.duration - after.duration) / av.time_base <= frame

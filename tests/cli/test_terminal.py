@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import psutil
 import pytest
 
 from tests.media import Clip
@@ -41,6 +42,25 @@ def wait_for_records(path: Path, process: subprocess.Popen[Any]) -> None:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
+
+
+def wait_for_standstill(process: subprocess.Popen[Any]) -> None:
+    """Until it heeds signals and then uses no processor."""
+    watched, deadline = psutil.Process(process.pid), time.monotonic() + 60
+    used, since = watched.cpu_times(), time.monotonic()
+    while time.monotonic() - since < 1:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+        now = watched.cpu_times()
+        if now != used or not heeds(process.pid, signal.SIGTERM):
+            used, since = now, time.monotonic()
+
+
+def heeds(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    (caught,) = (line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def ignore_hang_up() -> None:
@@ -200,7 +220,7 @@ def test_a_reader_of_stderr_that_does_not_read_cannot_keep_a_run_from_ending(num
     os.set_blocking(writing, True)
     process = subprocess.Popen(command("--source", "synthetic://demo?seconds=60", "--output", tmp_path / "o.mp4"), stderr=writing)
     try:
-        time.sleep(5)  # until it waits for its first message to be taken
+        wait_for_standstill(process)  # it waits for its first message to be taken
         process.send_signal(number)
         assert process.wait(60) == 130
     finally:

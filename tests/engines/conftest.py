@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from engines import model_file, registry
-from engines.model_file import ModelMetadata
-from lanes.segment.transform import FrameTransform
+from engines.model_file import ModelFile
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(tiny_model: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as lanes/weights is one, with the tiny network in it as `tiny`, fp32 and int8."""
-    pytest.importorskip("torch", reason="the model is trained here: it needs the extra lanestream[train]")
-    from engines.export import export_onnx
-    from tests.engines.made_models import HEIGHT, WIDTH, draw_roads, quantise, train_tiny_network
+    from tests.engines.made_models import quantise
 
     folder = tmp_path_factory.mktemp("weights")
-    network = train_tiny_network()
-    metadata = ModelMetadata(
-        "tiny", FrameTransform(WIDTH, HEIGHT), 0.5, ["lane"], "fp32", "drawn lines", ["drawn"], ["none"], network.config
-    )
-    export_onnx(network, metadata, folder / "tiny.onnx", frames=draw_roads(4, seed=2)[0])
+    shutil.copy(tiny_model.path, folder / "tiny.onnx")
     quantise(folder / "tiny.onnx", folder / "tiny.int8.onnx")
     return folder
 

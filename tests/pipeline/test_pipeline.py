@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from fractions import Fraction
 from itertools import islice
 from queue import Queue
-from time import sleep
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -209,6 +209,13 @@ class TestFeedback:
         assert len(estimator.causes) == 1
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 30
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.001)
+
+
 class Fed(LiveSource):
     """A camera that has a frame when the test says so."""
 
@@ -221,8 +228,7 @@ class Fed(LiveSource):
         wanted = self.counts.captured + frames
         for _ in range(frames):
             self.orders.put(True)
-        while self.counts.captured < wanted:
-            sleep(0.001)
+        wait_until(lambda: self.counts.captured >= wanted)
 
     def finish(self) -> None:
         self.orders.put(False)
@@ -280,9 +286,8 @@ class TestLive:
             first = next(results)
             for number in range(1, 10):  # one after the other through the network, while the output is busy with the first
                 source.feed(1)
-                while len(segmenter.bands) < number + 1:
-                    sleep(0.001)
-            sleep(0.2)
+                wait_until(lambda count=number: len(segmenter.bands) > count)  # type: ignore[misc]
+            wait_until(lambda: sum(telemetry.counts().dropped.values()) == 8)  # the last of them by the ninth
             second = next(results)
             assert (first.frame.index, second.frame.index, second.frame.dropped_before) == (0, 9, 8)
             source.finish()

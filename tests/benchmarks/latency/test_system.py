@@ -70,7 +70,7 @@ class HastyEngine(GreenEngine):
 
     def _infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:
         given, there = super()._infer(batch), np.zeros(batch.shape[:3], np.uint8)
-        self.thread = threading.Timer(0.01, lambda: np.copyto(there, given))
+        self.thread = threading.Timer(0.1, lambda: np.copyto(there, given))
         self.thread.start()
         return there
 
@@ -78,6 +78,6 @@ class HastyEngine(GreenEngine):
 def test_an_engine_that_returns_before_it_is_done_is_refused() -> None:
     engine = HastyEngine()
     with pytest.raises(ProcessingError, match="returned before its result was there"):
-        System(engine).check_done(images(1)[0], 0.5)
+        System(engine).check_done(images(1)[0], 1.0)
     engine.thread.join()
     System(GreenEngine()).check_done(images(1)[0], 0.01)
