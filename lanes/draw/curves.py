@@ -25,6 +25,9 @@ from lanes.draw.theme import (
 )
 from lanes.results import DepartureState, Lane
 
+Outlines = list[NDArray[np.int32]]
+"""(M, 2) each, in fixed point."""
+
 ROUND = np.array([(np.cos(angle), np.sin(angle)) for angle in np.linspace(0.0, np.pi, 9)[1:-1]], np.float32)
 """Half a circle, for the ends of curves."""
 
@@ -76,11 +79,15 @@ def fill_lane(
     margin = int(np.abs(np.diff(edges, axis=1)).max(initial=0.0)) + 3  # columns that an edge crosses within a row
     firsts = np.maximum(np.minimum.reduceat(edges.min(axis=0), starts).astype(int) - margin, 0)
     lasts = np.maximum.reduceat(edges.max(axis=0), starts).astype(int) + margin
-    ends = [*starts[1:].tolist(), len(rows)]
-    for begin, end, first, last in zip(starts.tolist(), ends, firsts.tolist(), lasts.tolist(), strict=True):
-        near = float(nearness[(begin + end) // 2])
-        band = np.s_[begin:end, first : max(last, first + 1)]
-        blend(seen[band], mixed(FILL_NEAR, FILL_FAR, near), float(opacity[(begin + end) // 2]), blended[band])
+    ends = np.append(starts[1:], len(rows))
+    near, share = nearness[(starts + ends) // 2], opacity[(starts + ends) // 2]
+    colours = np.round(np.multiply.outer(near, FILL_NEAR) + np.multiply.outer(1.0 - near, FILL_FAR))
+    added = np.pad(colours * share[:, None], ((0, 0), (0, 1)))  # OpenCV's scalars have four parts
+    bands = zip(starts.tolist(), ends.tolist(), firsts.tolist(), np.maximum(lasts, firsts + 1).tolist(), strict=True)
+    for (begin, end, first, last), kept, add in zip(bands, (1.0 - share).tolist(), added, strict=True):
+        out = blended[begin:end, first:last]
+        cv2.convertScaleAbs(seen[begin:end, first:last], out, alpha=kept)
+        cv2.add(out, add, out)
     cv2.copyTo(blended, stencil, seen)
 
 
@@ -102,9 +109,10 @@ class Stroke:
     core: Colour | None
     glow: bool
 
-    def outlines(self, scale: float = 1.0, rim: float = 0.0) -> list[NDArray[np.int32]]:
-        """Of each piece, `scale` times as wide and `rim` pixels wider to either side, in fixed point."""
-        return list(fixed_point(_ribbon(self.points, self.across, scale * self.half + rim)))
+    def outlines(self, *widths: tuple[float, float]) -> list[Outlines]:
+        """For each (scale, rim) the outlines of the pieces, `scale` times as wide and `rim` pixels wider to either side."""
+        half = np.stack([scale * self.half + rim for scale, rim in widths])
+        return [list(pieces) for pieces in fixed_point(_ribbon(self.points, self.across, half))]
 
 
 def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch, departure: DepartureState = "none") -> None:
@@ -119,17 +127,19 @@ def draw_curves(pixels: BGRImage, lanes: Sequence[Lane], scratch: Scratch, depar
     height = scratch.stencil.shape[0]
     outermost_first = sorted(lanes, key=lambda lane: -abs(lane.position))
     strokes = [_stroke(lane, height, lane.position == LEAVING.get(departure)) for lane in outermost_first]
-    _veil(pixels, [stroke.outlines(rim=max(1.0, height / 360)) for stroke in strokes], (0, 0, 0), SHADOW_OPACITY, scratch)
-    glows = [stroke.outlines(scale=4.0) for stroke in strokes if stroke.glow]
+    rim = max(1.0, height / 360)
+    shadows, ribbons, cores = zip(*(stroke.outlines((1.0, rim), (1.0, 0.0), (0.35, 0.0)) for stroke in strokes), strict=True)
+    _veil(pixels, shadows, (0, 0, 0), SHADOW_OPACITY, scratch)
+    glows = [stroke.outlines((4.0, 0.0))[0] for stroke in strokes if stroke.glow]
     if glows:
         _veil(pixels, glows, WARNING, GLOW_OPACITY, scratch)
-    for stroke in strokes:
-        cv2.fillPoly(pixels, stroke.outlines(), stroke.colour, cv2.LINE_AA, SHIFT)
+    for stroke, ribbon, core in zip(strokes, ribbons, cores, strict=True):
+        cv2.fillPoly(pixels, ribbon, stroke.colour, cv2.LINE_AA, SHIFT)
         if stroke.core is not None:
-            cv2.fillPoly(pixels, stroke.outlines(scale=0.35), stroke.core, cv2.LINE_AA, SHIFT)
+            cv2.fillPoly(pixels, core, stroke.core, cv2.LINE_AA, SHIFT)
 
 
-def _veil(pixels: BGRImage, strokes: Sequence[Sequence[NDArray[np.int32]]], colour: Colour, opacity: float, scratch: Scratch) -> None:
+def _veil(pixels: BGRImage, strokes: Sequence[Outlines], colour: Colour, opacity: float, scratch: Scratch) -> None:
     """Blend a colour over the outlines of strokes; where they overlap, once."""
     height, width = scratch.stencil.shape
     every = np.concatenate([outline for outlines in strokes for outline in outlines])
@@ -167,7 +177,7 @@ def _stroke(lane: Lane, height: int, leaving: bool) -> Stroke:
 def _half_widths(lane: Lane, height: int) -> NDArray[np.float32]:
     """Half a curve's width at each point, pixels: a third as wide at mid-height and above as at the frame's bottom."""
     nearest = 0.0040 if abs(lane.position) == 1 else 0.0026
-    nearness = np.clip((lane.points[:, 1] / height - 0.5) * 2.0, 0.0, 1.0)
+    nearness = np.minimum(np.maximum((lane.points[:, 1] / height - 0.5) * 2.0, 0.0), 1.0)
     widths: NDArray[np.float32] = np.maximum(height * nearest * (0.33 + 0.67 * nearness), 0.6).astype(np.float32)
     return widths
 
@@ -182,9 +192,9 @@ def _across(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ribbon(points: NDArray[np.float32], across: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(pieces, M, 2): the outlines of curves `half` wide to either side, with round ends."""
+    """(..., pieces, M, 2): the outlines of curves (pieces, N, 2) that are `half` wide to either side, (..., pieces, N), with round ends."""
     offset = half[..., None] * across
     turned = np.stack([-offset[..., 1], offset[..., 0]], axis=-1)
-    far = points[:, -1:] - ROUND @ np.stack([offset[:, -1], turned[:, -1]], axis=1)
-    near = points[:, :1] + ROUND @ np.stack([offset[:, 0], turned[:, 0]], axis=1)
-    return np.concatenate([points - offset, far, (points + offset)[:, ::-1], near], axis=1)
+    far = points[:, -1:] - ROUND @ np.stack([offset[..., -1, :], turned[..., -1, :]], axis=-2)
+    near = points[:, :1] + ROUND @ np.stack([offset[..., 0, :], turned[..., 0, :]], axis=-2)
+    return np.concatenate([points - offset, far, (points + offset)[..., ::-1, :], near], axis=-2)
