@@ -22,9 +22,9 @@ from lanes.segment.transform import FrameTransform
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # The same examples in every run of the same test: what fails for one change has failed by it, and fails again where it is looked for.
-# `--hypothesis-profile=search` looks for new ones.
-hypothesis.settings.register_profile("search", hypothesis.settings())
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# `--hypothesis-profile=search` looks for new ones. Neither minds how long a busy machine takes.
+hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profile("search"), derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 
 

@@ -67,12 +67,18 @@ def ignore_hang_up() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
+def heed_hang_up() -> None:
+    """Also where the tests themselves run under nohup, whose children ignore it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def at_terminal(*arguments: object) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The program in a session of its own, whose terminal is at the other end of the descriptor."""
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
+        heed_hang_up()
         fcntl.ioctl(2, termios.TIOCSCTTY, 0)
 
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
@@ -132,7 +138,8 @@ def test_a_terminal_that_closes_ends_the_run_as_ctrl_c_does(tmp_path: Path) -> N
 
 def test_a_second_hang_up_changes_nothing(tmp_path: Path) -> None:
     output, records = tmp_path / "out.mp4", tmp_path / "r.jsonl"
-    process = subprocess.Popen(command("--source", LONG, "--output", output, "--records", records), stderr=subprocess.PIPE, text=True)
+    words = command("--source", LONG, "--output", output, "--records", records)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heed_hang_up)
     wait_for_records(records, process)
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGHUP)
