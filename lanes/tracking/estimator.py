@@ -53,7 +53,8 @@ class TrackingEstimator:
         mount, tracker, time_s = self._mount, self._tracker, frame.time_s
         mount.update(lines, frame.size, time_s)
         tracker.height_known = mount.metric
-        pitch = mount.calibration.pitch_rad
+        calibration = mount.calibration
+        pitch = calibration.pitch_rad
         tracker.update(lines, mount.camera, time_s, *([] if pitch is None else [pitch.std]))
         lanes = lanes_of(tracker, mount.camera, mount.visible)
         metric = Metric(mount)
@@ -64,8 +65,8 @@ class TrackingEstimator:
             ego = None if seen is None else metric.ego(seen, tracker.tracks)
         age_s = 0.0 if frame.arrived_ns is None else (perf_counter_ns() - frame.arrived_ns) / 1e9
         vehicle = None if self._vehicle is None else self._vehicle(time_s)
-        departure, why = self._departure.update(sides, mount.calibration, time_s, age_s, vehicle)
-        return RoadState(lanes, ego, mount.calibration, departure, why, mount.band)
+        departure, why = self._departure.update(sides, calibration, time_s, age_s, vehicle)
+        return RoadState(lanes, ego, calibration, departure, why, mount.band)
 
     def reset(self, cause: str) -> None:
         """Forget the road; what is known of the mount stays, see `MountEstimator.reset`."""
