@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 
 from lanes.arrays import BGRImage
 from lanes.renderer import RoadRenderer, Scene
+from tests.capture.live_servers import free_port
 
 PYTHON = "/usr/bin/python3"  # the bindings are the system's
 SERVER = Path(__file__).with_name("rtsp_server.py")
@@ -118,9 +118,7 @@ class RTSPCamera:
 def rtsp_camera() -> Iterator[RTSPCamera]:
     """A camera that is off, at a port that is free."""
     with TemporaryDirectory() as folder:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        camera = RTSPCamera(Path(folder), port)
+        camera = RTSPCamera(Path(folder), free_port())
         try:
             yield camera
         finally:
