@@ -99,25 +99,31 @@ def test_drafts_of_killed_processes_are_removed(tmp_path: Path) -> None:
     assert young.exists()  # it may be another process's, which is at work
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked to be killed by the hundred")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked to be killed by the dozen")
 def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "mount.json"
-    save(path, MOUNT)
     rng = np.random.default_rng(1)
-    seen = set()
-    for _ in range(200):
+    for number in range(0, 30_000_000, 1_000_000):
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            for number in range(100_000):
+            try:
                 save(path, numbered(number))
-            os._exit(0)
-        time.sleep(float(rng.uniform(0.0005, 0.004)))
+                os.write(writer, b"saved")
+                for later in range(number, number + 1_000_000):
+                    save(path, numbered(later))
+            finally:
+                os._exit(0)
+        os.close(writer)
+        said = os.read(reader, 5)  # waits for the first save, however slow the disk is
+        os.close(reader)
+        time.sleep(float(rng.uniform(0, 0.004)))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        assert said == b"saved"
         found = load(path)
         assert found is not None
-        seen.add(found.pitch)
-    assert len(seen) > 1  # children did get to save
+        assert numbered(number).pitch <= found.pitch < numbered(number + 1_000_000).pitch  # this child's, not a former one's
 
 
 class PowerCut(BaseException):
