@@ -74,8 +74,8 @@ class DepartureWarning:
             return "inactive", why
         to_right, rate = sides.lateral_mps, sides.lateral_mps2
         to_left = Estimate(-to_right.value, to_right.std)
-        left = self._left.follow(_gap(sides.left, self._to_left_tyre, to_left, -rate, age_s), now_s)
-        right = self._right.follow(_gap(sides.right, self._to_right_tyre, to_right, rate, age_s), now_s)
+        left = self._left.follow(_gap(sides.left, self._to_left_tyre, to_left, -rate), time_s, age_s)
+        right = self._right.follow(_gap(sides.right, self._to_right_tyre, to_right, rate), time_s, age_s)
         if left and right:  # the lane is narrower than the vehicle: the side that it moves to
             left = to_left.value >= 0
         return ("left" if left else "right" if right else "none"), ""
@@ -111,9 +111,8 @@ def _is_known(side: Side | None) -> bool:
     return side is not None and side.confidence >= LEAST_CONFIDENCE and side.distance_m.std <= GREATEST_STD_M
 
 
-def _gap(side: Side | None, to_tyre_m: float, closing_mps: Estimate, closing_mps2: float, age_s: float) -> TyreGap | None:
-    """What there is now between a tyre and its marking; None where that is not known well enough."""
+def _gap(side: Side | None, to_tyre_m: float, closing_mps: Estimate, closing_mps2: float) -> TyreGap | None:
+    """What there is between a tyre and its marking at the frame's time; None where that is not known well enough."""
     if side is None or not _is_known(side):
         return None
-    distance = Estimate(side.distance_m.value - to_tyre_m, side.distance_m.std)
-    return TyreGap(distance, closing_mps).after(age_s, closing_mps2)
+    return TyreGap(Estimate(side.distance_m.value - to_tyre_m, side.distance_m.std), closing_mps, closing_mps2)
