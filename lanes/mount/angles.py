@@ -147,6 +147,11 @@ class MountAngles:
         self._waiting.clear()
         self._used_s, self._offsets, self.suspected = None, np.empty(0), False
 
+    def suspect(self, time_s: float) -> None:
+        """The mount may have moved: the mean is held until the last frames agree with it again, or until it is found to have moved."""
+        if not self.suspected:
+            self.suspected, self._suspected_s = True, time_s
+
     def take(self, seen: RoadDirection, time_s: float) -> None:
         """Take in what one frame shows; times rise."""
         self._move_sideways(seen)

@@ -18,6 +18,7 @@ from lanes.geometry.paint import PaintLine
 from lanes.mount.angles import Floats, MountAngles
 from lanes.mount.band import BandKeeper
 from lanes.mount.height import HeightKeeper
+from lanes.mount.jolt import JoltDetector
 from lanes.mount.states import StateKeeper
 from lanes.mount.store import SavedMount, file_of, load, save
 from lanes.mount.vanishing import RoadDirection, find_direction
@@ -58,6 +59,7 @@ class MountEstimator:
 
     def __init__(self, camera: CameraFile | None, height_m: float | None, store: Path | None, lane_width_m: float | None = None) -> None:
         self._file = camera
+        self._jolts = JoltDetector()
         self._last_s: float | None = None
         self._saved_s: float | None = None
         self._looked_s: float | None = None
@@ -129,6 +131,9 @@ class MountEstimator:
                 return
         step = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), GAP_S)
         self._last_s = time_s
+        self._jolts.take(lines, self._camera, time_s)
+        if self._jolts.stands and self._states.was_known:
+            self._angles.suspect(time_s)
         seen = find_direction(lines, self._camera, near=self._states.state == "valid")
         if seen is not None:
             self._angles.take(seen, time_s)
@@ -141,7 +146,8 @@ class MountEstimator:
             self._band.restart()
         if moved:
             self._angles.restart()
-        self._states.take(self._angles, self._stds(), bumped, step)
+            self._jolts = JoltDetector()
+        self._states.take(self._angles, self._stds(), bumped, step, self._jolts.is_open)
         self._point_camera()
         self._look(lines, seen, time_s)
         self._save_now_and_then(time_s)
@@ -154,6 +160,7 @@ class MountEstimator:
         """
         log.debug("the mount's estimate goes on after a cut: %s", cause)
         self._angles.forget_motion()
+        self._jolts = JoltDetector()
         self._band.restart()
         self._last_s = None
 
@@ -165,6 +172,7 @@ class MountEstimator:
         self._roll_std = ASSUMED_ROLL_STD
         self._angles, self._states, self._band = MountAngles(), StateKeeper(), BandKeeper()
         self._learner = VisibleLearner(*size)
+        self._jolts = JoltDetector()
         self._last_s = self._saved_s = self._looked_s = None
         self._take_up()
         self._point_camera()

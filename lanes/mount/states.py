@@ -46,12 +46,12 @@ class StateKeeper:
         """The angles are known from before."""
         self.state, self._needed_s, self.was_known = "calibrating", TAKEN_UP_S, True
 
-    def take(self, angles: MountAngles, stds: Floats, bumped: bool, step_s: float) -> None:
+    def take(self, angles: MountAngles, stds: Floats, bumped: bool, step_s: float, jolted: bool = False) -> None:
         """Decide after a frame.
 
         Args:
             angles: after it. stds: of its mean, the lens's share included. bumped: the mount was found to have moved just now.
-            step_s: seconds since the frame before.
+            step_s: seconds since the frame before. jolted: the camera turned just now, and nothing says yet whether it stays so.
         """
         self._pause_s = max(0.0, self._pause_s - step_s)
         if bumped:
@@ -68,9 +68,9 @@ class StateKeeper:
         if self._outside:
             self.state = "invalid"
         elif self.state == "valid":
-            if angles.suspected or stds.max() > LOST_STD:
+            if angles.suspected or jolted or stds.max() > LOST_STD:
                 self.state = "calibrating"
-        elif angles.driven_s >= self._needed_s and stds.max() < VALID_STD and self._pause_s == 0:
+        elif angles.driven_s >= self._needed_s and stds.max() < VALID_STD and self._pause_s == 0 and not jolted:
             self.state, self.bumped, self._needed_s = "valid", False, 0.0
             self.was_known = True
         else:
