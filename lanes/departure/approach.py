@@ -10,7 +10,7 @@ import numpy as np
 
 from lanes.results import Estimate
 
-TIME_TO_CROSSING_S = 1.3
+TIME_TO_CROSSING_S = 1.4
 """At the speed of the moment. Who leaves a lane gets faster on the way: so the tyre crosses about a second later. Drivers need at least
 0.9 s, and in normal driving a time to crossing below 1.0 s occurs in 0.5 % of the time (SWOV, C 22994): much sooner would warn of driving
 as it is."""
@@ -26,7 +26,7 @@ LEAST_SPEED_MPS = 0.1
 LONGEST_WARNING_S = 2.5
 """Of one approach: a warning that goes on is switched off by its driver (manuals of cars on the market)."""
 
-REARM_DISTANCE_M, REARM_TIME_S, REARM_HOLD_S = 0.2, 2.6, 1.0
+REARM_DISTANCE_M, REARM_TIME_S, REARM_HOLD_S = 0.2, 2.8, 1.0
 """Back inside the lane: the tyre so far from the marking, so long from reaching it, and both for so long. Twice the time that warns, and
 not for a moment only, so that a vehicle that moves on towards the line with a speed that wavers is on the same approach still."""
 

@@ -13,6 +13,10 @@ PAINT_WIDTH_STD_M = 0.03
 """Of half the width of the paint as a mask shows it."""
 
 
+TURN_SHARE = 1.5
+"""By how much a vehicle turns more than the filter says, which knows of a turn late and holds none for the likeliest."""
+
+
 def lane_sides(tracker: RoadTracker, metric: Metric) -> LaneSides:
     """How far the inner edges of the ego lane's markings are from the camera, at the time of the last frame."""
     found: dict[int, Side] = {}
@@ -22,4 +26,4 @@ def lane_sides(tracker: RoadTracker, metric: Metric) -> LaneSides:
             distance = -track.position * offset.value - track.paint_width_m / 2
             found[track.position] = Side(Estimate(distance, hypot(offset.std, PAINT_WIDTH_STD_M)), track.confidence)
     drift = metric.speed(tracker.drift())
-    return LaneSides(found.get(-1), found.get(1), drift, metric.speed(tracker.drift_rate()).value)
+    return LaneSides(found.get(-1), found.get(1), drift, TURN_SHARE * metric.speed(tracker.drift_rate()).value)

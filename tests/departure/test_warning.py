@@ -153,7 +153,7 @@ def test_the_frames_age_moves_the_warning_by_no_more_than_a_tenth_of_a_second(sp
     assert abs(first(aged) * STEP + age - first(fresh) * STEP) < 0.1
 
 
-@laws
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0.1, 0.4), st.sampled_from([0.05, 0.15, 0.3]))
 def test_nor_does_it_where_the_vehicle_accelerates_across_the_lane(rate: float, age: float) -> None:
     def warned_s(age_s: float) -> float:
@@ -167,7 +167,7 @@ def test_nor_does_it_where_the_vehicle_accelerates_across_the_lane(rate: float, 
     assert warned_s(age) == pytest.approx(warned_s(0.0), abs=0.06)
 
 
-@laws
+@settings(max_examples=3, deadline=None)
 @given(st.integers(0, 2**31))
 def test_noise_of_the_stated_size_does_not_warn_in_the_middle_of_the_lane(seed: int) -> None:
     rng = np.random.default_rng(seed)
