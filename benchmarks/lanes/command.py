@@ -6,7 +6,7 @@ lanes       30 rendered drives of 20 s with the model in the loop: offset, headi
 departures  30 rendered drives that leave the lane at 0.2 to 0.8 m/s, and the same with 50, 150 and 300 ms of added age
 records     false alarms over hours of lane records: the paint that the model saw in `lanes`, laid along drives that keep their lane
 hour        false alarms over an hour through the model, rendered as it runs; only where it is asked for, as it takes half an hour
-mount       mounts three degrees off, and mounts bumped by one degree
+mount       mounts three degrees off, mounts bumped by one degree, and power cuts while a mount is saved
 camera      --camera: photographs of a board and of a straight road by one real camera
 labels      --data: the ego lane's boundaries on labelled stills, and TuSimple's figures
 clips       --video: how steadily the ego lane stands in real clips, the lag, and what the stage costs
@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model-hours", type=positive, default=1.0, help="hours through the model in `hour`")
     parser.add_argument("--model-rate", type=count, default=10, metavar="FPS", help="frames a second in `hour`")
     parser.add_argument(
-        "--minutes", type=count, metavar="N", help="minutes of driving in `hour` in this run, to go on later (default: all)"
+        "--minutes", type=count, metavar="N", help="minutes of driving that this run adds in `hour`, to go on later (default: all)"
     )
     parser.add_argument("--camera", type=Path, metavar="DIR", help="photographs board_*.jpg and straight_*.jpg")
     parser.add_argument("--data", type=Path, metavar="DIR", help="labelled stills in the layout of lanedata")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from benchmarks.lanes.ground_truth import FrameTruth
 from benchmarks.lanes.lane_scores import expected_calibration_error, lag_of_offset, reliability, score_drive, score_ids
 from benchmarks.lanes.measure import Row, measure
 from benchmarks.lanes.mount_scores import score_bump, score_mount, wrong_but_valid
+from benchmarks.lanes.power_cuts import cut_power_often
 from benchmarks.lanes.render import RenderedDrive, rendered
 from benchmarks.lanes.replay import Seen, replay, seen_paint, stretches_of
 from benchmarks.lanes.run import Kept, results
@@ -178,7 +179,8 @@ def hour_part(context: Context, hours: float, rate: int, most: int | None = None
     """False alarms through the real model: drives that stay in their lane, rendered as they are run.
 
     Args:
-        context: see there. hours: of driving. rate: frames a second. most: minutes of driving that this call may add; None for all.
+        context: see there. hours: of driving. rate: frames a second. most: minutes of driving that this call adds to
+            those that are kept; None for all.
     """
     from benchmarks.lanes.drives import hour_drives
 
@@ -190,10 +192,14 @@ def hour_part(context: Context, hours: float, rate: int, most: int | None = None
             gaps.append(nearest_gap(drive, source.truths.popleft()))
         return [alarm_row(drive, states, np.array(gaps))]
 
-    found = []
-    for drive in islice(hour_drives(hours, rate), most):
-        context.say(f"{drive.name}: {drive.frames} frames")
-        found += context.kept.rows(drive, lambda drive=drive: run(drive), f"hour {context.size}")  # type: ignore[misc]
+    found, added, what = [], 0, f"hour {context.size}"
+    for drive in hour_drives(hours, rate):
+        if not context.kept.holds(drive, what):
+            if added == most:
+                continue
+            added += 1
+            context.say(f"{drive.name}: {drive.frames} frames")
+        found += context.kept.rows(drive, lambda drive=drive: run(drive), what)  # type: ignore[misc]
     return false_alarms(found) | {"rate": rate}
 
 
@@ -239,7 +245,7 @@ def false_alarms(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def mount_part(context: Context, drives: Sequence[Drive]) -> dict[str, Any]:
-    """Mounts that begin three degrees off, and mounts that are bumped."""
+    """Mounts that begin three degrees off, mounts that are bumped, and mounts that are saved while the power goes."""
     found: dict[str, Any] = {}
     wrong = []
     for drive, rows in lane_rows(context, drives).items():
@@ -247,7 +253,10 @@ def mount_part(context: Context, drives: Sequence[Drive]) -> dict[str, Any]:
         found[drive.name] = {"kind": drive.kind, **(score_bump(rows, drive.start_s + drive.bump_s) if bump else score_mount(rows))}
         wrong.append(wrong_but_valid(rows))
     frames = sum(each["frames"] for each in wrong)
-    return {"rate": drives[0].rate, "by_drive": found, "wrong_but_valid": {"frames": frames, "of": sum(each["of"] for each in wrong)}}
+    with TemporaryDirectory() as folder:
+        power_cuts = cut_power_often(Path(folder))
+    counted = {"frames": frames, "of": sum(each["of"] for each in wrong)}
+    return {"rate": drives[0].rate, "by_drive": found, "wrong_but_valid": counted, "power_cuts": power_cuts}
 
 
 def _spread(values: Sequence[float | None]) -> dict[str, float | None]:

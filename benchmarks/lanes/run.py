@@ -39,10 +39,16 @@ class Kept:
     model: str
     _code: tuple[str, ...] = field(default_factory=lambda: tuple(fingerprint(path) for path in MEASURING), repr=False)
 
+    def holds(self, drive: Drive, what: str = "") -> bool:
+        """Whether the rows of a drive are there; see `rows`."""
+        return self._path(drive, what).exists()
+
+    def _path(self, drive: Drive, what: str) -> Path:
+        return self.folder / f"{drive.name}-{fingerprint(repr(drive), self.model, what, *self._code)}.jsonl"
+
     def rows(self, drive: Drive, make: Callable[[], Sequence[dict[str, Any]]], what: str = "") -> list[dict[str, Any]]:
         """The rows of a drive, made where they are not there. `what`: anything else that they depend on."""
-        key = fingerprint(repr(drive), self.model, what, *self._code)
-        path = self.folder / f"{drive.name}-{key}.jsonl"
+        path = self._path(drive, what)
         if path.exists():
             return [json.loads(line) for line in path.read_text().splitlines()]
         rows = list(make())

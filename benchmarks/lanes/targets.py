@@ -56,6 +56,8 @@ def _mount(part: dict[str, Any]) -> Figures:
         yield f"{angle} after 30 s from 3 degrees off, largest error, degrees", _largest(values), "<= 0.2"
     yield "bump of 1 degree noticed after, longest, s", _largest([each["noticed_after_s"] for each in bumps]), "<= 10"
     yield "frames valid though over 0.5 degrees off", part["wrong_but_valid"]["frames"], "<= 0"
+    cuts = part["power_cuts"]
+    yield f"power cuts of {cuts['cuts']} while saving that left no readable file", cuts["unreadable"], "<= 0"
 
 
 def _camera(part: dict[str, Any]) -> Figures:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
-import stat
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.lanes.power_cuts import cut_power, cut_power_often, numbered
 from lanes.files import Draft
 from lanes.geometry.camera_file import CameraFile
 from lanes.mount import store
@@ -24,10 +22,6 @@ from lanes.mount.store import SavedMount, file_of, load, save
 
 MOUNT = SavedMount(0.02, 0.001, -0.01, 0.002, 1.7e9)
 CAMERA = CameraFile("dashcam", 1280, 720, 1150.0, 1150.0, 639.5, 359.5)
-
-
-def numbered(number: int) -> SavedMount:
-    return replace(MOUNT, pitch=number / 1000)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -126,83 +120,14 @@ def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path: Path) -> No
         assert numbered(number).pitch <= found.pitch < numbered(number + 1_000_000).pitch  # this child's, not a former one's
 
 
-class PowerCut(BaseException):
-    """Ends the program where it is, as no `except` in it expects."""
+def test_a_thousand_power_cuts_leave_the_former_mount_or_the_new_one(tmp_path: Path) -> None:
+    found = cut_power_often(tmp_path)
+    assert found["cuts"] == 1000
+    assert found["unreadable"] == 0
+    assert 100 < found["new"] < 900
 
 
-class Disk:
-    """Records what reaches the disk when: content of an open file only by `fsync`, a name only by the folder's.
-
-    At a cut, content that was not forced there may be there in part, and names may be the old or the new ones.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cut_at: int, rng: np.random.Generator) -> None:
-        self.left, self.rng = cut_at, rng
-        self.synced: dict[int, int] = {}
-        self.unsafe: list[tuple[Path, Path, bytes | None]] = []
-        fsync, publish = os.fsync, Draft.publish
-
-        def count() -> None:
-            self.left -= 1
-            if self.left < 0:
-                raise PowerCut
-
-        def forced(handle: int) -> None:
-            count()
-            fsync(handle)
-            self.synced[os.fstat(handle).st_ino] = os.fstat(handle).st_size
-            if stat.S_ISDIR(os.fstat(handle).st_mode):
-                self.unsafe.clear()
-            count()
-
-        def renamed(draft: Draft, overwrite: bool = True) -> None:
-            count()
-            before = draft.target.read_bytes() if draft.target.exists() else None
-            self.unsafe.append((draft.path, draft.target, before))
-            publish(draft, overwrite)
-            count()
-
-        monkeypatch.setattr(os, "fsync", forced)
-        monkeypatch.setattr(Draft, "publish", renamed)
-        monkeypatch.setattr(Draft, "discard", lambda _: None)  # nothing is tidied up by a machine without power
-
-    def settle(self) -> None:
-        """What the disk holds when the power is back."""
-        for _, target, before in self.unsafe:
-            whole = self.synced.get(target.stat().st_ino, 0)
-            content = target.read_bytes()
-            if whole < len(content):
-                target.write_bytes(content[: int(self.rng.integers(whole, len(content)))])
-            if self.rng.random() < 0.5:  # the renaming itself was lost
-                target.unlink() if before is None else target.write_bytes(before)
-
-
-def cut_power(monkeypatch: pytest.MonkeyPatch, path: Path, number: int, saving: Callable[[Path, SavedMount], None]) -> SavedMount | None:
-    """Save the mount of a number while the power goes at a moment drawn by that number, and read the file after that."""
-    rng = np.random.default_rng(number)
-    with monkeypatch.context() as patch:
-        disk = Disk(patch, int(rng.integers(0, 8)), rng)
-        with contextlib.suppress(PowerCut):
-            saving(path, numbered(number))
-        disk.settle()
-    for draft in path.parent.glob(".*.part"):
-        draft.unlink()
-    return load(path)
-
-
-def test_a_thousand_power_cuts_leave_the_former_mount_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "mount.json"
-    save(path, MOUNT)
-    known, new = load(path), 0
-    for number in range(1000):
-        found = cut_power(monkeypatch, path, number, save)
-        assert found in (known, numbered(number))
-        new += found != known
-        known = found
-    assert 100 < new < 900
-
-
-def test_the_disk_of_that_test_loses_what_is_written_carelessly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_disk_of_that_test_loses_what_is_written_carelessly(tmp_path: Path) -> None:
     """A draft that is renamed without being forced to the disk first must not pass."""
 
     def careless(path: Path, mount: SavedMount) -> None:
@@ -212,4 +137,4 @@ def test_the_disk_of_that_test_loses_what_is_written_carelessly(tmp_path: Path, 
 
     path = tmp_path / "mount.json"
     save(path, MOUNT)
-    assert any(cut_power(monkeypatch, path, number, careless) is None for number in range(50))
+    assert any(cut_power(path, number, careless) is None for number in range(50))

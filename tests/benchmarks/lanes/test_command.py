@@ -25,6 +25,7 @@ from lanes.capture.open import open_source
 @pytest.fixture(autouse=True)
 def _short_drives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "Context", partial(parts.Context, size=(320, 180)))
+    monkeypatch.setattr(parts, "cut_power_often", partial(parts.cut_power_often, cuts=20))
     monkeypatch.setattr(estimators, "SETTLE_S", 2)
     lane, departure, mount = drives.lane_drives(0.1), drives.departure_drives(2), drives.mount_drives()
     monkeypatch.setattr(drives, "lane_drives", lambda share: [replace(each, seconds=2.0) for each in lane[:2]])  # noqa: ARG005
@@ -93,3 +94,16 @@ def test_what_is_not_there_is_left_out_and_a_folder_without_clips_is_refused(tmp
     assert "is not there" in capsys.readouterr().out
     assert main(["--parts", "clips", "--video", str(tmp_path)]) == 2
     assert "holds no videos" in capsys.readouterr().err
+
+
+def test_minutes_are_added_to_those_that_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def three(hours: float, rate: int) -> list[drives.Drive]:  # noqa: ARG001
+        return [drives.Drive(f"any-{number}", "any", road("any", number), 0.4, rate) for number in range(3)]
+
+    monkeypatch.setattr(drives, "hour_drives", three)
+    written = tmp_path / "lanes.json"
+    command = ["--cache", str(tmp_path / "cache"), "--json", str(written), "--parts", "hour", "--model-rate", "5", "--minutes"]
+    for minutes, drives_in_all in (("2", 2), ("2", 3), ("1", 3)):
+        assert main([*command, minutes]) == 0
+        assert load_result(written)["parts"]["hour"]["hours"] * 3600 == pytest.approx(0.4 * drives_in_all)
+        written.unlink()
