@@ -370,3 +370,29 @@ def test_a_drift_is_known_as_well_as_its_interval_says_and_at_once() -> None:
     assert np.sqrt(np.mean(np.square(errors))) < 0.07
     assert np.mean(stds) < 0.12
     assert np.mean(inside) > 0.85
+
+
+def test_one_line_that_moves_by_itself_turns_nothing() -> None:
+    tracker = RoadTracker()
+    now = drive(tracker, THREE_LANES, 1.0)
+    for step in range(10):
+        lines = [*THREE_LANES.lines()[:3], *Road((-LANE_M * 1.5 + 0.3,)).lines()]
+        tracker.update(lines, CAMERA, now + step * DT)
+        ego = tracker.ego()
+        assert ego is not None
+        assert ego.heading_rad
+        assert abs(ego.heading_rad.value) < 0.005
+
+
+def test_paint_that_lies_here_and_there_is_trusted_less_and_said_to_be() -> None:
+    """Beside a joint of slabs the model sees now the one and now the other: intervals widen, and only on that side."""
+    rng, calm, mixed = np.random.default_rng(3), RoadTracker(), RoadTracker()
+    for step in range(100):
+        road = Road()
+        calm.update(road.lines(noise=rng), CAMERA, step * DT)
+        offsets = (1.8 + float(rng.choice((-0.12, 0.12))), -1.8)
+        mixed.update(Road(offsets).lines(noise=rng), CAMERA, step * DT)
+    (left, right), (calm_left, _) = ego_pair(mixed), ego_pair(calm)
+    assert left.curve.offset_m.std > 1.2 * calm_left.curve.offset_m.std
+    assert mixed.road.scatter[left.index] > 3.0 * mixed.road.scatter[right.index]
+    assert abs(left.curve.offset_m.value - 1.8) < 0.1
