@@ -44,19 +44,16 @@ def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list
     hidden = 1.02 * sqrt(max(-float(state[CREST]), 0.0) / (2.0 * height))
     far = np.maximum([1.0 / max(track.curve.far_m, 2.0) for track in tracks], hidden)
     index = [track.index for track in tracks]
-    offsets, skews = tracker.road.offsets[index, None], tracker.road.skews[index, None]
-
-    def seen(near: Floats) -> Floats:
-        """(K, N, 2) pixels of the tracks at (K, N) 1 / x."""
-        return project(camera, near * offsets + skews + bend(state, near), fall(state, near, height))
-
+    offsets, skews = tracker.road.offsets[index], tracker.road.skews[index]
     paint = np.array([1.0 / max(track.curve.near_m, 2.0) for track in tracks])
-    column = seen(paint[:, None])[:, 0, 0]
+    # About where that is: angles of the mount and of the lens are small beside `SIDE`.
+    column = camera.cx - camera.fx * (paint * offsets + skews + bend(state, paint) - camera.yaw)
     leads_on = np.abs(column - (camera.width - 1) / 2) > (0.5 - SIDE) * camera.width
     leads_on |= np.array([abs(track.position) == 1 for track in tracks])
     begin = np.where(leads_on, nearest, np.minimum(nearest, paint))
     # Closer together far ahead, where a bend turns fastest in the picture.
-    pixels = seen(far[:, None] + np.maximum(begin - far, 0.0)[:, None] * SPREAD)
+    near = far[:, None] + np.maximum(begin - far, 0.0)[:, None] * SPREAD
+    pixels = project(camera, near * offsets[:, None] + skews[:, None] + bend(state, near), fall(state, near, height))
     lanes = []
     for track, points in zip(tracks, uncross(clip(pixels, visible, tracker.lowest_row), [track.position for track in tracks]), strict=True):
         if len(points) >= 2:

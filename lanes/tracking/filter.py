@@ -260,7 +260,7 @@ def _whole_lines(error: Floats, slope: Floats, near: Floats, trust: Floats) -> t
     share, square = trust * near, (trust * near * near).sum(axis=1) + 1e-9
     share = share / square[:, None]
     variance = PAINT_STD_M**2 + (DIRECTION_STD * share.sum(axis=1)) ** 2 + 1.0 / square
-    return np.einsum("lp,lp->l", share, error), np.einsum("lp,lpn->ln", share, slope), variance
+    return (share * error).sum(axis=1), (share[:, None, :] @ slope)[:, 0], variance
 
 
 def _agree(aside: Floats, shift: float, shares: Floats) -> bool:
