@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from lanes.tracking.road import (
     SKEW_STD,
     SLIP,
     SPEED,
-    TURN,
     Floats,
     bend,
     carry_over,
@@ -51,10 +50,6 @@ LINE_STD_M = 0.12
 AGREED = 0.5
 """Of the square of the shift that some lines have in common: so much they may differ in."""
 
-SWERVE_S, SWIFTEST = 0.1, 1.4
-"""All lines that for so long lie to one side of where they were expected say that the vehicle turns faster than was foreseen; by how many
-times, at most, what is known of its heading is then taken for less certain, in each frame."""
-
 RESTART_PITCH_STD = 0.01
 """rad: by how much the camera's pitch may have been wrong when the road was lost."""
 
@@ -75,7 +70,6 @@ class RoadFilter:
         self.state[SPEED] = FIRST_SPEED
         self.covariance: Floats = np.diag(FIRST_STD**2)
         self.scatter: Floats = np.empty(0)
-        self._swerved = 0.0
         self._camera: Camera | None = None
 
     @property
@@ -113,7 +107,7 @@ class RoadFilter:
         """Forget everything but how the camera seems to be mounted, and how fast the vehicle is."""
         pitch, variance = self.state[PITCH], self.covariance[PITCH, PITCH] + RESTART_PITCH_STD**2
         speed, speed_variance = self.state[SPEED], self.covariance[SPEED, SPEED]
-        self.state, self.covariance, self.scatter, self._swerved = np.zeros(SHARED), np.diag(FIRST_STD**2), np.empty(0), 0.0
+        self.state, self.covariance, self.scatter = np.zeros(SHARED), np.diag(FIRST_STD**2), np.empty(0)
         self.state[SPEED], self.covariance[SPEED, SPEED] = speed, speed_variance
         self.state[PITCH], self.covariance[PITCH, PITCH] = pitch, min(variance, FIRST_STD[PITCH] ** 2)
 
@@ -178,7 +172,6 @@ class RoadFilter:
         expected = variance + (PAINT_STD_M * near) ** 2 + DIRECTION_STD**2
         state, slope, error = before, jacobian(before, near, index, height), self._errors(before, places, near, own)
         trust = places.weight * (near * FARTHEST_M > 1.0) / variance
-        shift = self._swerve(error, slope, near, trust, index, dt)
         spread = np.sqrt(self.covariance.diagonal())
         information = np.linalg.inv(self.covariance / (spread * spread[:, None]))
         # What the state itself is uncertain by is no fault of the paint's.
@@ -187,8 +180,8 @@ class RoadFilter:
             if step:
                 near = nearness(state, places.down, height)
                 slope, error = jacobian(state, near, index, height), self._errors(state, places, near, own)
-                trust, shift, doubtful = places.weight * (near * FARTHEST_M > 1.0) / variance, 0.0, expected
-            weights, aside = _weights(error, doubtful, near, trust, shift)
+                trust, doubtful = places.weight * (near * FARTHEST_M > 1.0) / variance, expected
+            weights, aside = _weights(error, doubtful, near, trust)
             root = np.sqrt(weights * places.weight)
             scaled = slope * (spread * root[..., None])
             gain = (inverse @ scaled).reshape(-1, len(spread))
@@ -205,29 +198,6 @@ class RoadFilter:
         """(L, P) by how much the slope to the side of each place is more than that of its boundary."""
         errors: Floats = places.side - near * state[own + OFFSET][:, None] - state[own + SKEW][:, None] - bend(state, near)
         return errors
-
-    def _swerve(self, error: Floats, slope: Floats, near: Floats, trust: Floats, index: NDArray[np.intp], dt: float) -> float:
-        """By how many metres all lines lie to the left of where they were expected, in a swerve; else 0.
-
-        Where they do so for longer, and by more, than the state is uncertain by, heading and turn are taken for less certain: strong
-        tracking, see D. Zhou, P. Frank, Strong tracking filtering of nonlinear time-varying stochastic systems, 1996.
-        """
-        aside, design, granted = _whole_lines(error, slope, near, trust)
-        trusts = 1.0 / (granted * self.scatter[index] * max(1.0, CORRELATED_S / dt))
-        shares = trusts / trusts.sum()
-        shift, common = float(shares @ aside), shares @ design
-        share = 1.0 - exp(-dt / SWERVE_S)
-        agreed = _agree(aside, shift, shares)
-        self._swerved += share * (shift * agreed - self._swerved)
-        # Of a mean over errors that are no swerve.
-        variance = float(common @ self.covariance @ common + 1.0 / trusts.sum()) * share / (2.0 - share)
-        factor = min(abs(self._swerved) / sqrt(variance), SWIFTEST)
-        if not agreed or factor <= 1.0:
-            return 0.0
-        swift = np.ones(len(self.state))
-        swift[[HEADING, TURN]] = factor
-        self.covariance = self.covariance * swift * swift[:, None]
-        return shift
 
     def _learn_scatter(self, aside: Floats, slope: Floats, near: Floats, trust: Floats, index: NDArray[np.intp], dt: float) -> None:
         """Hold what is left of each line's error, and what the boundaries are uncertain by, against what is taken for granted of paint.
@@ -268,7 +238,7 @@ def _agree(aside: Floats, shift: float, shares: Floats) -> bool:
     return len(aside) > 1 and float(shares @ (aside - shift) ** 2) < AGREED * shift**2
 
 
-def _weights(error: Floats, expected: Floats, near: Floats, trust: Floats, shift: float) -> tuple[Floats, Floats]:
+def _weights(error: Floats, expected: Floats, near: Floats, trust: Floats) -> tuple[Floats, Floats]:
     """(L, P) weights of places by Student's t: of what lies off its own line, and of lines that lie off as a whole; (L,) how many metres.
 
     Where a line as a whole has moved, all of its places say so; were each of them an outlier for it, nothing would ever follow.
@@ -283,6 +253,6 @@ def _weights(error: Floats, expected: Floats, near: Floats, trust: Floats, shift
     offset, heading = (zero * turn - one * level) / determinant, (two * level - one * turn) / determinant
     own = error - offset[:, None] * near - heading[:, None]
     aside = turn / two
-    whole = (FREEDOM + 1.0) / (FREEDOM + ((aside - shift) / LINE_STD_M) ** 2)
+    whole = (FREEDOM + 1.0) / (FREEDOM + (aside / LINE_STD_M) ** 2)
     weights: Floats = (trust > 0) * whole[:, None] * (FREEDOM + 1.0) / (FREEDOM + own**2 / expected)
     return weights, aside
