@@ -36,8 +36,9 @@ LOOK_S = 0.18
 GAP_S = 2.0
 """After so long without a frame, the next one does not follow on the last."""
 
-TAKEN_UP_STD = 0.006
-"""rad, a third of a degree: by how much a mount may have changed since it was saved or measured."""
+TAKEN_UP_STD = np.array([0.006, 0.001])
+"""rad: by how much pitch and yaw of a mount may have changed since it was saved or measured. Passengers and luggage tilt a car by a third
+of a degree; nothing that it carries turns it to the side, and a camera that was touched is noticed as one that was bumped."""
 
 SAVE_S = 120.0
 """Seconds of the source's time between two savings."""

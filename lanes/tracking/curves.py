@@ -1,7 +1,7 @@
 """Lanes in the picture: tracks seen through the camera, from where the road comes into sight to where the paint ends.
 
 The ego lane's boundaries begin where the road does: between the camera and their first paint lies the road that the car stands on. Those
-of other lanes begin at their paint: before it there may be a car or a wall.
+of other lanes begin at their paint: before it there may be a car or a wall. Where that is beside the frame's side they begin at it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SPREAD = np.linspace(1.0, 0.0, 48) ** 1.5
 MARGIN = 0.01
 """In heights of the frame: paint shows the road a little further down than the middles of its cells."""
 
+SIDE = 0.06
+"""In widths of the frame: paint that the side cuts off is no measurement of its middle, so that what was measured ends so far from it."""
 
 SHORTEST_PART = 0.3
 """Of the longest part of a curve in sight: shorter ones are no more than a corner."""
@@ -41,12 +43,17 @@ def lanes_of(tracker: RoadTracker, camera: Camera, visible: VisibleRoad) -> list
     # Over a crest the road is hidden from where it falls as fast as the ray does.
     hidden = 1.02 * sqrt(max(-float(state[CREST]), 0.0) / (2.0 * height))
     far = np.maximum([1.0 / max(track.curve.far_m, 2.0) for track in tracks], hidden)
-    begin = np.array([nearest if abs(track.position) == 1 else min(nearest, 1.0 / max(track.curve.near_m, 2.0)) for track in tracks])
+    index = [track.index for track in tracks]
+    offsets, skews = tracker.road.offsets[index], tracker.road.skews[index]
+    paint = np.array([1.0 / max(track.curve.near_m, 2.0) for track in tracks])
+    # About where that is: angles of the mount and of the lens are small beside `SIDE`.
+    column = camera.cx - camera.fx * (paint * offsets + skews + bend(state, paint) - camera.yaw)
+    leads_on = np.abs(column - (camera.width - 1) / 2) > (0.5 - SIDE) * camera.width
+    leads_on |= np.array([abs(track.position) == 1 for track in tracks])
+    begin = np.where(leads_on, nearest, np.minimum(nearest, paint))
     # Closer together far ahead, where a bend turns fastest in the picture.
     near = far[:, None] + np.maximum(begin - far, 0.0)[:, None] * SPREAD
-    index = [track.index for track in tracks]
-    side = near * tracker.road.offsets[index, None] + tracker.road.skews[index, None] + bend(state, near)
-    pixels = project(camera, side, fall(state, near, height))
+    pixels = project(camera, near * offsets[:, None] + skews[:, None] + bend(state, near), fall(state, near, height))
     lanes = []
     for track, points in zip(tracks, uncross(clip(pixels, visible, tracker.lowest_row), [track.position for track in tracks]), strict=True):
         if len(points) >= 2:

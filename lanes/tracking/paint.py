@@ -19,8 +19,8 @@ PLACES = 10
 MOST_LINES = 10
 """Looked at in one frame, the surest first: bounds the time that a frame of noise takes."""
 
-CORRELATION = 0.03
-"""Height of the stretch, in heights of the frame, over which the error of the middle of the paint hardly changes."""
+CORRELATED = 5.0
+"""So many points that follow one another have about the same error: they are worth one."""
 
 ROW_ERROR = 0.7
 """Standard deviation of a place's row, in standard deviations of its column: what lies flat in the picture is known worse along the row."""
@@ -73,7 +73,7 @@ def sum_up(lines: Sequence[PaintLine], camera: Camera) -> Places:
     rise = points[first + counts - 1] - points[first]
     flatness = np.abs(rise[:, 0]) / np.maximum(np.abs(rise[:, 1]), 1.0)
     alone = np.array([line.std_px for line in lines]) * np.sqrt(1.0 + (ROW_ERROR * flatness) ** 2)
-    std = alone[:, None] / np.sqrt(1.0 + number / (CORRELATION * camera.height))
+    std = alone[:, None] / np.sqrt(1.0 + number / CORRELATED)
     return Places(
         np.where(seen, side, 0.0),
         np.where(seen, down, 0.0),

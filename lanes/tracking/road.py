@@ -50,7 +50,7 @@ STEADY_STD = np.array([0.02, 0.0025, 0.0007, 0.0, 0.03, 0.0, 0.004, 4e-5, 10.0])
 FORGETS_S = np.array([20.0, 0.15, 2.0, np.inf, 0.8, 3.0, 20.0, 3.0, 200.0])
 """Time constants with which the shared state returns then, seconds: the speed to `FIRST_SPEED`, all else to 0."""
 
-HEADING_NOISE = 0.005
+HEADING_NOISE = 0.002
 """rad in a second, by what no rate foresees: a camera that shakes."""
 
 FIRST_SPEED = 20.0
@@ -60,7 +60,7 @@ SLIP_RAD, SLIP_M, SLIP_MPS = 0.002, 1.0, 0.02
 """By how much a car does not move where it points: the mount's yaw is not known better; a camera ahead of the rear axle moves sideways in a
 bend, by its curvature times so many metres; and the least."""
 
-OFFSET_NOISE_M = 0.06
+OFFSET_NOISE_M = 0.03
 """Metres in a second: paint is not laid by a ruler, and lanes grow wider and narrower."""
 
 SKEW_STD, SKEW_FORGETS_S = 0.006, 1.5

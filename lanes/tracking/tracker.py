@@ -253,19 +253,19 @@ class RoadTracker:
 
     def _choose(self, dt: float) -> None:
         """Which boundaries are shown, and their positions."""
-        offsets = self.road.offsets
+        offsets = self.road.offsets.tolist()
         shown: list[int] = []
         order = sorted(range(len(self._lives)), key=lambda n: -self._lives[n].belief - LOYALTY * self._lives[n].is_shown)
         for number in order:
             life = self._lives[number]
-            life.is_shown = life.belief > 0.0 and self._has_space(float(offsets[number]), [float(offsets[other]) for other in shown])
+            life.is_shown = life.belief > 0.0 and self._has_space(offsets[number], [offsets[other] for other in shown])
             if life.is_shown:
                 shown.append(number)
-            life.is_left = bool(offsets[number] > (-SIDE_M if life.is_left else SIDE_M))
-        left = sorted((n for n in shown if self._lives[n].is_left), key=lambda n: float(offsets[n]))
-        right = sorted((n for n in shown if not self._lives[n].is_left), key=lambda n: -float(offsets[n]))
+            life.is_left = offsets[number] > (-SIDE_M if life.is_left else SIDE_M)
+        left = sorted((n for n in shown if self._lives[n].is_left), key=lambda n: offsets[n])
+        right = sorted((n for n in shown if not self._lives[n].is_left), key=lambda n: -offsets[n])
         # Between boundaries too far apart for one lane there is another one that nobody sees: the farther one lies beyond it.
-        to_left, to_right = (float(abs(offsets[side[0]])) if side else 0.0 for side in (left, right))
+        to_left, to_right = (abs(offsets[side[0]]) if side else 0.0 for side in (left, right))
         widest = WIDEST * self._lane_m
         skip_left = to_left > 0.75 * widest or (to_left + to_right > widest and to_left > to_right > 0.0)
         skip_right = to_right > 0.75 * widest or (to_left + to_right > widest and to_right >= to_left > 0.0)
@@ -285,14 +285,15 @@ class RoadTracker:
         return min(left, right) > CLOSEST * self._lane_m and not splits
 
     def _track(self, position: int, number: int) -> Track:
-        life, state, variance = self._lives[number], self.road.state, self.road.covariance
-        own = SHARED + OWN * number
-        heading = variance[HEADING, HEADING] + variance[own + SKEW, own + SKEW] + 2.0 * variance[HEADING, own + SKEW]
+        life, own = self._lives[number], SHARED + OWN * number
+        # One number of an array at a time would cost several times as much.
+        state, variance = self.road.state.tolist(), self.road.covariance.diagonal().tolist()
+        heading = variance[HEADING] + variance[own + SKEW] + 2.0 * float(self.road.covariance[HEADING, own + SKEW])
         curve = RoadCurve(
-            _estimate(state[own + OFFSET], variance[own + OFFSET, own + OFFSET]),
+            _estimate(state[own + OFFSET], variance[own + OFFSET]),
             _estimate(state[HEADING] + state[own + SKEW], heading),
-            _estimate(state[CURVATURE], variance[CURVATURE, CURVATURE]),
-            _estimate(state[RATE], variance[RATE, RATE]),
+            _estimate(state[CURVATURE], variance[CURVATURE]),
+            _estimate(state[RATE], variance[RATE]),
             life.near_m,
             life.far_m,
         )

@@ -9,9 +9,11 @@ import numpy as np
 
 from lanes.geometry.camera import Camera
 from lanes.geometry.paint import PaintLine
+from lanes.tracking import RoadTracker, Track
 
 CAMERA = Camera.centred(1280, 720, 1000.0, mount_height=1.4, pitch=0.04)
 LANE_M = 3.6
+DT = 1.0 / 25.0
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,19 @@ class Road:
 def mirrored(lines: Sequence[PaintLine], camera: Camera = CAMERA) -> list[PaintLine]:
     """The lines in the mirror image of the picture."""
     return [replace(line, points=np.stack([camera.width - 1 - line.points[:, 0], line.points[:, 1]], axis=1)) for line in lines]
+
+
+THREE_LANES = Road((LANE_M * 1.5, LANE_M * 0.5, -LANE_M * 0.5, -LANE_M * 1.5))
+
+
+def drive(tracker: RoadTracker, road: Road, seconds: float, start: float = 0.0, camera: Camera = CAMERA, **how: float) -> float:
+    """Shows the same road for a while; gives the time after it."""
+    steps = round(seconds / DT)
+    for step in range(steps):
+        tracker.update(road.lines(camera, **how), camera, start + step * DT)  # type: ignore[arg-type]
+    return start + steps * DT
+
+
+def ego_pair(tracker: RoadTracker) -> tuple[Track, Track]:
+    tracks = {track.position: track for track in tracker.tracks}
+    return tracks[-1], tracks[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -57,3 +59,18 @@ def test_boundaries_of_other_lanes_begin_at_their_paint() -> None:
     assert lanes[-2][0, 1] == pytest.approx(paint, abs=8.0)
     assert lanes[2][0, 1] == pytest.approx(paint, abs=8.0)
     assert lanes[-1][0, 1] > paint + 5.0
+
+
+def test_boundaries_of_other_lanes_whose_paint_the_frames_side_cuts_off_go_on_to_it() -> None:
+    tracker, lines = RoadTracker(), Road((5.4, 1.8, -1.8, -5.4)).lines(near=5.0)
+    # The middle of paint is not measured where the side cuts it off.
+    lines = [replace(line, points=line.points[inside], widths=line.widths[inside]) for line in lines for inside in [_clear(line.points)]]
+    for step in range(25):
+        tracker.update(lines, CAMERA, step / 25)
+    lanes = {lane.position: lane.points for lane in lanes_of(tracker, CAMERA, VisibleRoad.whole(1280, 720, 320.0))}
+    assert lanes[-2][0, 0] == pytest.approx(0.0, abs=1.0)
+    assert lanes[2][0, 0] == pytest.approx(1279.0, abs=1.0)
+
+
+def _clear(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (points[:, 0] > 30.0) & (points[:, 0] < 1249.0)

@@ -13,24 +13,8 @@ from numpy.testing import assert_allclose
 
 from lanes.geometry.camera import Camera
 from lanes.geometry.paint import PaintLine
-from lanes.tracking.tracker import RoadTracker, Track
-from tests.tracking.roads import CAMERA, LANE_M, Road, mirrored
-
-DT = 1.0 / 25.0
-THREE_LANES = Road((LANE_M * 1.5, LANE_M * 0.5, -LANE_M * 0.5, -LANE_M * 1.5))
-
-
-def drive(tracker: RoadTracker, road: Road, seconds: float, start: float = 0.0, camera: Camera = CAMERA, **how: float) -> float:
-    """Shows the same road for a while; gives the time after it."""
-    steps = round(seconds / DT)
-    for step in range(steps):
-        tracker.update(road.lines(camera, **how), camera, start + step * DT)  # type: ignore[arg-type]
-    return start + steps * DT
-
-
-def ego_pair(tracker: RoadTracker) -> tuple[Track, Track]:
-    tracks = {track.position: track for track in tracker.tracks}
-    return tracks[-1], tracks[1]
+from lanes.tracking.tracker import RoadTracker
+from tests.tracking.roads import CAMERA, DT, LANE_M, THREE_LANES, Road, drive, ego_pair, mirrored
 
 
 @given(st.floats(-1.2, 1.2), st.floats(-0.03, 0.03), st.floats(-0.005, 0.005))
@@ -350,23 +334,3 @@ def test_with_the_speed_the_heading_says_how_fast_the_offset_changes() -> None:
     assert now is not None
     assert now.offset_m
     assert now.offset_m.value - then.offset_m.value == pytest.approx(-0.2, abs=0.05)
-
-
-def test_a_drift_is_known_as_well_as_its_interval_says_and_at_once() -> None:
-    """A car that begins to drift out of its lane turns first, and its lateral speed is that of the turned car."""
-    speed, errors, inside, stds = 25.0, [], [], []
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        tracker, offset = RoadTracker(), 0.0
-        for step in range(round(8.0 / DT)):
-            heading = 0.02 * float(np.clip((step * DT - 4.0) / 2.0, 0.0, 1.0))
-            offset += speed * heading * DT
-            tracker.update(Road(heading=heading).moved(offset).lines(noise=rng), CAMERA, step * DT)
-            if step * DT > 4.0:
-                drift = tracker.drift()
-                errors.append(drift.value - speed * heading)
-                inside.append(abs(errors[-1]) < 1.645 * drift.std)
-                stds.append(drift.std)
-    assert np.sqrt(np.mean(np.square(errors))) < 0.07
-    assert np.mean(stds) < 0.12
-    assert np.mean(inside) > 0.85
