@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lanes.arrays import BGRImage, Mask
-from lanes.results import Band, Frame, RoadState
+from lanes.results import Band, Frame, FrameResult, RoadState
 from lanes.telemetry.telemetry import FrameTiming
 
 
@@ -28,3 +28,19 @@ class Job:
     band: Band | None
     road: RoadState = field(default_factory=RoadState)
     undrawn: BGRImage | None = None
+
+    def result(self) -> FrameResult:
+        """What the outputs get, once the frame is drawn and handed over."""
+        road = self.road
+        return FrameResult(
+            frame=self.frame,
+            mask=self.mask,
+            lanes=road.lanes,
+            ego=road.ego,
+            calibration=road.calibration,
+            departure=road.departure,
+            departure_why=road.departure_why,
+            band=self.band,
+            undrawn=self.undrawn,
+            latency_ms=dict(self.timing.stages) | {"total": self.timing.total_ms},
+        )

@@ -10,11 +10,12 @@ stays in order:
     output    the caller's loop        video, masks, records
 
 A file's frames wait for each other in short queues, and none is lost. Of a live source the newest frame wins: the segment stage takes
-it from the source's own slot at the moment it is free, and a frame that is still waiting for the draw or the output stage when the next
-one comes gives way to it, and is counted.
+it from the source's own slot at the moment it is free, and a frame that is still waiting for the lanes, the draw or the output stage when
+the next one comes gives way to it, and is counted.
 
 What the lanes stage learns from a frame serves the segment stage `FEEDBACK_LAG` frames later, waited for if need be: never sooner,
-however fast the threads are, so two runs over one file give the same results to the bit.
+however fast the threads are, so two runs over one file give the same results to the bit. For a frame that gave way, what is known then
+serves instead.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from time import perf_counter_ns
 
 import numpy as np
@@ -81,10 +83,11 @@ class Pipeline:
         self.keep_undrawn = keep_undrawn
         self.live = source.info.live
         self._captured: Handover[tuple[Frame, FrameTiming]] = Handover(FILE_DEPTH)
-        self._segmented: Handover[Job] = Handover(1 if self.live else FILE_DEPTH)
+        self._segmented: Handover[Job] = self._towards("lanes")
         self._estimated: Handover[Job] = self._towards("overlay")
         self._drawn: Handover[Job] = self._towards("output")
         self._feedback: Handover[Band | None] = Handover(2 * FEEDBACK_LAG, first=[None] * FEEDBACK_LAG)
+        self._band: Band | None = None  # what was learnt last
         # Masks go round: as many as can be under way at once, so that none is made while frames flow.
         self._spare_masks: deque[Mask] = deque(maxlen=4 * FILE_DEPTH)
         self._stopping = threading.Event()
@@ -121,6 +124,11 @@ class Pipeline:
         if self.live:
             self.source.close()
 
+    def fail(self, error: BaseException) -> None:
+        """Ends the run at once with this error, from any thread: what is under way is given up."""
+        self._failure = self._failure or error
+        self._abort()
+
     def _capture(self) -> None:
         for item in self._frames():
             self._captured.put(item)
@@ -132,14 +140,17 @@ class Pipeline:
         while not self._stopping.is_set():
             asked = perf_counter_ns()
             try:
-                frame = next(frames, None)
+                with (
+                    nullcontext() if self.live else self.telemetry.busy.at("capture")
+                ):  # a live source may be silent: it sees to that itself
+                    frame = next(frames, None)
             except (InputError, ProcessingError) as error:  # the source is lost, and what it gave before is finished
                 self._failure = self._failure or error
                 return
             in_memory = perf_counter_ns()
             if frame is None:
                 return
-            yield frame, FrameTiming(in_memory, {"capture": (in_memory - asked) / 1e6})
+            yield frame, FrameTiming(in_memory, {"capture": (in_memory - asked) / 1e6}, busy=self.telemetry.busy)
 
     def _segment(self) -> None:
         self.segmenter.reset()
@@ -164,10 +175,12 @@ class Pipeline:
     def _lanes(self) -> None:
         for job in self._segmented:
             if job.frame.cut:
+                self._band = None
                 self.estimator.reset("the source has a cut here")
             with job.timing.measure("lanes"):
                 job.road = self.estimator.update(job.mask, job.frame)
-            self._feedback.put(job.road.band)
+            self._band = job.road.band
+            self._feedback.put(self._band)
             self._estimated.put(job)
         self._estimated.finish()
 
@@ -182,23 +195,12 @@ class Pipeline:
 
     def _output(self) -> Iterator[FrameResult]:
         for job in self._drawn:
-            frame, timing, road = job.frame, job.timing, job.road
-            timing.hand_over(frame.arrived_ns)
-            result = FrameResult(
-                frame=frame,
-                mask=job.mask,
-                lanes=road.lanes,
-                ego=road.ego,
-                calibration=road.calibration,
-                departure=road.departure,
-                departure_why=road.departure_why,
-                band=job.band,
-                undrawn=job.undrawn,
-                latency_ms=dict(timing.stages) | {"total": timing.total_ms},
-            )
+            timing = job.timing
+            timing.hand_over(job.frame.arrived_ns)
+            result = job.result()
             with timing.measure("output"):
                 yield result
-            self.telemetry.finish(timing, suspect=frame.suspect)
+            self.telemetry.finish(timing, suspect=job.frame.suspect)
             self._spare_masks.append(job.mask)
 
     def _towards(self, reason: str) -> Handover[Job]:
@@ -209,6 +211,8 @@ class Pipeline:
             new.frame.cut |= old.frame.cut
             self.telemetry.drop(reason)
             self._spare_masks.append(old.mask)
+            if reason == "lanes":
+                self._feedback.put(None if new.frame.cut else self._band)
 
         return Handover(1, displace) if self.live else Handover(FILE_DEPTH)
 
@@ -219,8 +223,7 @@ class Pipeline:
         except Closed:
             return  # another stage ended the run, and its error is the one that counts
         except BaseException as error:
-            self._failure = self._failure or error
-            self._abort()
+            self.fail(error)
 
     def _abort(self) -> None:
         self._stopping.set()

@@ -16,6 +16,7 @@ from threading import Lock
 from time import perf_counter_ns
 
 from lanes.capture.source import Counts
+from lanes.telemetry.busy import Busy
 from lanes.telemetry.histogram import Histogram, LatencySummary
 from lanes.telemetry.stages import STAGES, Stage
 
@@ -35,18 +36,21 @@ class FrameTiming:
         stages: milliseconds by stage.
         total_ms: from frame in memory to drawn frame handed to the output, waiting in queues included; set by `hand_over`.
         age_ms: from when a live frame arrived, or was due, to the same; None for a frame that does not age.
+        busy: knows of each stage while it is measured.
     """
 
     in_memory_ns: int
     stages: dict[Stage, float] = field(default_factory=dict)
     total_ms: float = 0.0
     age_ms: float | None = None
+    busy: Busy = field(default_factory=Busy)
 
     @contextmanager
     def measure(self, stage: Stage) -> Iterator[None]:
         """Times the block as `stage`, adding to what the stage has taken of this frame so far."""
-        start = perf_counter_ns()
-        yield
+        with self.busy.at(stage):
+            start = perf_counter_ns()
+            yield
         self.stages[stage] = self.stages.get(stage, 0.0) + (perf_counter_ns() - start) / 1e6
 
     def hand_over(self, arrived_ns: int | None) -> None:
@@ -64,7 +68,7 @@ class FrameCounts:
         captured: frames that the sources gave, those that came and were dropped included.
         processed: frames handed to the outputs.
         dropped: frames given up, by reason: `superseded` by a newer one before inference took them, `late` before they were decoded,
-            displaced before `overlay` or `output` because that was busy, or `stopped` with the run.
+            displaced before `lanes`, `overlay` or `output` because that was busy, or `stopped` with the run.
         corrupt: frames that could not be decoded. They were never captured.
         suspect: frames that were processed though they depend on damaged data.
     """
@@ -110,9 +114,14 @@ class Figures:
 
 
 class Telemetry:
-    """Counts and times of a run over one or several sources. May be read and written by several threads."""
+    """Counts and times of a run over one or several sources. May be read and written by several threads.
+
+    Attributes:
+        busy: the stages that are at work now.
+    """
 
     def __init__(self) -> None:
+        self.busy = Busy()
         self._lock = Lock()
         self._times = _Times()
         self._warming: list[FrameTiming] = []

@@ -217,11 +217,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 class Fed(LiveSource):
-    """A camera that has a frame when the test says so."""
+    """A camera that has a frame when the test says so, and perhaps cuts before some."""
 
-    def __init__(self) -> None:
+    def __init__(self, cuts: tuple[int, ...] = ()) -> None:
         super().__init__("fed")
         self.orders: Queue[bool] = Queue()
+        self.cuts = cuts
 
     def feed(self, frames: int) -> None:
         """So many frames come, and nobody else does anything until they have."""
@@ -243,7 +244,8 @@ class Fed(LiveSource):
     def _frames(self) -> Iterator[Frame]:
         index = 0
         while self.orders.get():
-            yield Frame(np.full((HEIGHT, WIDTH, 3), 90, np.uint8), index, Fraction(index, 30), "fed", f"{index:06d}")
+            pixels, time = np.full((HEIGHT, WIDTH, 3), 90, np.uint8), Fraction(index, 30)
+            yield Frame(pixels, index, time, "fed", f"{index:06d}", cut=index in self.cuts)
             index += 1
 
 
