@@ -36,6 +36,10 @@ class SourceLostError(ProcessingError):
     """A camera or a stream that was open stopped sending."""
 
 
+class StalledError(ProcessingError):
+    """A stage of the run was stuck, and the watchdog ended it."""
+
+
 class OutputError(ProcessingError):
     """An output cannot be written on, as on a full disk."""
 

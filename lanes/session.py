@@ -157,6 +157,17 @@ class Session:
         for sink in self._encoded:
             sink.mark(reason)
 
+    def fail(self, error: ProcessingError) -> None:
+        """Ends the run at once with this error, from another thread: what is under way is given up, and what was finished is kept."""
+        if (pipeline := self._pipeline) is not None:
+            pipeline.fail(error)
+
+    @property
+    def live(self) -> bool:
+        """Whether the source that is processed now is live."""
+        pipeline = self._pipeline
+        return pipeline is not None and pipeline.live
+
     def report(self) -> Report | None:
         """The latency of all that was processed so far; None where nothing was."""
         if self._engine is None or not self.telemetry.processed:

@@ -25,24 +25,33 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object: `time` (ISO 8601, UTC), `level`, `logger`, `message`."""
+    """One JSON object: `time` (ISO 8601, UTC), `level`, `logger`, `message`, and `traceback` of an error that nobody expected."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
-        return json.dumps({"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()})
+        fields = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
 
 
 class MessageHandler(logging.Handler):
-    """Writes to stderr as it is at that moment: above a progress bar where there is one."""
+    """Writes to stderr as it is at that moment: above a progress bar where there is one.
+
+    Attributes:
+        is_json: messages are JSON.
+    """
 
     def __init__(self, program: str) -> None:
         super().__init__(logging.INFO)
+        self.is_json = False
         self._program = program
         self.setFormatter(TextFormatter(program))
 
     def set_style(self, log_format: str, quiet: bool) -> None:
         """`log_format`: `text` or `json`. `quiet`: errors only."""
-        self.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(self._program))
+        self.is_json = log_format == "json"
+        self.setFormatter(JsonFormatter() if self.is_json else TextFormatter(self._program))
         self.setLevel(logging.ERROR if quiet else logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -14,7 +14,7 @@ from lanes.cli.logs import messages
 from lanes.cli.opencv import missing_opencv
 from lanes.cli.signals import as_interrupt
 from lanes.cli.streams import lasting_streams
-from lanes.errors import INTERRUPTED, InputError, ProcessingError
+from lanes.errors import INTERRUPTED, InputError, ProcessingError, StalledError
 from lanes.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "lanestream") ->
             _log.error("%s", error)
             return 2
         except ProcessingError as error:
-            _log.error("%s", error)
+            if not isinstance(error, StalledError):  # the supervisor has said so, before it tried to end the run
+                _log.error("%s", error)
             return 1
         except ImportError as error:
             why = missing_opencv(error)
@@ -50,6 +51,11 @@ def main(arguments: Sequence[str] | None = None, program: str = "lanestream") ->
         except KeyboardInterrupt:
             _log.error("interrupted")
             return INTERRUPTED
+        except Exception as error:
+            if not handler.is_json:
+                raise
+            _log.critical("unexpected error: %s", error, exc_info=True)
+            return 1
 
 
 def run(settings: Settings) -> int:

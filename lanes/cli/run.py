@@ -16,6 +16,7 @@ from lanes.capture.source import Source
 from lanes.cli.console import ProgressBar, counted, latency_table, summary_line
 from lanes.cli.events import log_event
 from lanes.cli.signals import calling
+from lanes.cli.supervisor import Supervisor
 from lanes.errors import INTERRUPTED, InputError, ProcessingError
 from lanes.results import FrameResult
 from lanes.session import Listener, Session
@@ -31,9 +32,12 @@ class Progress(Listener):
         self._console = console
         self._shown = not settings.no_progress
         self._bar: ProgressBar | None = None
+        self.supervisor: Supervisor | None = None
 
     def engine_opened(self, engine: Engine) -> None:
         _log.info("%s", engine.reason)
+        if self.supervisor is not None:
+            self.supervisor.ready()
 
     def source_opened(self, source: Source) -> None:
         self._bar = ProgressBar(self._console, source.info.name, source.info.frames, self._shown)
@@ -41,6 +45,8 @@ class Progress(Listener):
 
     def source_event(self, source: Source, event: Event) -> None:
         log_event(source.name, event)
+        if self.supervisor is not None:
+            self.supervisor.source_event(event)
 
     def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
         self.close()
@@ -72,9 +78,15 @@ def run(settings: Settings, console: Console) -> int:
     """
     progress = Progress(console, settings)
     session = Session(settings, progress)
+    supervisor = progress.supervisor = Supervisor(session, settings.watchdog)
+
+    def stop() -> None:
+        supervisor.stopping()
+        session.stop()
+
     try:
         # In a thread of its own, since a signal may come while this one holds the locks that stopping takes.
-        with calling(lambda: Thread(target=session.stop, daemon=True).start()), closing(session.results()) as results:
+        with supervisor, calling(lambda: Thread(target=stop, daemon=True).start()), closing(session.results()) as results:
             for result in results:
                 progress.advance(result, session.telemetry.recent_fps())
     finally:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from lanes.cli.arguments import count, mount_height, output_or_address, output_path, probability, size_in_bytes, time_of_video
+from lanes.cli.arguments import count, mount_height, natural, output_or_address, output_path, probability, size_in_bytes, time_of_video
 from lanes.segment.band_choice import parse_band
 
 T = TypeVar("T")
@@ -80,6 +80,7 @@ TEXT = Kind("text", str, (str, Path))
 SOURCE = Kind("a file, a folder, a glob, a camera or an address", str, (str, Path, int))
 FLAG = Kind("true or false", _switch, (bool,))
 COUNT = Kind("a whole number from 1 up", count, (int,))
+SECONDS_OR_NEVER = Kind("whole seconds, 0 for never", natural, (int,))
 PROBABILITY = Kind("a number from 0 to 1", probability, (int, float))
 METRES = Kind("metres from 0.1 to 10", mount_height, (int, float))
 BAND = Kind("auto, off or TOP:BOTTOM, shares of the frame's height", lambda text: str(parse_band(text)), (str,))

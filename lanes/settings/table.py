@@ -20,6 +20,7 @@ from lanes.settings.kinds import (
     OUTPUT_NAME,
     OUTPUT_PATH,
     PROBABILITY,
+    SECONDS_OR_NEVER,
     SIZE,
     SOURCE,
     TEXT,
@@ -107,6 +108,13 @@ class Settings:
     )
     reconnect: bool = _setting(
         True, FLAG, INPUT, "", "wait for an address or a camera that is lost or not there yet; --no-reconnect ends the run instead"
+    )
+    watchdog: int = _setting(
+        30,
+        SECONDS_OR_NEVER,
+        INPUT,
+        "SECONDS",
+        "end the run, with status 1, when a stage of a live source is busy with one frame for so long",
     )
     config: Path | None = _setting(None, FILE, INPUT, "FILE", "read settings from this TOML file; environment and flags go before it")
 

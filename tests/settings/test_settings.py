@@ -47,6 +47,7 @@ VALUES: dict[str, Any] = {
     "source": "drive.mp4",
     "live": True,
     "reconnect": False,
+    "watchdog": 5,
     "start": Fraction(1),
     "end": Fraction(5, 2),
     "every": 2,
