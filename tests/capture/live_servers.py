@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,19 +11,14 @@ from pathlib import Path
 
 import av
 
+from benchmarks.soak.rtsp_camera import free_port
 from tests.capture.servers import BOUNDARY, jpeg
 from tests.media import Clip, numbered
 
+__all__ = ["MotionJPEG", "Playlist", "Server", "TransportStream", "free_port", "http", "on"]
+
 Server = Callable[[threading.Event], None]
 """Runs until the event."""
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens at, below those that the system gives to whoever asks for any: it stays free until it is used."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 @contextmanager

@@ -1,125 +1,42 @@
-"""A real RTSP camera that the tests start, kill, pause, freeze and black out: see `rtsp_server.py`."""
+"""The RTSP camera of the benchmarks, for tests: they are skipped where GStreamer's server is not installed."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
 
-from lanes.arrays import BGRImage
-from lanes.renderer import RoadRenderer, Scene
-from tests.capture.live_servers import free_port
+from benchmarks.soak import rtsp_camera as camera
+from benchmarks.soak.rtsp_camera import LARGE, SMALL, RTSPCamera, count_burnt_in, stop_server
+from lanes.errors import InputError
 
-PYTHON = "/usr/bin/python3"  # the bindings are the system's
-SERVER = Path(__file__).with_name("rtsp_server.py")
-
-Size = tuple[int, int]
-SMALL, LARGE = (160, 96), (320, 192)
+__all__ = ["LARGE", "SMALL", "RTSPCamera", "count_burnt_in", "rtsp_camera", "start_server", "stop_server"]
 
 
 def start_server(arguments: Sequence[str] = ()) -> tuple[subprocess.Popen[str], str]:
-    """The server, and its port. Skips the test where GStreamer's packages are not installed."""
+    """The server, and its port."""
     try:
-        process = subprocess.Popen(
-            [PYTHON, str(SERVER), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={},
-        )
-    except OSError:
-        pytest.skip(f"no {PYTHON}")
-    assert process.stdout is not None
-    port = process.stdout.readline().strip()
-    if not port:
-        stop_server(process)
-        pytest.skip("GStreamer's RTSP server is not installed")
-    return process, port
-
-
-def stop_server(process: subprocess.Popen[str]) -> None:
-    """Kills it, as a power cut does."""
-    process.kill()
-    process.communicate()
-
-
-def count_burnt_in(pixels: BGRImage) -> int:
-    """The counter of a frame, 0 to 255, through lossy coding and at any size."""
-    height, width = pixels.shape[:2]
-    levels = [int(pixels[height // 8, (2 * bit + 1) * width // 16].mean()) for bit in range(8)]
-    return sum(1 << bit for bit, level in enumerate(levels) if level > 125)
-
-
-@cache
-def _frames(size: Size) -> bytes:
-    """256 frames of a rendered drive with a counter in their upper quarter: eight bars, the lowest bit left."""
-    width, height = size
-    renderer = RoadRenderer(Scene.demo(), width, height)
-    drive = [renderer.render(index / 25).pixels for index in range(64)]
-    frames = np.stack([drive[index % 64] for index in range(256)])
-    for bit in range(8):
-        bars = frames[:, : height // 4, bit * width // 8 : (bit + 1) * width // 8]
-        bars[:] = np.where(np.arange(256) >> bit & 1, 220, 30)[:, None, None, None]
-    return frames.tobytes()
-
-
-@dataclass
-class RTSPCamera:
-    """A camera at one address, on or off.
-
-    Attributes:
-        folder: for its frames.
-        port: the address stays the same however often it is started.
-    """
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[str] | None = field(default=None, init=False)
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def address(self, scheme: str = "rtsp", password: str = "right", path: str = "road") -> str:
-        return f"{scheme}://admin:{password}@{self.host}/{path}"
-
-    def start(self, *sizes: Size, codec: str = "h264", password: str = "right") -> None:
-        """Switches it on. `sizes`: of its frames, now and after each `next`."""
-        arguments = [str(self.port), password, codec]
-        for size in sizes or (SMALL,):
-            path = self.folder / "{}x{}.bgr".format(*size)
-            if not path.exists():
-                path.write_bytes(_frames(size))
-            arguments += [str(path), *map(str, size)]
-        self.process, _ = start_server(arguments)
-
-    def kill(self) -> None:
-        """Switches it off."""
-        if self.process is not None:
-            stop_server(self.process)
-            self.process = None
-
-    def order(self, command: str) -> None:
-        """See `rtsp_server.py`."""
-        assert self.process is not None
-        assert self.process.stdin is not None
-        print(command, file=self.process.stdin, flush=True)
+        return camera.start_server(arguments)
+    except InputError as error:
+        pytest.skip(str(error))
 
 
 @contextmanager
 def rtsp_camera() -> Iterator[RTSPCamera]:
     """A camera that is off, at a port that is free."""
-    with TemporaryDirectory() as folder:
-        camera = RTSPCamera(Path(folder), free_port())
-        try:
-            yield camera
-        finally:
-            camera.kill()
+    if not _is_installed():
+        pytest.skip("GStreamer's RTSP server is not installed")
+    with camera.rtsp_camera() as made:
+        yield made
+
+
+@cache
+def _is_installed() -> bool:
+    try:
+        stop_server(camera.start_server()[0])
+    except InputError:
+        return False
+    return True

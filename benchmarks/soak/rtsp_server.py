@@ -1,4 +1,5 @@
-"""An RTSP camera for the tests, by GStreamer's server: run with the system's Python, whose packages have its bindings.
+# mypy: ignore-errors
+"""An RTSP camera for tests and benchmarks, by GStreamer's server: run with the system's Python, whose packages have its bindings.
 
 Debian: gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 python3-gi gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly.
 
