@@ -131,6 +131,8 @@ def stuck(self, *arguments, count=[]):
     return real(self, *arguments) if len(count) < 6 else Event().wait()
 {name}.{method} = stuck
 from lanes.cli import supervisor
+from lanes.pipeline import pipeline
+pipeline.JOIN_TIMEOUT_S = 0.2
 supervisor.LOOK_S, supervisor.GRACE_S = 0.2, {grace}
 """
 
@@ -138,7 +140,7 @@ supervisor.LOOK_S, supervisor.GRACE_S = 0.2, {grace}
 def run_stuck(manager: Manager, tmp_path: Path, module: str, name: str, method: str, grace: float) -> str:
     """Everything that a run says of which a stage is stuck at its sixth frame."""
     patch = STUCK.format(module=module, name=name, method=method, grace=grace)
-    words = ["--live", "--no-track", "--output", "none", "--records", str(tmp_path / "r.jsonl"), "--log-format", "json", "--watchdog", "1"]
+    words = ["--live", "--no-track", "--output", "none", "--records", str(tmp_path / "r.jsonl"), "--log-format", "json", "--watchdog", "2"]
     process = start({"NOTIFY_SOCKET": str(tmp_path / "notify")}, *words, patch=patch)
     try:
         said = process.communicate(timeout=120)[1]
