@@ -91,9 +91,13 @@ def parse(arguments: Sequence[str] | None = None, program: str = "lanestream") -
     from_environment = read_environment(os.environ)
     given = make_parser(program, from_environment).parse_args(arguments)
     path: Path | None = given.config
+    from_file = {} if path is None else read_file(path)
     if path is not None:
-        given = make_parser(program, read_file(path) | from_environment).parse_args(arguments)
+        given = make_parser(program, from_file | from_environment).parse_args(arguments)
     try:
         return Settings(**vars(given))
-    except InputError as error:
+    except InputError as error:  # values that do not go together; it begins with the name of one
+        name = str(error).partition(":")[0]
+        if name in from_file and getattr(given, name) is from_file[name]:
+            raise InputError(f"{path}: {error}") from None
         raise InputError(f"--{error}") from None

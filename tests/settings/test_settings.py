@@ -156,6 +156,15 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_file(tmp_path / "none.toml")
 
 
+def test_values_that_do_not_go_together_are_refused_where_they_stand(tmp_path: Path) -> None:
+    path = toml(tmp_path, "start = 2\nend = 1")
+    with pytest.raises(InputError) as refused:
+        parse(["--config", str(path)])
+    assert str(refused.value).startswith(f"{path}: end: 1 s is not after the start, 2 s")
+    with pytest.raises(InputError, match=r"^--end: 1 s is not after"):
+        parse(["--config", str(path), "--end", "1"])
+
+
 def test_a_wrong_variable_is_named() -> None:
     with pytest.raises(InputError, match="LANESTREAM_QUIET: 'maybe' is neither true nor false"):
         read_environment({"LANESTREAM_QUIET": "maybe"})
