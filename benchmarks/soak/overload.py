@@ -57,7 +57,7 @@ def overload(minutes: float, progress: Callable[[float], None] = lambda _: None)
         progress: is called with the share that is done.
 
     Returns:
-        `minutes`, `limit_ms`, `captured`, `processed`, `dropped` (by reason), `inference_ms` (the median), `age_ms` (`p50`, `p99`, `max`),
+        `minutes`, `limit_ms`, `captured`, `processed`, `dropped` (by reason), `stages_ms` (medians), `age_ms` (`p50`, `p99`, `max`),
         `parts` (the same of each fifth of the run, with its `frames`), and `passed`.
     """
     renderer = RoadRenderer(Scene.demo(), WIDTH, HEIGHT)
@@ -73,7 +73,7 @@ def overload(minutes: float, progress: Callable[[float], None] = lambda _: None)
         "captured": frames.captured,
         "processed": frames.processed,
         "dropped": dict(frames.dropped),
-        "inference_ms": percentile(run.stages["inference"], 0.5),
+        "stages_ms": {stage: percentile(times, 0.5) for stage, times in run.stages.items()},
     } | judge(run.age, accounted=frames.captured == frames.processed + sum(frames.dropped.values()))
 
 
