@@ -170,6 +170,8 @@ class CodedFrames:
                 packets = self._container.demux(streams)  # a generator that raised is spent
                 yield None
                 continue
+            except IndexError:  # at the end PyAV looks for a stream that appeared under way, which it does not know; ours is through
+                return
             if packet is None:
                 return
             failed_reads = 0
