@@ -39,7 +39,7 @@ Result = dict[str, Any]
 """What every result holds, beside the fields of its kind:
 
 schema    2
-kind      `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`, `against_benchmark_app`, `gpu`, `lanes`, `soak`
+kind      `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`, `against_benchmark_app`, `gpu`, `lanes`, `soak`, `page`
 name      one line for tables and plots
 created   ISO 8601, UTC
 command   that made it, without the credentials of addresses

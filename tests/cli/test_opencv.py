@@ -18,7 +18,19 @@ PROGRAMS = [
     *("engines.export", "engines.build", "engines.doctor", "calibration.int8", "calibration.camera"),
     *(
         f"benchmarks.{name}"
-        for name in ("pipeline", "latency", "compare", "tradeoff", "roofline", "shapes", "report", "against_benchmark_app", "lanes", "soak")
+        for name in (
+            "pipeline",
+            "latency",
+            "compare",
+            "tradeoff",
+            "roofline",
+            "shapes",
+            "report",
+            "against_benchmark_app",
+            "lanes",
+            "soak",
+            "page",
+        )
     ),
 ]
 

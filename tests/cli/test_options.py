@@ -21,7 +21,7 @@ PROGRAMS = [
     *("lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data", "lanes.renderer.clip", "lanes.cli.docs"),
     *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8", "calibration.camera"),
     *("benchmarks.pipeline", "benchmarks.latency", "benchmarks.compare", "benchmarks.tradeoff", "benchmarks.roofline", "benchmarks.shapes"),
-    *("benchmarks.report", "benchmarks.gpu", "benchmarks.against_benchmark_app", "benchmarks.lanes", "benchmarks.soak"),
+    *("benchmarks.report", "benchmarks.gpu", "benchmarks.against_benchmark_app", "benchmarks.lanes", "benchmarks.soak", "benchmarks.page"),
 ]
 """What is run by `python -m`."""
 
