@@ -285,7 +285,8 @@ export class Plot {
   add(bins, bin_ms, count) {
     [this.bin_ms, this.count] = [bin_ms, count];
     this.bins.push(...bins);
-    while (this.bins.length > count + 8) this.bins.shift();
+    const last = this.bins.at(-1);
+    while (this.bins.length && this.bins[0].number <= last.number - count) this.bins.shift();
   }
 
   draw(now) {
