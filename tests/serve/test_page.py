@@ -41,20 +41,22 @@ def decoded(jpeg: bytes) -> np.ndarray[Any, Any]:
 
 def test_a_viewer_gets_the_picture_with_its_lanes_its_time_and_the_figures(run: Running) -> None:
     async def look(viewer: Viewer) -> None:
-        message, jpeg = await viewer.picture()
-        assert decoded(jpeg).shape == (HEIGHT, WIDTH, 3)
-        frame = message["frame"]
-        assert 0 < message["clock"]["sent"] - frame["taken"] < 60_000
-        assert frame["calibration"]["metric"]
-        assert any(lane["curve"] is not None for lane in frame["lanes"])
-        status = message["status"]
+        seen: dict[str, Any] = {"history": []}
+        while not (seen["history"] and any(lane["curve"] for lane in seen["frame"]["lanes"])):  # a lane may be out of sight for a while
+            message, jpeg = await viewer.picture()
+            assert decoded(jpeg).shape == (HEIGHT, WIDTH, 3)
+            assert 0 < message["clock"]["sent"] - message["frame"]["taken"] < 60_000
+            assert "hunter2" not in json.dumps(message)
+            seen |= {key: value for key, value in message.items() if value != []}
+            await viewer.painted()
+        assert seen["frame"]["calibration"]["metric"]
+        assert {"preprocess", "inference", "lanes", "output"} <= set(seen["history"][-1]["stages"])
+        status = seen["status"]
         assert status["source"]["phase"] == "up"
         assert (status["source"]["size"], status["source"]["live"]) == ([WIDTH, HEIGHT], True)
         assert status["frames"]["processed"] > 0
-        assert status["viewers"] == 1
+        assert status["viewers"] >= 1
         assert (status["clips"], status["can_mark"]) == (None, False)
-        assert {"preprocess", "inference", "lanes", "output"} <= set(message["history"][-1]["stages"])
-        assert "hunter2" not in json.dumps(message)
 
     watch(run.port, look)
 
