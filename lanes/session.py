@@ -34,9 +34,11 @@ from lanes.output.sink import Outputs, Sink
 from lanes.pipeline import Pipeline
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
+from lanes.serve.open import open_viewers
 from lanes.settings import Settings
 from lanes.telemetry.machine import machine_facts
 from lanes.telemetry.report import EngineFacts, Report, SourceFacts
+from lanes.telemetry.state import RunState
 from lanes.telemetry.telemetry import Telemetry
 from lanes.tracking.estimator import TrackingEstimator
 
@@ -71,6 +73,7 @@ class Session:
 
     Attributes:
         telemetry: counts and times so far.
+        state: what else is known of the run, for who watches it.
         sources: how many sources there are.
         failed: of several sources, those that ended early.
         refused: of several sources, those that could not be used at all.
@@ -85,7 +88,7 @@ class Session:
         vehicle: VehicleSignals | None = None,
     ) -> None:
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.telemetry, self.state = Telemetry(), RunState()
         self.sources = self.failed = self.refused = 0
         self.stopped = False
         self._listener = listener or Listener()
@@ -118,8 +121,10 @@ class Session:
         self._several = self.sources > 1
         self._places = Places(settings, self._several, self._camera)
         with ExitStack() as stack:
+            viewers = [stack.enter_context(sink) for sink in open_viewers(settings, self.telemetry, self.state, self.stop, self.mark)]
             segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision, settings.band))
             self._engine = segmenter.engine
+            self.state.engine_opened(_engine_facts(segmenter.engine))
             self._listener.engine_opened(segmenter.engine)
             records = [stack.enter_context(sink) for sink in open_records(settings)]
             segmenter.warm_up()
@@ -127,9 +132,9 @@ class Session:
             for source in sources:
                 if self.stopped:
                     return
-                source.on_event = partial(self._listener.source_event, source)
+                source.on_event = partial(self._source_event, source)
                 try:
-                    yield from self._process(self._selected(source), segmenter, records)
+                    yield from self._process(self._selected(source), segmenter, records, viewers)
                 except (InputError, ProcessingError) as error:
                     if self.stopped and isinstance(error, InputError):
                         return  # it was closed while it was being opened
@@ -172,14 +177,16 @@ class Session:
         """The latency of all that was processed so far; None where nothing was."""
         if self._engine is None or not self.telemetry.processed:
             return None
-        engine = self._engine
-        facts = EngineFacts(engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version)
+        facts = _engine_facts(self._engine)
         name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
         return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
 
-    def _process(self, source: Source, segmenter: Segmenter, records: Sequence[Sink]) -> Generator[FrameResult, None, None]:
+    def _process(
+        self, source: Source, segmenter: Segmenter, records: Sequence[Sink], viewers: Sequence[Sink]
+    ) -> Generator[FrameResult, None, None]:
         settings = self.settings
         self._current = source
+        self.state.source_opening(source.name)
         try:
             with source, ExitStack() as stack:
                 self._names.append(source.info.name)
@@ -189,7 +196,7 @@ class Session:
                 sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
                 self._encoded = [sink for sink in sinks if isinstance(sink, EncodedSink)]
-                drawn = settings.output != "none" or settings.events is not None
+                drawn = settings.output != "none" or settings.events is not None or bool(viewers)
                 overlay = Overlay(birds_eye=settings.birds_eye) if drawn else None
                 self._pipeline = Pipeline(
                     *(source, segmenter, self._estimator(source), self.telemetry),
@@ -198,16 +205,23 @@ class Session:
                     keep_undrawn=any(sink.wants_undrawn for sink in sinks),
                 )
                 self._listener.source_opened(source)
-                outputs = Outputs((*records, *sinks), source.info.live)
+                self.state.source_opened(source.info)
+                outputs = Outputs((*viewers, *records, *sinks), source.info.live)  # who looks at it first: they take no time
                 with closing(self._pipeline.results()) as results:
                     for result in results:
+                        self.state.note(result)
                         outputs.write(result)
                         yield result
                 outputs.check()
         finally:
             self._current = self._pipeline = None
             self._encoded = []
+            self.state.source_ended()
         self._listener.source_finished([(kind, path) for kind, path in written if path.exists()])
+
+    def _source_event(self, source: Source, event: Event) -> None:
+        self.state.source_event(event)
+        self._listener.source_event(source, event)
 
     def _estimator(self, source: Source) -> LaneEstimator:
         """A source's own: one that tracks lanes over the road, or for images one that looks at each by itself."""
@@ -230,3 +244,7 @@ class Session:
         report = self.report()
         if report is not None and self.settings.report is not None:
             write_report(self.settings.report, report)
+
+
+def _engine_facts(engine: Engine) -> EngineFacts:
+    return EngineFacts(engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version)

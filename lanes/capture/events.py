@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from lanes.capture.source import SourceInfo
+
+
+LossKind = Literal["unreachable", "ended", "stalled", "failed"]
+"""How a source went: it could not be opened; the other side ended it; it sent nothing; reading it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,10 @@ class Connected(Event):
 
 @dataclass(frozen=True, slots=True)
 class Lost(Event):
-    """The source stopped sending, or is not there yet, and is waited for; `cause` is a sentence for a person."""
+    """The source stopped sending, or is not there yet, and is waited for; `cause` is a sentence for a person, `kind` for a program."""
 
     cause: str
+    kind: LossKind = "failed"
 
 
 @dataclass(frozen=True, slots=True)

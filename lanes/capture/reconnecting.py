@@ -12,7 +12,7 @@ from statistics import median
 from time import monotonic
 
 from lanes.capture.backoff import Backoff
-from lanes.capture.events import Lost, Notice, PictureBack, Resumed
+from lanes.capture.events import LossKind, Lost, Notice, PictureBack, Resumed
 from lanes.capture.live import LiveSource
 from lanes.capture.picture_watch import PictureWatch
 from lanes.capture.source import SourceInfo
@@ -33,6 +33,10 @@ STALL_INTERVALS = 5
 _FIRST_INTERVAL_S = 10.0
 
 _TICK = Fraction(1, 10_000)
+
+
+class _StalledError(SourceLostError):
+    """A connection that is open and silent."""
 
 
 class Reconnecting(LiveSource):
@@ -101,16 +105,17 @@ class Reconnecting(LiveSource):
 
     def _frames(self) -> Iterator[Frame]:
         while True:
+            kind: LossKind
             try:
                 yield from self._until_lost()
-                cause = f"{self.name}: the stream was ended by the other side"
+                cause, kind = f"{self.name}: the stream was ended by the other side", "ended"
             except ProcessingError as error:
                 if not self._source.endless:
                     raise
-                cause = str(error)
+                cause, kind = str(error), "stalled" if isinstance(error, _StalledError) else "failed"
             if self._closing.is_set() or not self._source.endless:
                 return
-            self._note_lost(cause)
+            self._note_lost(cause, kind)
             if not self._renew():
                 return
             self._connect()
@@ -128,7 +133,7 @@ class Reconnecting(LiveSource):
             except InputError as error:
                 if self._closing.is_set():
                     return
-                self._note_lost(str(error))
+                self._note_lost(str(error), "unreachable")
                 if monotonic() - begun >= self._open_timeout_s:
                     self._open_timeout_s = min(2 * self._open_timeout_s, OPEN_TIMEOUT_S)
                 self._renew()
@@ -171,7 +176,7 @@ class Reconnecting(LiveSource):
             if frame is None:
                 if source.ended:
                     return
-                raise SourceLostError(f"{self.name}: no frame for {limit:g} seconds")
+                raise _StalledError(f"{self.name}: no frame for {limit:g} seconds")
             dropped, late_before = frame.dropped_before, late
             late = source.counts.dropped.get("late", 0) if dropped else late
             self._count_dropped(dropped, late - late_before)
@@ -240,10 +245,10 @@ class Reconnecting(LiveSource):
         if info != self.info:
             self._set_info(info)
 
-    def _note_lost(self, cause: str) -> None:
+    def _note_lost(self, cause: str, kind: LossKind) -> None:
         if not self._lost:
             self._lost = True
-            self._announce(Lost(cause))
+            self._announce(Lost(cause, kind))
 
     def _release(self) -> None:
         self._source.close()

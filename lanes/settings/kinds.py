@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from lanes.cli.arguments import count, mount_height, natural, output_or_address, output_path, probability, size_in_bytes, time_of_video
 from lanes.segment.band_choice import parse_band
+from lanes.serve.address import Address
 
 T = TypeVar("T")
 
@@ -85,6 +86,7 @@ PROBABILITY = Kind("a number from 0 to 1", probability, (int, float))
 METRES = Kind("metres from 0.1 to 10", mount_height, (int, float))
 BAND = Kind("auto, off or TOP:BOTTOM, shares of the frame's height", lambda text: str(parse_band(text)), (str,))
 TIME = Kind("seconds or [HH:]MM:SS[.s]", time_of_video, (int, float, Fraction, str))
+ADDRESS = Kind("HOST:PORT, or PORT for this machine alone", lambda text: str(Address.parse(text)), (str, int))
 FILE = Kind("the name of a file", _file_name, (str, Path))
 OUTPUT_PATH = Kind("the name of a file or folder to write", output_path, (str, Path))
 OUTPUT_NAME = Kind("the name of a file or folder to write, an address, or none", output_or_address, (str, Path))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from lanes.errors import InputError
 from lanes.settings.kinds import (
+    ADDRESS,
     BAND,
     COUNT,
     FILE,
@@ -152,6 +153,14 @@ class Settings:
         None, OUTPUT_PATH, OUTPUT, "FILE", "write video, lanes and all else on one time line here, for Foxglove and Rerun (.mcap)"
     )
     report: Path | None = _setting(None, OUTPUT_PATH, OUTPUT, "FILE", "write the latency report here, JSON")
+    serve: str | None = _setting(
+        None,
+        ADDRESS,
+        OUTPUT,
+        "HOST:PORT",
+        "show the run on a web page there, with /stream.mjpg, /snapshot.jpg, /metrics and /healthz; beyond this machine with a token",
+    )
+    show: bool = _setting(False, FLAG, OUTPUT, "", "show the overlay in a window; Q or Esc ends the run")
     encoder: str = _setting(
         "auto",
         one_of(

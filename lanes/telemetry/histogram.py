@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from lanes.telemetry.percentiles import rank
 
@@ -56,22 +59,30 @@ class Histogram:
         self._most = max(self._most, ms)
         self.n += 1
 
+    def copy(self) -> Histogram:
+        """The same as it is now."""
+        copied = Histogram()
+        copied._counts = self._counts[:]
+        copied._sum, copied._least, copied._most, copied.n = self._sum, self._least, self._most, self.n
+        return copied
+
     def percentile(self, share: float) -> float | None:
         """The time at this percentile, a share between 0 and 1, milliseconds; None where there is none."""
+        return self._percentile(share, list(accumulate(self._counts)))
+
+    def _percentile(self, share: float, seen: Sequence[int]) -> float | None:
+        """`seen`: how many times each bin and those before it hold."""
         if not self.n:
             return None
-        position, seen = rank(self.n, share), 0
+        position = rank(self.n, share)
         if position == self.n - 1:
             return self._most
-        for index, count in enumerate(self._counts):
-            seen += count
-            if seen > position:
-                middle = FINEST_MS * float(STEP ** (index - 0.5))
-                return min(max(middle, self._least), self._most)
-        return self._most
+        middle = FINEST_MS * float(STEP ** (bisect_right(seen, position) - 0.5))
+        return min(max(middle, self._least), self._most)
 
     def summary(self) -> LatencySummary:
         """Percentiles, maximum and mean."""
-        p50, p90, p95, p99 = (self.percentile(share) for share in (0.50, 0.90, 0.95, 0.99))
+        seen = list(accumulate(self._counts))
+        p50, p90, p95, p99 = (self._percentile(share, seen) for share in (0.50, 0.90, 0.95, 0.99))
         most, mean = (self._most, self._sum / self.n) if self.n else (None, None)
         return LatencySummary(p50, p90, p95, p99, most, mean, self.n)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from statistics import median
 from threading import Lock
 from time import perf_counter_ns
 
 from lanes.capture.source import Counts
+from lanes.telemetry.buckets import Buckets
 from lanes.telemetry.busy import Busy
 from lanes.telemetry.histogram import Histogram, LatencySummary
+from lanes.telemetry.history import Bin, History
 from lanes.telemetry.stages import STAGES, Stage
 
 WARM_UP_FRAMES = 10
@@ -100,6 +101,24 @@ class _Times:
         if timing.age_ms is not None:
             self.frame_age.add(timing.age_ms)
 
+    def copy(self) -> _Times:
+        return _Times({stage: times.copy() for stage, times in self.stages.items()}, self.end_to_end.copy(), self.frame_age.copy())
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What only ever rises over a run, for a monitoring system: every frame is in it, warm-up included.
+
+    Attributes:
+        frames: how many there were.
+        stages: by stage.
+        frame_age: from arrival to drawn, of live frames.
+    """
+
+    frames: FrameCounts
+    stages: dict[Stage, Buckets]
+    frame_age: Buckets
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -124,6 +143,9 @@ class Telemetry:
         self.busy = Busy()
         self._lock = Lock()
         self._times = _Times()
+        self._buckets: dict[Stage, Buckets] = {stage: Buckets() for stage in STAGES}
+        self._age_buckets = Buckets()
+        self._history = History()
         self._warming: list[FrameTiming] = []
         self._frames_of_source = 0
         self._warmed = 0
@@ -175,6 +197,11 @@ class Telemetry:
                 self._times.add(timing)
             self._last_ns = perf_counter_ns()
             self._recent.append((self._last_ns, timing.total_ms))
+            for stage, ms in timing.stages.items():
+                self._buckets[stage].add(ms)
+            if timing.age_ms is not None:
+                self._age_buckets.add(timing.age_ms)
+            self._history.add(self._last_ns, timing.stages, timing.total_ms, timing.age_ms)
 
     @property
     def processed(self) -> int:
@@ -193,6 +220,20 @@ class Telemetry:
         with self._lock:
             return median(ms for _, ms in self._recent) if self._recent else None
 
+    def idle_s(self) -> float:
+        """Seconds since a frame was finished, or since the source or the run began."""
+        return (perf_counter_ns() - self._last_ns) / 1e9
+
+    def history(self, since: int) -> list[Bin]:
+        """The last minute in bins, those after the one of this number; see `History.since`."""
+        with self._lock:
+            return self._history.since(since, perf_counter_ns())
+
+    def counters(self) -> Counters:
+        """What a monitoring system collects, consistent with each other."""
+        with self._lock:
+            return Counters(self._counts(), {stage: times.copy() for stage, times in self._buckets.items()}, self._age_buckets.copy())
+
     def counts(self) -> FrameCounts:
         """How many frames so far, consistent with each other."""
         with self._lock:
@@ -201,17 +242,18 @@ class Telemetry:
     def figures(self) -> Figures:
         """All figures so far."""
         with self._lock:
-            times = deepcopy(self._times)
+            times = self._times.copy()
             warmed = self._settle(times)
             seconds = self._seconds + (self._last_ns - self._started_ns) / 1e9
-            return Figures(
-                frames=self._counts(),
-                warmup_frames=warmed,
-                stages={stage: times.stages[stage].summary() for stage in STAGES if times.stages[stage].n},
-                end_to_end=times.end_to_end.summary(),
-                frame_age=times.frame_age.summary() if times.frame_age.n else None,
-                throughput_fps=self._processed / seconds if seconds > 0 else 0.0,
-            )
+            counts, processed = self._counts(), self._processed
+        return Figures(
+            frames=counts,
+            warmup_frames=warmed,
+            stages={stage: times.stages[stage].summary() for stage in STAGES if times.stages[stage].n},
+            end_to_end=times.end_to_end.summary(),
+            frame_age=times.frame_age.summary() if times.frame_age.n else None,
+            throughput_fps=processed / seconds if seconds > 0 else 0.0,
+        )
 
     def _counts(self) -> FrameCounts:
         # The source's counts are read last, so that no frame is seen as processed before it is seen as captured.

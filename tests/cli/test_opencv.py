@@ -30,6 +30,7 @@ PROGRAMS = [
             "lanes",
             "soak",
             "faults",
+            "page",
         )
     ),
 ]

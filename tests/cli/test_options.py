@@ -28,6 +28,7 @@ PROGRAMS = [
         "benchmarks.lanes",
         "benchmarks.soak",
         "benchmarks.faults",
+        "benchmarks.page",
     ),
 ]
 """What is run by `python -m`."""

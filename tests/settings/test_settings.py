@@ -63,6 +63,8 @@ VALUES: dict[str, Any] = {
     "culane": Path("c"),
     "mcap": Path("d.mcap"),
     "report": Path("j"),
+    "serve": "127.0.0.1:8080",
+    "show": True,
     "encoder": "libx264",
     "birds_eye": True,
     "overwrite": True,
