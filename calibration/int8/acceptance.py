@@ -19,6 +19,9 @@ from lanes.errors import ProcessingError
 from lanes.evaluate.pixels import PixelCounts, count_pixels
 from lanes.segment.transform import FrameTransform
 
+RESERVE = 0.1
+"""Part of what int8 may cost that the selection of layers leaves unused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
@@ -31,6 +34,11 @@ class Acceptance:
 
     f1_drop: float = 0.01
     agreement: float = 0.98
+
+    @property
+    def for_selection(self) -> Acceptance:
+        """What is required on the frames that layers are selected on: a selection that has just passed there may just fail on others."""
+        return Acceptance(self.f1_drop * (1 - RESERVE), self.agreement + RESERVE * (1 - self.agreement))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def quantise(model: ModelFile, sets: FrameSets, out: Path, console: Console, acc
         copy = Path(folder) / "fp32.onnx"
         copy.write_bytes(model.read())
         model = ModelFile.load(copy)
-        validation = Scorer(model, sets.validation, "validation set", acceptance, console)
+        validation = Scorer(model, sets.validation, "validation set", acceptance.for_selection, console)
         test = Scorer(model, sets.test, "test set", acceptance, console)
         quantiser = Quantiser(model, sets.calibration, Path(folder), console)
         calibrators = {name: validation.score(quantiser.write(quantiser.layers, name), name)[0] for name in CALIBRATORS}

@@ -159,6 +159,13 @@ def test_what_was_selected_on_the_validation_set_is_refused_by_the_test_set(
     assert not list(tmp_path.iterdir())
 
 
+def test_layers_are_selected_with_something_in_reserve() -> None:
+    required, selected = Acceptance(f1_drop=0.01, agreement=0.98), Acceptance(f1_drop=0.01, agreement=0.98).for_selection
+    assert selected.f1_drop == pytest.approx(0.009)
+    assert selected.agreement == pytest.approx(0.982)
+    assert (required.f1_drop, required.agreement) == (0.01, 0.98)
+
+
 def test_the_reported_score_is_that_of_the_test_set(model: ModelFile, sets: FrameSets, result: tuple[CalibrationReport, Path]) -> None:
     test = Scorer(model, sets.test, "test set", Acceptance(), QUIET)
     score, maps = test.score(result[1], "int8")
