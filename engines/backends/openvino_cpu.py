@@ -49,6 +49,12 @@ class OpenVinoEngine(Engine):
         network.reshape({tensor.name: list(self._tensors[tensor.name].shape) for tensor in self.model.inputs})
         return _core().compile_model(network, "CPU", options).create_infer_request()
 
+    def without_bf16(self) -> None:
+        """From now on, what is not quantised in an int8 file runs in fp32, as it does on processors that do not multiply bf16."""
+        self._options["INFERENCE_PRECISION_HINT"] = "f32"
+        self._request = self._compile(self._options)
+        self._bound = {}
+
     @classmethod
     def precisions(cls) -> tuple[str, ...]:
         capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
