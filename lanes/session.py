@@ -124,7 +124,7 @@ class Session:
             viewers = [stack.enter_context(sink) for sink in open_viewers(settings, self.telemetry, self.state, self.stop, self.mark)]
             segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision, settings.band))
             self._engine = segmenter.engine
-            self.state.engine_opened(_engine_facts(segmenter.engine))
+            self.state.engine_opened(EngineFacts.of(segmenter.engine))
             self._listener.engine_opened(segmenter.engine)
             records = [stack.enter_context(sink) for sink in open_records(settings)]
             segmenter.warm_up()
@@ -177,7 +177,7 @@ class Session:
         """The latency of all that was processed so far; None where nothing was."""
         if self._engine is None or not self.telemetry.processed:
             return None
-        facts = _engine_facts(self._engine)
+        facts = EngineFacts.of(self._engine)
         name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
         return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
 
@@ -244,7 +244,3 @@ class Session:
         report = self.report()
         if report is not None and self.settings.report is not None:
             write_report(self.settings.report, report)
-
-
-def _engine_facts(engine: Engine) -> EngineFacts:
-    return EngineFacts(engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lanes.telemetry.telemetry import Figures
+
+if TYPE_CHECKING:
+    from engines.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class EngineFacts:
     model_sha256: str
     device: str
     version: str
+
+    @classmethod
+    def of(cls, engine: Engine) -> EngineFacts:
+        """Those of an open engine."""
+        return cls(engine.name, engine.precision, engine.model.metadata.name, engine.model.sha256, engine.device, engine.version)
 
 
 @dataclass(frozen=True, slots=True)
