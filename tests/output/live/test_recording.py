@@ -55,6 +55,7 @@ class TestOneFile:
         frames = encoded(encoding)
         for _ in range(40):
             recording.offer(next(frames), wait=True)
+        wait_for(lambda: bool(names(tmp_path)))
         (draft,) = names(tmp_path)
         assert draft.startswith(".drive.mp4.")
         wait_for(lambda: boxes(tmp_path / draft).count("moof") >= 2)
