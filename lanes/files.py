@@ -6,9 +6,10 @@ A bad path is refused before any work is done.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -124,6 +125,14 @@ def remove_empty(folders: Sequence[Path]) -> None:
 def shortened(name: str, limit: int) -> str:
     """A file name cut to at most `limit` bytes of UTF-8; no letter is halved."""
     return name.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore")
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """A name, and those for what cannot have it any more: `drive.mp4`, `drive-2.mp4`, ..."""
+    yield path
+    for number in itertools.count(2):
+        ending = f"-{number}{path.suffix}"
+        yield path.with_name(shortened(path.stem, 255 - len(ending)) + ending)
 
 
 class Draft:

@@ -45,7 +45,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--parts", type=str, nargs="+", choices=PARTS, default=list(STANDARD), help="what to measure")
     parser.add_argument("--cache", type=output_path, default=Path("outputs/benchmarks_lanes"), metavar="DIR", help="folder of what is kept")
     parser.add_argument("--share", type=positive, default=1.0, help="share of the rendered drives, at least one of each kind")
-    parser.add_argument("--hours", type=positive, default=3.0, help="hours of lane records in `records`")
+    parser.add_argument(
+        "--hours", type=positive, default=3.2, help="hours of lane records in `records`; three of them active give a bound of one an hour"
+    )
     parser.add_argument("--model-hours", type=positive, default=1.0, help="hours through the model in `hour`")
     parser.add_argument("--model-rate", type=count, default=10, metavar="FPS", help="frames a second in `hour`")
     parser.add_argument(

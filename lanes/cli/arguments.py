@@ -8,8 +8,12 @@ from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
-SENT_TO = ("rtmp", "rtmps", "rtsp", "rtsps", "udp", "tcp", "srt")
+NEED_PORT = ("udp", "tcp", "srt")
+"""Schemes of addresses that video can be sent to, and that have no usual port."""
+
+SENT_TO = ("rtmp", "rtmps", "rtsp", "rtsps", *NEED_PORT)
 """Schemes of addresses that video can be sent to."""
 
 
@@ -107,7 +111,20 @@ def output_name(text: str) -> str:
 def output_or_address(text: str) -> str:
     """The same, or an address that video can be sent to."""
     scheme, _, host = text.partition("://")
-    return text if host and scheme.lower() in SENT_TO else output_name(text)
+    if scheme.lower() not in SENT_TO:
+        return output_name(text)
+    if not host:
+        raise argparse.ArgumentTypeError(f"{scheme}:// alone is no address: give the host, too")
+    if scheme.lower() in NEED_PORT and _port(text) is None:
+        raise argparse.ArgumentTypeError(f"an address with {scheme}:// needs a port, as {scheme}://192.168.1.20:5000")
+    return text
+
+
+def _port(address: str) -> int | None:
+    try:
+        return urlsplit(address).port
+    except ValueError:
+        return None
 
 
 def output_path(text: str) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from lanes.cli.arguments import Parser
 from lanes.errors import InputError, ProcessingError, exit_status
-from lanes.output.live.left_behind import drafts_in, finish_all, target_of
+from lanes.output.claim import Claim
+from lanes.output.live.left_behind import drafts_in, finish_all, recording_of, target_of
 
 PROGRAM = "python -m lanes.output.finish"
 
@@ -34,7 +36,16 @@ def run(paths: Sequence[Path]) -> int:
             drafts.append(path)
     if not drafts:
         raise InputError(f"{', '.join(map(str, paths))}: holds no part of a recording, whose name would be like .drive.mp4.1a2b3c4d.part")
-    files, problems = finish_all(drafts)
+    with ExitStack() as claims:
+        problems = []
+        for path in sorted({place for draft in drafts for place in places_of(draft)}):
+            try:
+                claims.callback(Claim(path).release)
+            except InputError:
+                problems.append(f"{path}: a run is writing it; wait for its end")
+                drafts = [draft for draft in drafts if path not in places_of(draft)]
+        files, failed = finish_all(drafts)
+    problems += failed
     for file in files:
         print(file)
     if problems:
@@ -42,11 +53,17 @@ def run(paths: Sequence[Path]) -> int:
     return 0
 
 
+def places_of(draft: Path) -> tuple[Path, Path]:
+    """What the run that writes a draft has claimed: its recording, or the folder of its clips."""
+    target = target_of(draft) or draft
+    return recording_of(target), target.parent
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = Parser(
         PROGRAM,
-        "Makes what a killed run left of its recordings ordinary videos.\n\nNo run may be writing there still.",
+        "Makes what a killed run left of its recordings ordinary videos.\n\nWhat a run on this machine is still writing is left alone.",
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a folder, or files such as .drive.mp4.1a2b3c4d.part in one")
     args = parser.parse_args(arguments)

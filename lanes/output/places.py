@@ -140,6 +140,8 @@ def open_records(settings: Settings) -> list[Sink]:
 def check_paths(settings: Settings) -> None:
     """Refuses paths for what is written across sources that cannot be written, and any path that is named twice. Raises InputError."""
     output = None if settings.output is None or settings.output == "none" or is_address(settings.output) else Path(settings.output)
+    if output is None and settings.output is not None and (settings.segment_time or settings.segment_size):
+        raise InputError("--segment-time and --segment-size cut a recording into files: give --output FILE")
     others = (settings.masks, settings.records, settings.tusimple, settings.culane, settings.mcap, settings.events, settings.report)
     check_distinct([path for path in (output, *others) if path is not None])
     for path in (settings.records, settings.tusimple, settings.report):

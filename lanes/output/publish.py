@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import suppress
 
 from lanes.errors import OutputError
-from lanes.files import Draft, shortened
+from lanes.files import Draft, numbered
 
 
 def publish(draft: Draft, overwrite: bool) -> None:
@@ -23,9 +22,7 @@ def publish(draft: Draft, overwrite: bool) -> None:
         pass  # the name was taken under way: this one gets a number below
     except OSError as error:
         raise OutputError(f"{path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
-    for number in itertools.count(2):
-        ending = f"-{number}{path.suffix}"
-        draft.target = path.with_name(shortened(path.stem, 255 - len(ending)) + ending)
+    for draft.target in numbered(path):
         with suppress(FileExistsError):
             draft.publish(overwrite=False)
             raise OutputError(f"{path}: another program wrote it meanwhile; this one is kept as {draft.target.name}")

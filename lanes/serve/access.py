@@ -39,10 +39,11 @@ class Access:
 
     def __init__(self, address: Address, environment: Mapping[str, str] = os.environ) -> None:
         self._address = address
-        given = environment.get(TOKEN_VARIABLE) or None
+        given = environment.get(TOKEN_VARIABLE, "").strip() or None
         self.made = given is None and not address.is_loopback
         self.token = secrets.token_urlsafe(24) if self.made else given
-        self._session = "" if self.token is None else hmac.new(self.token.encode(), b"lanestream session", hashlib.sha256).hexdigest()
+        key = (self.token or "").encode("utf-8", "surrogateescape")
+        self._session = "" if self.token is None else hmac.new(key, b"lanestream session", hashlib.sha256).hexdigest()
         self._wrong: deque[tuple[float, str]] = deque(maxlen=1000)
 
     def refusal(self, request: web.BaseRequest) -> str | None:

@@ -215,3 +215,14 @@ def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setattr("lanes.serve.page.PACKAGES", ("no_such_package",))
     with pytest.raises(InputError, match=r"lanestream\[serve\]"):
         PageSink(Address("127.0.0.1", 0), Telemetry(), RunState())
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_a_blank_token_is_none(given: str) -> None:
+    access = Access(Address("0.0.0.0", 8080), {"LANESTREAM_TOKEN": given})
+    assert access.made
+    assert len(access.token or "") > 20
+
+
+def test_a_token_of_any_bytes_is_taken() -> None:
+    assert Access(Address("0.0.0.0", 8080), {"LANESTREAM_TOKEN": "\udcff"}).token == "\udcff"

@@ -142,8 +142,14 @@ def test_a_size_has_a_unit_of_1000(text: str, size: int) -> None:
 
 def test_of_an_address_that_is_refused_only_its_scheme_is_shown() -> None:
     assert Settings(output="rtmp://user:hunter2@host/app/key").output == "rtmp://user:hunter2@host/app/key"
-    for refused in ("ftp://user:hunter2@host/o.mp4", "rtmp://"):
-        with pytest.raises(InputError, match=r"output: (ftp|rtmp):// cannot be written to: give the name of a file or folder") as caught:
+    refusals = {
+        "ftp://user:hunter2@host/o.mp4": "ftp:// cannot be written to: give the name of a file or folder",
+        "rtmp://": "rtmp:// alone is no address",
+        "udp://user:hunter2@host": "an address with udp:// needs a port",
+        "srt://user:hunter2@host:0x1": "an address with srt:// needs a port",
+    }
+    for refused, why in refusals.items():
+        with pytest.raises(InputError, match=f"output: {why}") as caught:
             Settings(output=refused)
         assert "hunter2" not in str(caught.value)
 

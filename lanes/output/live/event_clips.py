@@ -17,12 +17,12 @@ import av
 
 from lanes.capture.backoff import Backoff
 from lanes.errors import InputError, OutputError
-from lanes.files import check_folder, make_folder, remove_empty
+from lanes.files import check_folder, make_folder, numbered, remove_empty
 from lanes.output.claim import Claim
 from lanes.output.live.left_behind import SETTLE_S, Finisher
 from lanes.output.live.part import Part
 from lanes.output.live.ring import Ring
-from lanes.output.live.segments import numbered, utc_now
+from lanes.output.live.segments import utc_now
 from lanes.output.live.writer import EncodedFrame, Outage, PacketWriter
 from lanes.output.records import make_record
 from lanes.results import DepartureState

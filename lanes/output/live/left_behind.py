@@ -39,8 +39,14 @@ def is_copy(draft: Path) -> bool:
     return target is not None and target.stem.endswith(UNFINISHED)
 
 
+def recording_of(target: Path) -> Path:
+    """What the recording is called that a file is, or is a segment, of: `drive.mp4` for `drive-000001-20261125T235619Z.mp4`."""
+    found = re.fullmatch(r"(.+)-\d{6,}-\d{8}T\d{6}Z(-\d+)?", target.stem)
+    return target.with_name(found[1] + target.suffix) if found else target
+
+
 def finish_all(drafts: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Makes drafts whole files, and deletes the halves of such. Returns the files, and what went wrong in words."""
+    """Makes drafts that no run is writing whole files, and deletes the halves of such. Returns the files, and what went wrong in words."""
     files, problems = [], []
     for draft in drafts:
         target = target_of(draft)
@@ -51,8 +57,8 @@ def finish_all(drafts: Sequence[Path]) -> tuple[list[Path], list[str]]:
                 draft.unlink()
             continue
         try:
-            if finish_file(draft, target):
-                files.append(target)
+            if (file := finish_file(draft, target)) is not None:
+                files.append(file)
         except OutputError as error:
             problems.append(str(error))
     return files, problems

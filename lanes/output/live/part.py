@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from lanes.errors import OutputError
-from lanes.files import Draft
+from lanes.files import Draft, numbered
 from lanes.output.fragments import FragmentWriter, sync_folder, whole_fragments
 from lanes.output.live.writer import EncodedFrame
 from lanes.output.mp4 import finish_mp4
@@ -152,15 +152,15 @@ def finish_draft(draft: Draft, frames: int, last: Fraction, overwrite: bool = Fa
         draft.discard()
 
 
-def finish_file(path: Path, target: Path) -> bool:
+def finish_file(path: Path, target: Path) -> Path | None:
     """Makes what a crash left of a recording an ordinary MP4.
 
     Args:
         path: the draft that was left. What is not whole at its end is cut off; it is gone when this returns.
-        target: the file it becomes.
+        target: the file it becomes, or, where another one has that name, the next free one.
 
     Returns:
-        Whether there is that file: not where the recording had just begun, and has not one whole fragment.
+        That file; None where the recording had just begun, and has not one whole fragment.
 
     Raises:
         OutputError: it cannot be read, or as `finish_draft` does.
@@ -174,16 +174,17 @@ def finish_file(path: Path, target: Path) -> bool:
         frames, last = _extent(path) if whole else (0, Fraction(0))
         if frames and target.exists() and _same_video(path, target):  # the end came after the copy was whole, and before this one was gone
             path.unlink()
-            return True
+            return target
         if not whole and head[4:] in (b"ftyp", b""):
             path.unlink()
-            return False
+            return None
     except (OSError, ValueError, av.FFmpegError) as error:
         raise OutputError(f"{path}: cannot be read ({getattr(error, 'strerror', error)})") from error
     if not frames:
         raise OutputError(f"{path}: there is nothing in it that plays")
-    finish_draft(Draft.left(path, target), frames, last)
-    return True
+    free = next(each for each in numbered(target) if not each.exists())
+    finish_draft(Draft.left(path, free), frames, last)
+    return free
 
 
 def _extent(path: Path) -> tuple[int, Fraction]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+import shlex
 import threading
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -17,11 +18,11 @@ import av
 
 from lanes.capture.backoff import Backoff
 from lanes.errors import InputError, OutputError
-from lanes.files import check_file, make_folder, remove_empty
+from lanes.files import check_file, make_folder, numbered, remove_empty
 from lanes.output.claim import Claim
 from lanes.output.live.left_behind import SETTLE_S, Finisher, drafts_in, target_of
 from lanes.output.live.part import Part
-from lanes.output.live.segments import Limits, Segments, numbered
+from lanes.output.live.segments import Limits, Segments
 from lanes.output.live.writer import EncodedFrame, Outage, PacketWriter
 
 _log = logging.getLogger(__name__)
@@ -103,7 +104,8 @@ class Recording(PacketWriter):
             return
         for draft in drafts_in(self._path.parent):
             if target_of(draft) == self._path:
-                _log.warning("%s: was left by a run that was cut off; python -m lanes.output.finish makes it a whole video", draft)
+                command = f"python -m lanes.output.finish {shlex.quote(str(draft))}"
+                _log.warning("%s: was left by a run that was cut off; this makes it a whole video: %s", draft, command)
 
     def _write(self, frame: EncodedFrame) -> None:
         part = self._part

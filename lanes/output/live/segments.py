@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ class Segments:
     """
 
     def __init__(self, path: Path, keep_bytes: int | None) -> None:
-        self._folder, self._keep_bytes = path.parent, keep_bytes
+        self._folder, self._keep_bytes, self._warned = path.parent, keep_bytes, False
         self._stem, self._suffix = shortened(path.stem, _LONGEST_STEM), path.suffix
         name = rf"{re.escape(self._stem)}-(\d{{6,}})-\d{{8}}T\d{{6}}Z(-\d+)?"
         self._whole = re.compile(rf"{name}{re.escape(path.suffix)}")
@@ -62,12 +61,19 @@ class Segments:
         return self._folder / f"{self._stem}-{self._number:06d}-{utc_now()}{self._suffix}"
 
     def prune(self) -> None:
-        """Deletes the oldest whole files until all that there is of the recording is within the limit. Never raises."""
+        """Deletes the oldest whole files until all that there is of the recording is within the limit, but never the newest of them.
+
+        Never raises.
+        """
         if self._keep_bytes is None:
             return
         with suppress(OSError):
             total = sum(_size(each) for each in self._files(self._any))
-            for oldest in sorted(self._files(self._whole), key=self._number_of):
+            whole = sorted(self._files(self._whole), key=self._number_of)
+            if whole and _size(whole[-1]) > self._keep_bytes and not self._warned:
+                self._warned = True
+                _log.warning("%s: is larger than --keep-size; the newest segment is kept all the same", whole[-1])
+            for oldest in whole[:-1]:
                 if total <= self._keep_bytes:
                     return
                 total -= _size(oldest)
@@ -83,14 +89,6 @@ class Segments:
     def _files(self, names: re.Pattern[str]) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             yield from [each for each in self._folder.iterdir() if names.fullmatch(each.name)]
-
-
-def numbered(path: Path) -> Iterator[Path]:
-    """A name, and those for what cannot have it any more: `drive.mp4`, `drive-2.mp4`, ..."""
-    yield path
-    for number in itertools.count(2):
-        ending = f"-{number}{path.suffix}"
-        yield path.with_name(shortened(path.stem, 255 - len(ending)) + ending)
 
 
 def utc_now() -> str:

@@ -19,12 +19,13 @@ import av
 import pytest
 
 from lanes.output.finish import main as finish
+from lanes.output.live.encoded import EncodedSink
 from lanes.output.live.left_behind import Finisher, is_copy
 from lanes.output.live.recording import Recording
 from lanes.output.live.segments import Limits
 from tests.media import contents, number_of
-from tests.output.live.feeding import encoder, record, wait_for
-from tests.output.results import names
+from tests.output.live.feeding import PATIENT, encoder, record, wait_for
+from tests.output.results import names, result
 from tests.output.writer import ROOT
 
 # Records until it is killed, 25 frames a second of video time, and prints each that has reached the recording. Arguments: path, segment.
@@ -129,7 +130,8 @@ def test_of_a_single_file_the_next_run_says_how(tmp_path: Path, caplog: pytest.L
     draft = tmp_path / ".drive.mp4.1a2b3c4d.part"
     draft.write_bytes(b"fragments")
     record(tmp_path / "drive.mp4", 3)
-    assert f"{draft}: was left by a run that was cut off; python -m lanes.output.finish makes it a whole video" in caplog.messages
+    command = f"python -m lanes.output.finish {draft}"
+    assert f"{draft}: was left by a run that was cut off; this makes it a whole video: {command}" in caplog.messages
     assert draft.read_bytes() == b"fragments"
 
 
@@ -173,6 +175,17 @@ class TestFinish:
         assert finish([str(folder)]) == 0
         assert names(folder) == before
 
+    @pytest.mark.parametrize("limits", [None, Limits(segment_s=Fraction(60))])
+    def test_what_a_run_is_writing_is_left_alone(self, limits: Limits | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with EncodedSink.open(PATIENT, tmp_path / "drive.mp4", None, None, limits) as sink:
+            for number in range(40):
+                sink.write(result(number))
+            wait_for(lambda: bool(names(tmp_path)))
+            assert finish([str(tmp_path)]) == 1
+            assert "a run is writing it" in capsys.readouterr().err
+        (whole,) = names(tmp_path)
+        assert count(tmp_path / whole) == 40
+
     def test_half_a_copy_is_taken_away_and_a_name_that_is_taken_is_numbered(
         self, killed: Killed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -181,8 +194,8 @@ class TestFinish:
             return
         (folder / "drive.mp4").write_bytes(b"mine")
         (folder / ".drive.unfinished.mp4.1a2b3c4d.part").write_bytes(b"half")
-        assert finish([str(folder)]) == 1
-        assert "kept as drive-2.mp4" in capsys.readouterr().err
+        assert finish([str(folder)]) == 0
+        assert capsys.readouterr().out.splitlines() == [str(folder / "drive-2.mp4")]
         assert names(folder) == ["drive-2.mp4", "drive.mp4"]
         assert count(folder / "drive-2.mp4") > 0
 

@@ -55,10 +55,10 @@ class TestOneFile:
         frames = encoded(encoding)
         for _ in range(40):
             recording.offer(next(frames), wait=True)
-        wait_for(lambda: bool(names(tmp_path)))
+        wait_for(lambda: recording._part is not None and recording._part.frames == 40)
         (draft,) = names(tmp_path)
         assert draft.startswith(".drive.mp4.")
-        wait_for(lambda: boxes(tmp_path / draft).count("moof") >= 2)
+        assert boxes(tmp_path / draft).count("moof") >= 2
         with av.open(str(tmp_path / draft)) as video:
             assert len(list(video.decode(video=0))) >= 25
         recording.finish()
@@ -155,6 +155,11 @@ class TestSegments:
         assert [int(name[6:12]) for name in left] == list(range(9 - len(left), 9))
         assert 2 <= len(left) <= 4
         assert sum((tmp_path / name).stat().st_size for name in left) <= 4 * size
+
+    def test_the_newest_is_kept_even_where_it_alone_is_too_large(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        record(tmp_path / "drive.mp4", 100, Limits(segment_s=Fraction(1), keep_bytes=1))
+        assert [int(name[6:12]) for name in names(tmp_path)] == [4]
+        assert "is larger than --keep-size" in caplog.text
 
     def test_numbers_go_on_whatever_the_clock_says(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for now in ("20300101T000000Z", "19700101T000000Z"):
