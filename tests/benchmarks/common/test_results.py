@@ -65,7 +65,10 @@ def test_what_is_no_result_is_refused_in_words(tmp_path: Path, content: bytes | 
         load_result(path)
 
 
-@pytest.mark.parametrize("path", sorted(COMMITTED.rglob("*.json")), ids=lambda path: path.stem)
+OF_SCHEMA_1 = [path for path in sorted(COMMITTED.rglob("*.json")) if json.loads(path.read_text())["schema"] == 1]
+
+
+@pytest.mark.parametrize("path", OF_SCHEMA_1, ids=lambda path: path.stem)
 def test_results_of_schema_1_are_read_as_of_today(path: Path) -> None:
     written, result = json.loads(path.read_text()), load_result(path)
     assert result["schema"] == SCHEMA
