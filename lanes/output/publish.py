@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 
 from lanes.errors import OutputError
 from lanes.files import Draft, numbered
@@ -22,7 +23,7 @@ def publish(draft: Draft, overwrite: bool) -> None:
         pass  # the name was taken under way: this one gets a number below
     except OSError as error:
         raise OutputError(f"{path}: cannot be given its name ({error.strerror}); it is kept as {draft.path.name}") from error
-    for draft.target in numbered(path):
+    for draft.target in islice(numbered(path), 1, None):
         with suppress(FileExistsError):
             draft.publish(overwrite=False)
             raise OutputError(f"{path}: another program wrote it meanwhile; this one is kept as {draft.target.name}")
