@@ -3,7 +3,7 @@
 Runs the tests marked `gpu`, then times TensorRT against PyTorch on the same card, interleaved: from images in host memory to probability
 in host memory. The models are the bundled ones; where a precision is not bundled, the same network with random weights stands in,
 which takes the same time. Writes one JSON file, anew after each part, and prints one table; what could not be done is in both, with the
-reason. No GPU has run this yet.
+reason.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.backends.onnx_cpu import OnnxEngine
-from engines.engine import Engine
+from engines.engine import Engine, UnavailableError
 from engines.model_file import bundled_models, find_model
 from engines.probe import DRIVER_LIBRARY, probe
 from engines.tensorrt import engine as tensorrt_engine
@@ -88,7 +88,12 @@ def resident_bytes() -> int:
 
 @pytest.mark.parametrize("precision", AGREEMENT)
 def test_masks_agree_with_the_cpu(precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
-    with open_unet(precision) as engine:
+    try:
+        engine = open_unet(precision)
+    except UnavailableError as refusal:  # such an engine is not kept: see engines/tensorrt/check.py
+        assert precision == "int8"
+        pytest.skip(str(refusal))
+    with engine:
         given = infer_all(engine, pictures)
     assert (expected > 127).sum() > 1000
     assert iou(given > 127, expected > 127) >= AGREEMENT[precision]
@@ -199,7 +204,6 @@ def test_torch_on_the_same_gpu_in_the_same_process(pictures: NDArray[np.uint8]) 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
-    from engines.engine import UnavailableError
     from engines.registry import GPU_ENGINES, load_engine_class
 
     if precision not in bundled_models().get("unet", {}):
