@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from benchmarks.common.plots import new_figure
 from engines.registry import ENGINES, GPU_ENGINES, PRECISIONS
@@ -68,6 +69,16 @@ def check_outputs(json: Path | None, plot: Path | None = None) -> None:
             check_file(path, overwrite=True)
     if plot is not None:
         new_figure()
+
+
+def console_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> Table:
+    """A table for the console: the first column at the left where it has no name, the others at the right."""
+    view = Table(title=title, title_justify="left", box=None, padding=(0, 1), pad_edge=False)
+    for column in columns:
+        view.add_column(column, justify="right" if column else "left")
+    for row in rows:
+        view.add_row(*row)
+    return view
 
 
 def print_notes(result: dict[str, Any], json: Path | None, console: Console) -> None:

@@ -11,9 +11,8 @@ import argparse
 from collections.abc import Sequence
 
 from rich.progress import Progress
-from rich.table import Table
 
-from benchmarks.common.cli import add_json, check_outputs, print_notes
+from benchmarks.common.cli import add_json, check_outputs, console_table, print_notes
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.results import Result, new_result, write_result
 from benchmarks.faults.run import outcomes, run_faults
@@ -53,22 +52,29 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_result(args.json, result)
     output = plain_console(width=120)
-    output.print(table(result))
-    for case in result["cases"]:
-        if case["problem"]:
-            output.print(f"{case['name']}: {case['problem']}", soft_wrap=True)
-    slowest = max((case["seconds"] for case in result["cases"]), default=0.0)
-    output.print(f"{'passed' if result['passed'] else 'FAILED'}: {len(result['problems'])} problems; the slowest took {slowest:.1f} s")
+    output.print(console_table(COLUMNS, rows(result)))
+    for problem in problems(result):
+        output.print(problem, soft_wrap=True)
+    output.print(f"{'passed' if result['passed'] else 'FAILED'}: {verdict(result)}")
     print_notes(result, args.json, output)
     return int(not result["passed"])
 
 
-def table(result: Result) -> Table:
-    """What came of them."""
-    kinds = ("read", "refused", "ended early", "problem")
-    view = Table(title=f"damaged sources of {len(result['kinds'])} kinds", title_justify="left", box=None)
-    for column in ("", *kinds):
-        view.add_column(column, justify="right" if column else "left")
-    for form, counts in outcomes(result["cases"]).items():
-        view.add_row(f"{form}s", *(str(counts[kind]) for kind in kinds))
-    return view
+COLUMNS = ("", "read", "refused", "ended early", "problem")
+
+
+def rows(result: Result) -> list[list[str]]:
+    """What came of files, and of streams."""
+    return [[f"{form}s", *(str(counts[kind]) for kind in COLUMNS[1:])] for form, counts in outcomes(result["cases"]).items()]
+
+
+def verdict(result: Result) -> str:
+    """What was found, in a sentence."""
+    cases, slowest = result["cases"], max((case["seconds"] for case in result["cases"]), default=0.0)
+    found = f"{len(cases)} damaged sources of {len(result['kinds'])} kinds, {len(result['problems'])} problems"
+    return f"{found}; the slowest took {slowest:.1f} s"
+
+
+def problems(result: Result) -> list[str]:
+    """What each problem is."""
+    return [f"{case['name']}: {case['problem']}" for case in result["cases"] if case["problem"]]

@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from rich.table import Table
-
-from benchmarks.common.cli import ALL_ENGINES, add_json, check_outputs, print_notes
+from benchmarks.common.cli import ALL_ENGINES, add_json, check_outputs, console_table, print_notes
 from benchmarks.common.interleave import interleaved
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.results import Result, new_result, write_result
@@ -71,33 +69,33 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_result(args.json, result)
     output = plain_console(width=100)
-    output.print(table(found))
-    for name, part in found.items():
-        output.print(f"{name}: {'passed' if part['passed'] else 'FAILED'}")
+    output.print(console_table(COLUMNS, rows(found), "milliseconds"))
+    for verdict in verdicts(found):
+        output.print(verdict)
     print_notes(result, args.json, output)
     return int(not passed)
 
 
-def table(found: dict[str, Result]) -> Table:
-    """A row a quantity."""
-    view = Table(title="milliseconds", title_justify="left", box=None)
-    for column in ("", "p50", "p95", "max", "n"):
-        view.add_column(column, justify="left" if not column else "right")
+COLUMNS = ("", "p50", "p95", "max", "n")
 
-    def row(name: str, summary: Summary) -> None:
-        view.add_row(name, *(shown(summary, column) for column in ("p50", "p95", "max")), str(summary["n"]))
 
+def rows(found: dict[str, Result]) -> list[list[str]]:
+    """A row a quantity, milliseconds, and one a ratio. `found`: the result's `parts`."""
+    summaries: list[tuple[str, Summary]] = []
     if "painted" in found:
-        row("in memory to painted", found["painted"]["painted_ms"])
-        row("of it, to drawn", found["painted"]["drawn_ms"])
+        summaries += [("in memory to painted", found["painted"]["painted_ms"]), ("of it, to drawn", found["painted"]["drawn_ms"])]
     if "link" in found:
-        for number, summary in enumerate(found["link"]["ages_ms"], 1):
-            row(f"behind 200 kB/s, tenth {number}", summary)
-    if "viewers" in found:
-        for name in ("alone", "watched"):
-            for number, summary in enumerate(found["viewers"][name]["total_ms"], 1):
-                row(f"{name}, in memory to drawn, round {number}", summary)
-        for kind, label in (("total_ms", "in memory to drawn"), ("age_ms", "arrived to drawn")):
-            ratios = found["viewers"]["ratios"][kind]
-            view.add_row(f"watched over alone, {label}", f"{ratios['p50']:.3f}", f"{ratios['p95']:.3f}", "", "")
-    return view
+        summaries += [(f"behind 200 kB/s, tenth {number}", summary) for number, summary in enumerate(found["link"]["ages_ms"], 1)]
+    viewers = found.get("viewers", {})
+    for name in ("alone", "watched") if viewers else ():
+        summaries += [(f"{name}, in memory to drawn, round {number}", each) for number, each in enumerate(viewers[name]["total_ms"], 1)]
+    made = [[name, *(shown(each, column) for column in ("p50", "p95", "max")), str(each["n"])] for name, each in summaries]
+    for kind, label in (("total_ms", "in memory to drawn"), ("age_ms", "arrived to drawn")) if viewers else ():
+        ratios = viewers["ratios"][kind]
+        made.append([f"watched over alone, {label}", f"{ratios['p50']:.3f}", f"{ratios['p95']:.3f}", "", ""])
+    return made
+
+
+def verdicts(found: dict[str, Result]) -> list[str]:
+    """Whether each part is within its limits."""
+    return [f"{name}: {'passed' if part['passed'] else 'FAILED'}" for name, part in found.items()]

@@ -13,14 +13,18 @@ from benchmarks.common.results import Result
 from benchmarks.compare import command as compare
 from benchmarks.compare.show import change_cells
 from benchmarks.compare.show import draw as draw_changes
+from benchmarks.faults import command as faults
 from benchmarks.lanes import command as lanes
 from benchmarks.lanes.page import lanes_context
 from benchmarks.lanes.targets import targets
 from benchmarks.latency import measure as latency
 from benchmarks.latency.plots import draw_percentiles, draw_stages
+from benchmarks.page import command as page
 from benchmarks.roofline import command as roofline
 from benchmarks.roofline.show import LAYER_COLUMNS, layer_cells
 from benchmarks.roofline.show import draw as draw_roofline
+from benchmarks.soak import command as soak
+from benchmarks.soak import show as soak_show
 from benchmarks.tradeoff import command as tradeoff
 from benchmarks.tradeoff.show import COLUMNS as TRADEOFF_COLUMNS
 from benchmarks.tradeoff.show import cells as tradeoff_cells
@@ -133,6 +137,28 @@ def gpu_context(result: Result) -> Context:
     return {"figures": table(gpu.COLUMNS, gpu.cells(result))}
 
 
+def page_context(result: Result) -> Context:
+    """Ages on the screen, what viewers cost, and whether each part is within its limits."""
+    return {"figures": table(page.COLUMNS, page.rows(result["parts"])), "verdicts": page.verdicts(result["parts"])}
+
+
+def soak_context(result: Result) -> Context:
+    """The samples of a soak; of a long run its plot and its limits as well."""
+    name, columns, rows = soak_show.table(result)
+    context = {"verdict": soak_show.verdict(result), "of": name, "samples": table(columns, rows)}
+    if soak_show.measured(result) == "long run":
+        _, columns, rows = soak_show.limits(result)
+        kinds = ["" if limit["met"] else "over" for limit in result["limits"]]
+        plotted = plot(soak_show.draw(result), f"Memory, latency, threads and descriptors: {result['name']}")
+        context |= {"limits": table(columns, rows, kinds), "plot": plotted}
+    return context
+
+
+def faults_context(result: Result) -> Context:
+    """What came of damaged files and streams."""
+    return {"outcomes": table(faults.COLUMNS, faults.rows(result)), "verdict": faults.verdict(result), "problems": faults.problems(result)}
+
+
 CONTEXTS: dict[str, Callable[[Result], Context]] = {
     latency.KIND: latency_context,
     pipeline.KIND: pipeline_context,
@@ -143,6 +169,9 @@ CONTEXTS: dict[str, Callable[[Result], Context]] = {
     against_benchmark_app.KIND: against_context,
     gpu.KIND: gpu_context,
     lanes.KIND: lanes_context,
+    page.KIND: page_context,
+    soak.KIND: soak_context,
+    faults.KIND: faults_context,
 }
 """What the template `benchmarks/KIND.html.j2` is filled with, beside `result` and `reasons`, by kind."""
 
@@ -181,4 +210,9 @@ def headline(result: Result) -> str:
     if kind == lanes.KIND:
         reached = [met for *_, met in targets(result["parts"])]
         return f"{reached.count(True)} of {len(reached)} targets reached"
+    if kind == page.KIND:
+        return "; ".join(page.verdicts(result["parts"]))
+    if kind in (soak.KIND, faults.KIND):
+        found = soak_show.verdict(result) if kind == soak.KIND else faults.verdict(result)
+        return f"{'passed' if result['passed'] else 'FAILED'}: {found}"
     return str(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -100,11 +100,17 @@ class RTSPCamera:
     def address(self, scheme: str = "rtsp", password: str = "right", path: str = "road") -> str:
         return f"{scheme}://admin:{password}@{self.host}/{path}"
 
+    def show(self, size: Size, frames: Iterable[BGRImage]) -> None:
+        """What it sends in frames of this size, over and over, in place of the drive with a counter. Before it is switched on."""
+        with self._file(size).open("wb") as file:
+            for frame in frames:
+                file.write(frame.tobytes())
+
     def start(self, *sizes: Size, codec: str = "h264", password: str = "right") -> None:
         """Switches it on. `sizes`: of its frames, now and after each `next`."""
         arguments = [str(self.port), password, codec]
         for size in sizes or (SMALL,):
-            path = self.folder / "{}x{}.bgr".format(*size)
+            path = self._file(size)
             if not path.exists():
                 path.write_bytes(_frames(size))
             arguments += [str(path), *map(str, size)]
@@ -121,6 +127,9 @@ class RTSPCamera:
         assert self.process is not None
         assert self.process.stdin is not None
         print(command, file=self.process.stdin, flush=True)
+
+    def _file(self, size: Size) -> Path:
+        return self.folder / "{}x{}.bgr".format(*size)
 
 
 @contextmanager

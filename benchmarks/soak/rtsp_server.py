@@ -10,6 +10,7 @@ obeys lines on stdin: `run`, `pause` (sends nothing), `freeze` (the same frame),
 Every address wants the user `admin` with the password, `right` by default.
 """
 
+import mmap
 import sys
 
 import gi
@@ -42,7 +43,7 @@ class Road:
         path, width, height = self.files.pop(0)
         self.width, self.height = int(width), int(height)
         with open(path, "rb") as file:  # noqa: PTH123
-            self.data = file.read()
+            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def add(self, _, media):
         source = media.get_element().get_by_name("road")

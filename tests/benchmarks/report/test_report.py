@@ -23,6 +23,7 @@ from benchmarks.report.command import main, read_folders, report_page
 from benchmarks.report.sections import CONTEXTS, milliseconds
 from benchmarks.roofline.layers import Layer
 from benchmarks.roofline.peaks import Peaks
+from benchmarks.soak.long_run import judge
 
 WARNING = "other processes took 31 % of the <processor>"
 
@@ -133,6 +134,32 @@ def against_result(engine_ms: list[float], benchmark_app_ms: list[float]) -> dic
     times: dict[str, Any] = {"engine_ms": engine_ms, "benchmark_app_ms": benchmark_app_ms}
     ratio = float(np.median(against_benchmark_app.ratios(times)))
     return made(against_benchmark_app.KIND, "unet, against benchmark_app", ratio=ratio, agrees=abs(ratio - 1) <= 0.05, **times)
+
+
+def page_result() -> dict[str, Any]:
+    summary = {"p50": 51.9, "p90": 54.0, "p95": 55.2, "p99": 60.0, "max": 71.0, "mean": 52.0, "n": 300}
+    return made("page", "the page", passed=True, parts={"painted": {"painted_ms": summary, "drawn_ms": summary, "passed": True}})
+
+
+def long_run_result() -> dict[str, Any]:
+    summary = {"p50": 25.0, "p90": 28.0, "p95": 30.0, "p99": 40.0, "max": 55.0, "mean": 26.0, "n": 1500}
+    held = {"anonymous_bytes": 200_000_000, "resident_bytes": 260_000_000, "threads": 24, "descriptors": 15}
+    found = {
+        "parts": [{"seconds": 60.0, "latency_ms": summary, "age_ms": summary, **held}] * 5,
+        "samples": [{"at_s": 2.0 * number, **held} for number in range(150)],
+        "reconnections": [{"at_s": 90.0, "away_s": 5.0, "back_s": 0.7}],
+        "frames": {"captured": 7400, "processed": 7390, "dropped": 10, "corrupt": 0},
+    }
+    return made("soak", "the whole program for 5 minutes", minutes=5.0, **found, **judge(found))
+
+
+def faults_result() -> dict[str, Any]:
+    cases = [
+        {"name": "file 0: mp4, cut", "frames": 9, "sentence": "", "problem": "", "seconds": 0.1},
+        {"name": "file 1: mkv, flip", "frames": 0, "sentence": "", "problem": "hangs: no end after 60 s", "seconds": 60.0},
+    ]
+    fields = {"problems": ["file 1: mkv, flip"], "kinds": ["mp4", "mkv"], "left_out": {"ogv": "no encoder of Theora here"}}
+    return made("faults", "2 files, 0 streams, seed 0", seed=0, cases=cases, passed=False, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +279,27 @@ def test_a_wrong_request_is_one_line(
 @pytest.mark.parametrize(("value", "words"), [(15.0, "15.0"), (0.4, "0.400"), (99.96, "100"), (123.4, "123"), (1234.5, "1234")])
 def test_milliseconds_have_three_digits(value: float, words: str) -> None:
     assert milliseconds(value) == words
+
+
+def test_what_was_found_live_is_shown_with_its_limits(tmp_path: Path) -> None:
+    results = [(tmp_path / f"{number}.json", make()) for number, make in enumerate((page_result, long_run_result, faults_result))]
+    page = report_page(results, broken := {})
+    assert not broken
+    for text in (
+        "in memory to painted",
+        "painted: passed",
+        "1 of 1 reconnections, back after 0.7 s at most",
+        "descriptors, the last part less part 3",
+    ):
+        assert text in page
+    for text in (
+        "FAILED: 2 damaged sources of 2 kinds, 1 problems",
+        "hangs: no end after 60 s",
+        "no encoder of Theora here",
+    ):
+        assert text in page
+    assert page.count('<svg class="plot"') == 1
+    assert not Page(page).open
 
 
 def test_the_index_shows_the_range_of_rounds_beside_a_ratio(tmp_path: Path) -> None:
