@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
-from fractions import Fraction
 from functools import partial
-from pathlib import Path
 
 from engines.engine import Engine
 from lanes import load_segmenter
@@ -18,8 +16,7 @@ from lanes.assets import DEMO_CLIP
 from lanes.capture import find_sources
 from lanes.capture.events import Event
 from lanes.capture.live import LiveSource
-from lanes.capture.paced import Paced
-from lanes.capture.select import Selected
+from lanes.capture.select import selected
 from lanes.capture.source import Source
 from lanes.departure import VehicleSignals
 from lanes.draw.overlay import Overlay
@@ -28,10 +25,11 @@ from lanes.geometry.camera_file import CameraFile
 from lanes.geometry.estimator import LaneEstimator, PerFrameEstimator
 from lanes.mount import default_store
 from lanes.output.live.encoded import EncodedSink
-from lanes.output.places import Places, check_paths, open_records
+from lanes.output.places import Places, Prepared, check_paths, open_records
 from lanes.output.report import write_report
 from lanes.output.sink import Outputs, Sink
 from lanes.pipeline import Pipeline
+from lanes.pipeline.listener import Listener
 from lanes.results import FrameResult
 from lanes.segment.segmenter import Segmenter
 from lanes.serve.open import open_viewers
@@ -41,25 +39,6 @@ from lanes.telemetry.report import EngineFacts, Report, SourceFacts
 from lanes.telemetry.state import RunState
 from lanes.telemetry.telemetry import Telemetry
 from lanes.tracking.estimator import TrackingEstimator
-
-
-class Listener:
-    """Is notified of what happens between the results, in the thread that iterates (but for `source_event`). Each does nothing here."""
-
-    def engine_opened(self, engine: Engine) -> None:
-        """The engine is ready, and `engine.reason` says why it is this one."""
-
-    def source_opened(self, source: Source) -> None:
-        """A source is open and its outputs are: frames follow."""
-
-    def source_event(self, source: Source, event: Event) -> None:
-        """Something happened to a source, as its being lost or waited for; in a thread of the source's, also before it is open."""
-
-    def source_finished(self, written: Sequence[tuple[str, Path]]) -> None:
-        """A source has ended, and its outputs are complete: what was written, kind and path."""
-
-    def source_failed(self, error: InputError | ProcessingError) -> None:
-        """One of several sources could not be processed, or not to its end; the next one follows."""
 
 
 class Session:
@@ -121,20 +100,30 @@ class Session:
         self._several = self.sources > 1
         self._places = Places(settings, self._several, self._camera)
         with ExitStack() as stack:
+            early = None
+            if isinstance(first := next(iter(sources)), LiveSource):
+                self._places.check_live(first.name)  # it may be waited for, and the engine is opened meanwhile
+            elif not self._several:
+                try:
+                    early = self._prepare(first)
+                except InputError:
+                    if self.stopped:
+                        return
+                    raise
+                stack.callback(early.abandon)
+            records = [stack.enter_context(sink) for sink in open_records(settings)]
             viewers = [stack.enter_context(sink) for sink in open_viewers(settings, self.telemetry, self.state, self.stop, self.mark)]
             segmenter = stack.enter_context(load_segmenter(settings.model, settings.engine, settings.precision, settings.band))
             self._engine = segmenter.engine
             self.state.engine_opened(EngineFacts.of(segmenter.engine))
             self._listener.engine_opened(segmenter.engine)
-            records = [stack.enter_context(sink) for sink in open_records(settings)]
             segmenter.warm_up()
             stack.callback(self._write_report)
             for source in sources:
                 if self.stopped:
                     return
-                source.on_event = partial(self._source_event, source)
                 try:
-                    yield from self._process(self._selected(source), segmenter, records, viewers)
+                    yield from self._process(early or self._prepare(source), segmenter, records, viewers)
                 except (InputError, ProcessingError) as error:
                     if self.stopped and isinstance(error, InputError):
                         return  # it was closed while it was being opened
@@ -181,19 +170,26 @@ class Session:
         name = self._names[0] if len(self._names) == 1 else str(self.settings.source)
         return Report(self.telemetry.figures(), facts, machine_facts(), SourceFacts(name, tuple(self._names), self._live))
 
-    def _process(
-        self, source: Source, segmenter: Segmenter, records: Sequence[Sink], viewers: Sequence[Sink]
-    ) -> Generator[FrameResult, None, None]:
-        settings = self.settings
-        self._current = source
+    def _prepare(self, source: Source) -> Prepared:
+        """Opens a source and its outputs."""
+        source.on_event = partial(self._source_event, source)
+        source = self._current = selected(source, self.settings)
         self.state.source_opening(source.name)
         try:
-            with source, ExitStack() as stack:
+            return self._places.prepare(source)
+        except BaseException:
+            self._end_source()
+            raise
+
+    def _process(
+        self, prepared: Prepared, segmenter: Segmenter, records: Sequence[Sink], viewers: Sequence[Sink]
+    ) -> Generator[FrameResult, None, None]:
+        settings, source, sinks = self.settings, prepared.source, prepared.sinks
+        try:
+            with prepared.stack:
+                prepared.begun = True
                 self._names.append(source.info.name)
                 self._live |= source.info.live
-                if self._camera is not None:
-                    self._camera.for_size(source.info.width, source.info.height)  # refuses a picture of another shape
-                sinks, written = self._places.open(source.info, stack)
                 threshold = segmenter.threshold if settings.threshold is None else round(255 * settings.threshold)
                 self._encoded = [sink for sink in sinks if isinstance(sink, EncodedSink)]
                 drawn = settings.output != "none" or settings.events is not None or bool(viewers)
@@ -203,6 +199,7 @@ class Session:
                     overlay=overlay,
                     threshold=threshold,
                     keep_undrawn=any(sink.wants_undrawn for sink in sinks),
+                    limit=settings.limit if source.info.live else None,
                 )
                 self._listener.source_opened(source)
                 self.state.source_opened(source.info)
@@ -214,10 +211,13 @@ class Session:
                         yield result
                 outputs.check()
         finally:
-            self._current = self._pipeline = None
-            self._encoded = []
-            self.state.source_ended()
-        self._listener.source_finished([(kind, path) for kind, path in written if path.exists()])
+            self._end_source()
+        self._listener.source_finished([(kind, path) for kind, path in prepared.written if path.exists()])
+
+    def _end_source(self) -> None:
+        self._current = self._pipeline = None
+        self._encoded = []
+        self.state.source_ended()
 
     def _source_event(self, source: Source, event: Event) -> None:
         self.state.source_event(event)
@@ -232,13 +232,6 @@ class Session:
         # A recording gives the same results each time; what a camera has shown of its mount serves its next run.
         store = default_store() if source.info.live else None
         return TrackingEstimator(self._camera, self.settings.height, self._vehicle, store)
-
-    def _selected(self, source: Source) -> Source:
-        """The part of a source that the settings ask for, at the pace that they ask for."""
-        settings, paced = self.settings, self.settings.live and not isinstance(source, LiveSource)
-        if settings.start is not None or settings.end is not None or settings.every > 1 or settings.limit is not None:
-            source = Selected(source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=settings.limit)
-        return Paced(source) if paced else source
 
     def _write_report(self) -> None:
         report = self.report()

@@ -18,7 +18,8 @@ from engines.engine import Engine
 from lanes.capture.source import Source
 from lanes.errors import InputError, ProcessingError
 from lanes.geometry.camera_file import CameraFile
-from lanes.session import Listener, Session
+from lanes.pipeline.listener import Listener
+from lanes.session import Session
 from lanes.settings import Settings
 from tests.media import Clip
 

@@ -8,9 +8,24 @@ from dataclasses import replace
 from fractions import Fraction
 
 from lanes.capture.events import Event
+from lanes.capture.live import LiveSource
+from lanes.capture.paced import Paced
 from lanes.capture.source import Counts, Source, SourceInfo
 from lanes.errors import InputError
 from lanes.results import Frame
+from lanes.settings import Settings
+
+
+def selected(source: Source, settings: Settings) -> Source:
+    """The part of a source that the settings ask for, at the pace that they ask for: `Selected`, `Paced`.
+
+    A live source is not limited here: of its frames some may be dropped later, and `limit` is of those that are processed.
+    """
+    is_live = isinstance(source, LiveSource)
+    limit = None if is_live or settings.live else settings.limit
+    if settings.start is not None or settings.end is not None or settings.every > 1 or limit is not None:
+        source = Selected(source, start=settings.start or Fraction(0), end=settings.end, every=settings.every, limit=limit)
+    return Paced(source) if settings.live and not is_live else source
 
 
 class Selected(Source):

@@ -18,8 +18,9 @@ from lanes.cli.events import log_event
 from lanes.cli.signals import calling
 from lanes.cli.supervisor import Supervisor
 from lanes.errors import INTERRUPTED, InputError, ProcessingError
+from lanes.pipeline.listener import Listener
 from lanes.results import FrameResult
-from lanes.session import Listener, Session
+from lanes.session import Session
 from lanes.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lanes.capture.address import public_address
-from lanes.capture.source import SourceInfo
-from lanes.errors import InputError
-from lanes.files import check_distinct, check_file, check_is_folder
+from lanes.capture.source import Colour, Source, SourceInfo
+from lanes.errors import InputError, OutputError
+from lanes.files import check_distinct, check_file, check_folder, check_is_folder
 from lanes.output import default_output, open_outputs
 from lanes.output.benchmark_files import TuSimpleSink
+from lanes.output.encoder import Encoder
+from lanes.output.live.recording import check_recording
 from lanes.output.live.segments import Limits
 from lanes.output.mcap_file import SUFFIX, check_mcap
 from lanes.output.records import RecordsSink
@@ -22,6 +26,33 @@ from lanes.settings import Settings
 
 if TYPE_CHECKING:
     from lanes.geometry.camera_file import CameraFile
+
+
+@dataclass
+class Prepared:
+    """A source and its outputs, open.
+
+    Attributes:
+        source: closed by `stack`, after the outputs.
+        sinks: closed by `stack`.
+        written: what they write that the user is told of, kind and path.
+        stack: closes all of it.
+        begun: frames may have been written. Before, `abandon` leaves nothing behind.
+    """
+
+    source: Source
+    sinks: list[Sink]
+    written: list[tuple[str, Path]]
+    stack: ExitStack
+    begun: bool = False
+
+    def abandon(self) -> None:
+        """Closes what was never begun, and leaves nothing behind under an output's name; else does nothing."""
+        if not self.begun:
+            for sink in self.sinks:
+                with suppress(OutputError):
+                    sink.discard()
+            self.stack.close()
 
 
 class Places:
@@ -37,6 +68,7 @@ class Places:
         self._settings, self._several, self._camera = settings, several, camera
         self._claimed: set[Path] = set()
         self._address = settings.output if settings.output is not None and is_address(settings.output) else None
+        self._limits = Limits(settings.segment_time, settings.segment_size, settings.keep_size)
         if several and self._address is not None:
             raise InputError(f"{public_address(self._address)}: one source is sent there, not several; give one")
         if several and settings.output not in (None, "none"):
@@ -45,6 +77,42 @@ class Places:
             check_mcap(settings.mcap / "any.mcap" if several else settings.mcap)
             if several and settings.mcap.suffix.lower() == SUFFIX:
                 raise InputError(f"{settings.mcap}: of several sources each gets a file; give a folder")
+
+    def prepare(self, source: Source) -> Prepared:
+        """Opens a source and its outputs.
+
+        Raises:
+            InputError: the source cannot be opened, its picture has another shape than the camera's, or one of the outputs cannot be
+                written; nothing is left behind.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(source)
+            if self._camera is not None:
+                self._camera.for_size(source.info.width, source.info.height)
+            sinks, written = self.open(source.info, stack)
+            return Prepared(source, sinks, written, stack.pop_all())
+
+    def check_live(self, name: str) -> None:
+        """Refuses the outputs of a camera or an address as far as that can be done before it is there: it may be waited for.
+
+        Args:
+            name: the source's.
+
+        Raises:
+            InputError: one of them cannot be written, or the encoder does not work here.
+        """
+        settings = self._settings
+        output, _ = self._overlay_of(SourceInfo(name, "stream", 0, 0, None, None, live=True))
+        self._claimed.clear()  # nothing is opened yet
+        if output is not None:
+            check_recording(output, self._limits, settings.overwrite)
+        for folder, overwrite in ((settings.masks, settings.overwrite), (settings.culane, True), (settings.events, True)):
+            if folder is not None:
+                check_folder(folder, overwrite=overwrite)
+        if settings.mcap is not None:
+            check_file(settings.mcap, overwrite=settings.overwrite)
+        if settings.encoder != "auto" and any((output, self._address, settings.events, settings.mcap)):
+            Encoder((640, 384), Fraction(30), Fraction(1, 30), Colour(), Fraction(1), settings.encoder).close()
 
     def open(self, info: SourceInfo, stack: ExitStack) -> tuple[list[Sink], list[tuple[str, Path]]]:
         """Opens the outputs of one source, to be closed by the stack.
@@ -70,7 +138,7 @@ class Places:
             mcap=mcap,
             events=self._of(settings.events, Path(info.name).stem),
             address=self._address,
-            limits=Limits(settings.segment_time, settings.segment_size, settings.keep_size),
+            limits=self._limits,
             camera=self._camera,
             overwrite=settings.overwrite,
             encoder=settings.encoder,

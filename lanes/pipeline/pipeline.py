@@ -61,6 +61,7 @@ class Pipeline:
         overlay: draws into the frames; None leaves them as they are.
         threshold: probability, 0 to 255, above which a pixel is lane.
         keep_undrawn: give each result a copy of the frame's pixels from before the overlay, for a sink that asks for it.
+        limit: results after which it ends before the source does; None for none.
     """
 
     def __init__(
@@ -73,14 +74,11 @@ class Pipeline:
         overlay: Overlay | None,
         threshold: int,
         keep_undrawn: bool = False,
+        limit: int | None = None,
     ) -> None:
-        self.source = source
-        self.segmenter = segmenter
-        self.estimator = estimator
-        self.telemetry = telemetry
-        self.overlay = overlay
-        self.threshold = threshold
-        self.keep_undrawn = keep_undrawn
+        self.source, self.segmenter, self.estimator = source, segmenter, estimator
+        self.telemetry, self.overlay, self.threshold = telemetry, overlay, threshold
+        self.keep_undrawn, self.limit = keep_undrawn, limit
         self.live = source.info.live
         self._captured: Handover[tuple[Frame, FrameTiming]] = Handover(FILE_DEPTH)
         self._segmented: Handover[Job] = self._towards("lanes")
@@ -194,7 +192,7 @@ class Pipeline:
         self._drawn.finish()
 
     def _output(self) -> Iterator[FrameResult]:
-        for job in self._drawn:
+        for number, job in enumerate(self._drawn, 1):
             timing = job.timing
             timing.hand_over(job.frame.arrived_ns)
             result = job.result()
@@ -202,6 +200,8 @@ class Pipeline:
                 yield result
             self.telemetry.finish(timing, suspect=job.frame.suspect)
             self._spare_masks.append(job.mask)
+            if number == self.limit:
+                return
 
     def _towards(self, reason: str) -> Handover[Job]:
         """What leads to a stage that a live source does not wait for."""

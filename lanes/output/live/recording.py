@@ -36,6 +36,17 @@ _BYTES_A_SECOND = 2_000_000  # of a file that is copied at the end, by a slow me
 _PRUNE_EVERY_S = 10
 
 
+def check_recording(path: Path, limits: Limits, overwrite: bool = False, inputs: Sequence[Path] = ()) -> None:
+    """Refuses what cannot be recorded as, and leaves everything as it is. Arguments as those of `Recording`. Raises InputError."""
+    if path.suffix.lower() != ".mp4":
+        raise InputError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
+    if limits.keep_bytes is not None and not limits.segmented:
+        raise InputError("--keep-size deletes whole segments: give --segment-time or --segment-size too")
+    if limits.segment_s is not None and limits.segment_s < 1:
+        raise InputError("--segment-time: a segment lasts a second at least, from one key frame to the next")
+    check_file(path, inputs, overwrite or limits.segmented)
+
+
 class Recording(PacketWriter):
     """Records MP4 files in fragments of a fifth of a second. What a killed run leaves plays to within its last second.
 
@@ -77,15 +88,9 @@ class Recording(PacketWriter):
         self._made: list[Path] = []
         self._ended: SimpleQueue[Part | None] = SimpleQueue()
         self._finishing = threading.Thread(target=self._finish_parts, name="lanestream-finish", daemon=True)
-        if path.suffix.lower() != ".mp4":
-            raise InputError(f"{path}: an overlay video is an MP4; give a name that ends in .mp4")
-        if self._limits.keep_bytes is not None and not self._limits.segmented:
-            raise InputError("--keep-size deletes whole segments: give --segment-time or --segment-size too")
-        if self._limits.segment_s is not None and self._limits.segment_s < 1:
-            raise InputError("--segment-time: a segment lasts a second at least, from one key frame to the next")
         self._claim = Claim(path)
         try:
-            check_file(path, inputs, overwrite or self._limits.segmented)
+            check_recording(path, self._limits, overwrite, inputs)
             self._made = make_folder(path.parent)
             self._segments = Segments(path, self._limits.keep_bytes) if self._limits.segmented else None
             self._look_for_earlier(settle_s)
