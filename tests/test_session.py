@@ -127,6 +127,52 @@ def test_a_request_that_cannot_be_carried_out_is_refused_in_words(settings: dict
         list(lanes.process(**settings))
 
 
+CAMERA = "udp://127.0.0.1:9"  # that nobody sends to
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "absent.mp4"}, "no such file"),
+        ({"source": ROAD, "output": "taken.mp4"}, r"taken\.mp4: exists already"),
+        ({"source": ROAD, "output": "drawn.avi"}, "an overlay video is an MP4"),
+        ({"source": ROAD, "masks": "taken.mp4"}, r"taken\.mp4: is a file"),
+        ({"source": ROAD, "output": "rtmp://127.0.0.1/live"}, "give --live too"),
+        ({"source": ROAD, "output": "drawn.mp4", "segment_time": "5"}, "is not live"),
+        ({"source": ROAD, "records": "taken.mp4"}, r"taken\.mp4: exists already"),
+        ({"source": CAMERA, "output": "taken.mp4"}, r"taken\.mp4: exists already"),
+        ({"source": CAMERA, "output": "drawn.avi"}, "an overlay video is an MP4"),
+        ({"source": CAMERA, "output": "drawn.mp4", "keep_size": "5M"}, "--keep-size deletes whole segments"),
+        ({"source": CAMERA, "output": "none", "masks": "taken.mp4"}, r"taken\.mp4: is a file"),
+        ({"source": CAMERA, "output": "none", "events": "taken.mp4"}, r"taken\.mp4: is a file"),
+        ({"source": CAMERA, "output": "drawn.mp4", "encoder": "h264_mf"}, "the encoder h264_mf does not work here"),
+    ],
+)
+def test_what_can_be_refused_is_refused_before_the_engine_opens(
+    settings: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.mp4").write_bytes(b"mine")
+    monkeypatch.setattr("lanes.session.load_segmenter", lambda *_: pytest.fail("the engine is opened"))
+    with pytest.raises(InputError, match=message):
+        list(Session(Settings(**settings)).results())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("taken.mp4", b"mine")]
+
+
+def test_an_engine_that_does_not_open_leaves_nothing_of_the_outputs_that_did(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no-such"):
+        list(lanes.process(ROAD, model="no-such", output=tmp_path / "made/o.mp4", masks=tmp_path / "masks", mcap=tmp_path / "o.mcap"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_is_of_the_frames_that_a_live_run_processes_however_many_it_drops() -> None:
+    session = Session(Settings(source="synthetic://demo?width=640&height=360&fps=60&seconds=60", output="none", live=True, limit=12))
+    assert len(list(session.results())) == 12
+    frames = session.telemetry.counts()
+    assert (frames.processed, frames.under_way) == (12, 0)
+    assert frames.captured == 12 + sum(frames.dropped.values())
+
+
 DRIVE = "synthetic://demo?width=640&height=360&fps=10&seconds=2"
 LENS = CameraFile("front", 640, 360, fx=520.0, fy=520.0, cx=319.5, cy=179.5, height_m=1.35)
 

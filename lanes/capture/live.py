@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from time import perf_counter_ns
 
+from lanes.capture.events import Notice
 from lanes.capture.source import DropReason, Source
 from lanes.errors import SourceLostError
 from lanes.results import Frame
@@ -26,6 +27,9 @@ class LiveSource(Source):
 
     pause_s = 2.0
     """Seconds between two frames that mean nothing, for whoever looks whether it has stalled."""
+
+    awaited = "an answer"
+    """What opening waits for, in words."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -69,6 +73,9 @@ class LiveSource(Source):
             self._expected = frame.index + 1
             self._delivered += 1
             return frame
+
+    def _say_waiting(self) -> None:
+        self._announce(Notice(f"{self.name}: waits for {self.awaited}"))
 
     @property
     def endless(self) -> bool:

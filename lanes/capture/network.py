@@ -75,6 +75,8 @@ class NetworkStream(LiveSource):
     def __init__(self, address: str) -> None:
         super().__init__(public_address(address))
         self._scheme = scheme_of(address) or ""
+        if self._scheme == "udp":
+            self.awaited = "a stream that somebody sends to this address"
         self._address = ("rtsp" if self._scheme == "rtspu" else self._scheme) + address[len(self._scheme) :]
         self._container: Any = None
         self._reader: Decoder | MotionJPEG | None = None

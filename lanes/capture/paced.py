@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ from time import perf_counter_ns
 from lanes.capture.live import LiveSource
 from lanes.capture.source import Source, SourceInfo
 from lanes.results import Frame
+
+_log = logging.getLogger(__name__)
 
 # A longer gap between two frames is a clock that was set, not a pause that anybody wants to sit through.
 _LONGEST_GAP_NS = 60 * 10**9
@@ -106,7 +109,11 @@ class Paced(LiveSource):
 
     def _open(self) -> SourceInfo:
         self._source.open()
-        return replace(self._source.info, live=True)
+        info = self._source.info
+        if info.kind == "images":
+            rate = f"{float(info.frame_rate):g}" if info.frame_rate else "so many"
+            _log.warning("%s: images have no clock; --live takes them as %s a second, and drops those that are late", info.name, rate)
+        return replace(info, live=True)
 
     @property
     def endless(self) -> bool:

@@ -92,6 +92,11 @@ class Reconnecting(LiveSource):
         with self._change:
             return self._corrupt + self._source.corrupt
 
+    def _say_waiting(self) -> None:
+        if not self._lost:  # of which more has been said
+            self.awaited = self._source.awaited
+            super()._say_waiting()
+
     def close(self) -> None:
         with self._change:  # from here on there is no other source
             self._closing.set()

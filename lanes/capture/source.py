@@ -123,6 +123,10 @@ class Counts:
     suspect: int = 0
 
 
+SILENT_S = 3.0
+"""Seconds for which the opening of a source goes without a word."""
+
+
 class Source(ABC):
     """Frames in order of time. Constructing a source reads nothing and cannot fail on the outside world.
 
@@ -166,6 +170,9 @@ class Source(ABC):
     def _frames(self) -> Iterator[Frame]:
         """Every frame, in order. Raises ProcessingError where it cannot go on."""
 
+    def _say_waiting(self) -> None:  # noqa: B027 - a file is soon open
+        """It has not been open `SILENT_S` seconds after it was asked to."""
+
     def _release(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Gives back what `_open` took, also where `_open` failed half-way. Called once."""
 
@@ -184,8 +191,11 @@ class Source(ABC):
         if self._opener is None:
             self._opener = threading.Thread(target=self._open_in_thread, name="lanestream-open", daemon=True)
             self._opener.start()
-        begun = monotonic()
+        begun, said = monotonic(), timeout is not None
         while not self._settled.wait(0.2):  # Windows delivers Ctrl-C between two waits only
+            if not said and monotonic() - begun > SILENT_S:
+                said = True
+                self._say_waiting()
             if timeout is not None and monotonic() - begun > timeout:
                 self.close()
                 raise InputError(f"{self.name}: does not answer; check the address and the network")

@@ -34,7 +34,13 @@ A setting of `run_video.py`, which installed is `lanestream`, can be given in fo
 | in Python, as an argument of `lanes.process` | `log_format="json"` | `live=True` |
 
 The command line goes before the environment, the environment before the file. In Python the environment is not read, and arguments go
-before the file. Paths are taken from the current folder, in a file too. A file looks like this:
+before the file. Paths are taken from the current folder, in a file too.
+
+A file's unknown key is refused. An unknown variable that begins with `LANESTREAM_` is warned of, and the run begins: an environment is
+shared. Kubernetes and Docker set some for a service of this name (`LANESTREAM_PORT_...`, `LANESTREAM_SERVICE_...`), which are passed over.
+`LANESTREAM_TOKEN` ([page.md](page.md)) and `LANESTREAM_CACHE` ([tensorrt.md](tensorrt.md)) are read from the environment alone.
+
+A file looks like this:
 
 ```toml
 source = "rtsp://camera.local/stream"

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "lanestream") ->
             _log.error("%s", why)
             return 2
         except KeyboardInterrupt:
-            _log.error("interrupted")
+            _log.warning("interrupted")
             return INTERRUPTED
         except Exception as error:
             if not handler.is_json:

@@ -97,7 +97,7 @@ def run(settings: Settings, console: Console) -> int:
             console.print(latency_table(report.figures))
             _log.info("%s", summary_line(report))
     if session.stopped:
-        _log.error("interrupted after %s; what was finished is kept", counted(session.telemetry.processed))
+        _log.warning("interrupted after %s; what was finished is kept", counted(session.telemetry.processed))
         return INTERRUPTED
     if session.refused == session.sources:
         return 2

@@ -16,7 +16,7 @@ PROGRAM = "python -m lanes.output.finish"
 
 
 def run(paths: Sequence[Path]) -> int:
-    """Finishes drafts, given or in given folders. Prints what they are now.
+    """Finishes drafts, given or in given folders. Prints what they are now, and on stderr what held nothing and is deleted.
 
     Raises:
         InputError: one of them is none, or there are none.
@@ -44,9 +44,11 @@ def run(paths: Sequence[Path]) -> int:
             except InputError:
                 problems.append(f"{path}: a run is writing it; wait for its end")
                 drafts = [draft for draft in drafts if path not in places_of(draft)]
-        files, failed = finish_all(drafts)
-    problems += failed
-    for file in files:
+        found = finish_all(drafts)
+    problems += found.problems
+    for words in found.deleted:
+        print(words, file=sys.stderr)
+    for file in found.files:
         print(file)
     if problems:
         raise ProcessingError("; ".join(problems))

@@ -35,13 +35,15 @@ class Address:
             argparse.ArgumentTypeError: it is none of these.
         """
         host, colon, port = text.strip().rpartition(":")
+        if port.isascii() and port.isdigit() and int(port[:6]) >= 1 << 16:
+            raise argparse.ArgumentTypeError(f"{text!r}: ports end at 65535; give HOST:PORT, as 127.0.0.1:8080, or a port alone")
         if host.startswith("[") and host.endswith("]"):
             host, known = host[1:-1], _is_ip(host[1:-1])
         else:
             known = not host or _is_ip(host) or _NAME.fullmatch(host) is not None
             known = known and ":" not in host
         if not (known and port.isascii() and port.isdigit() and int(port) < 1 << 16) or (not colon and host):
-            raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as 127.0.0.1:8080")
+            raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as 127.0.0.1:8080, nor a port alone, as 8080")
         return cls(host or LOOPBACK, int(port))
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 
 from lanes.errors import InputError
@@ -104,9 +105,12 @@ class PageSink(Sink):
             number = getattr(error, "errno", None) or 0
             reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
             raise InputError(f"{address}: cannot be served there ({reason}); give another host or port") from None
-        host = socket.gethostname() if address.host in EVERYWHERE else address.host
-        self.url = f"http://{Address(host, self._listening.port)}/"
-        _log.info("page: %s", self.url)
+        hosts = [address.host]
+        if address.host in EVERYWHERE:  # a name is no use where nobody looks names up, as on a phone in a car
+            hosts = [*own_addresses(socket.AF_INET6 if address.host == "::" else socket.AF_INET), socket.gethostname()]
+        urls = [f"http://{Address(host, self._listening.port)}/" for host in hosts]
+        self.url = urls[0]
+        _log.info("page: %s", ", ".join(urls))
         if access.made:
             _log.warning("the page's token, for this run: %s (set %s to choose one)", access.token, TOKEN_VARIABLE)
 
@@ -151,6 +155,22 @@ class PageSink(Sink):
             self._state.mark(f"marked on the {reason}")
 
         return marking
+
+
+def own_addresses(family: socket.AddressFamily) -> list[str]:
+    """The IP addresses by which other machines may reach this one; empty where the system does not say."""
+    import psutil
+
+    try:
+        cards = psutil.net_if_addrs().values()
+    except OSError:
+        return []
+    found = []
+    for text in (each.address for card in cards for each in card if each.family == family):
+        with suppress(ValueError):  # one with a zone
+            ip = ip_address(text)
+            found += [] if ip.is_loopback or ip.is_link_local else [text]
+    return found
 
 
 def _give_way() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,11 @@ else:
 
 MOST_BYTES = 1_000_000
 """A file that is larger holds no settings: it is a video, or a device that never ends."""
+
+OTHERS = ("TOKEN", "CACHE")
+"""What else is read from the environment: the page's token, and where built engines are kept."""
+
+_ORCHESTRATORS = re.compile(r"(PORT|SERVICE|NAME|ENV)(_.*)?")
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +75,8 @@ def with_file(values: Mapping[str, Any]) -> dict[str, Any]:
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """The settings in variables such as LANESTREAM_THRESHOLD, by name. An empty variable is as good as none.
 
-    Others of that beginning are left alone, because orchestrators set some by themselves; one that looks like a slip gives a warning.
+    Any other of that beginning gives a warning, and is not refused: an environment is shared. Those that the program reads elsewhere
+    (`OTHERS`), and those that Kubernetes and Docker set by themselves for a service of this name, give none.
 
     Raises:
         InputError: a value is of the wrong type or out of range.
@@ -81,8 +88,10 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         setting = table().get(name.lower())
         if setting is None:
-            for near in difflib.get_close_matches(name.lower(), table(), 1, cutoff=0.85):
-                _log.warning("%s: no setting is called that; did you mean %s?", variable, table()[near].variable)
+            if name not in OTHERS and not _ORCHESTRATORS.fullmatch(name):
+                near = difflib.get_close_matches(name.lower(), table(), 1, cutoff=0.7)
+                hint = f"did you mean {table()[near[0]].variable}?" if near else "it changes nothing"
+                _log.warning("%s: no setting is called that; %s", variable, hint)
             continue
         try:
             values[setting.name] = setting.kind.parse(text)

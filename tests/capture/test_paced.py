@@ -191,3 +191,8 @@ def test_a_recording_over_http_is_paced_and_counted(served: tuple[Path, str]) ->
             dropped += frame.dropped_before
     assert delivered + dropped == 100
     assert dropped > 0
+
+
+def test_images_are_said_to_have_no_clock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_source(str(write_images(tmp_path / "images", 2)), live=True):
+        assert caplog.messages == ["images: images have no clock; --live takes them as 30 a second, and drops those that are late"]

@@ -21,6 +21,7 @@ import av
 import psutil
 import pytest
 
+from lanes.cli.main import main
 from tests.media import Clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,6 +216,15 @@ def test_a_wrong_request_is_said_in_json_too(flag: str, words: list[str], tmp_pa
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert json.loads(line)["level"] == "error"
+
+
+def test_to_be_interrupted_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lanes.cli.main.run", interrupt)
+    assert main(["--log-format", "json"]) == 130
+    assert json.loads(capsys.readouterr().err)["level"] == "warning"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -14,7 +15,7 @@ from lanes.errors import InputError
 from lanes.serve import server, viewers
 from lanes.serve.access import Access
 from lanes.serve.address import Address
-from lanes.serve.page import PageSink
+from lanes.serve.page import PageSink, own_addresses
 from lanes.telemetry.state import RunState
 from lanes.telemetry.telemetry import Telemetry
 from tests.serve.client import ask, send_raw
@@ -126,6 +127,22 @@ def test_an_address_for_others_needs_a_token_and_makes_one() -> None:
     given = Access(Address("0.0.0.0", 8080), {"LANESTREAM_TOKEN": TOKEN})
     assert (given.token, given.made) == (TOKEN, False)
     assert Access(Address("127.0.0.1", 8080), {}).token is None
+
+
+def test_the_address_that_is_printed_is_one_for_a_phone(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = {"lo": ["127.0.0.1", "::1"], "wlan0": ["192.168.1.20", "169.254.7.7", "fe80::1%wlan0", "2001:db8::20"]}
+    known = {
+        name: [SimpleNamespace(family=socket.AF_INET6 if ":" in each else socket.AF_INET, address=each) for each in addresses]
+        for name, addresses in cards.items()
+    }
+    monkeypatch.setattr("psutil.net_if_addrs", lambda: known)
+    assert own_addresses(socket.AF_INET6) == ["2001:db8::20"]
+    with caplog.at_level("INFO"):
+        page = PageSink(Address("0.0.0.0", 0), Telemetry(), RunState())
+    page.close()
+    port = page.url.rstrip("/").rpartition(":")[2]
+    assert page.url == f"http://192.168.1.20:{port}/"
+    assert f"page: {page.url}, http://{socket.gethostname()}:{port}/" in caplog.messages
 
 
 def test_a_token_that_nobody_would_be_shown_is_refused_in_words() -> None:

@@ -43,6 +43,12 @@ def test_what_is_none_is_refused_in_a_sentence(text: str) -> None:
         Settings(serve=text)
 
 
+def test_a_port_that_is_too_large_is_called_that() -> None:
+    for text in ("99999", "127.0.0.1:65536", "9" * 5000):
+        with pytest.raises(argparse.ArgumentTypeError, match="ports end at 65535"):
+            Address.parse(text)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text("ab1.:[]-/@ \0é", max_size=12))
 def test_any_text_is_an_address_or_refused(text: str) -> None:

@@ -110,6 +110,7 @@ def test_it_fits_a_phone(page: Page) -> None:
 
 def test_the_token_opens_the_page_and_a_key_keeps_the_moment(page: Page, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANESTREAM_TOKEN", "rosebud-rosebud")
+    monkeypatch.setattr("lanes.serve.server.MARK_EVERY_S", 60.0)
     marks: list[str] = []
     guarded = PageSink(Address("127.0.0.1", 0), Telemetry(), RunState(), mark=marks.append, clips=lambda: [folder / "left.mp4"])
     before = page.driver.current_window_handle
@@ -131,6 +132,10 @@ def test_the_token_opens_the_page_and_a_key_keeps_the_moment(page: Page, folder:
         wait_until(lambda: marks == ["page"])
         wait_until(lambda: "marked on the page" in page.text("happenings"))
         assert page.value("document.querySelector('#clips a').getAttribute('href')") == "/clips/left.mp4"
+        page.driver.execute_script("window.setTimeout = () => 0")  # words stay until they are read
+        page.driver.find_element("tag name", "body").send_keys("m")
+        wait_until(lambda: page.text("mark-words").startswith("Kept already"))
+        assert marks == ["page"]
     finally:
         page.driver.close()
         page.driver.switch_to.window(before)

@@ -179,11 +179,20 @@ def test_a_wrong_variable_is_named() -> None:
 
 
 def test_variables_of_others_are_left_alone_and_a_slip_gives_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    kubernetes = {"LANESTREAM_PORT": "tcp://10.0.0.1:80", "LANESTREAM_SERVICE_HOST": "10.0.0.1", "LANESTREAM_CACHE": "/c"}
+    kubernetes = {
+        "LANESTREAM_PORT": "tcp://10.0.0.1:80",
+        "LANESTREAM_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "LANESTREAM_SERVICE_HOST": "10.0.0.1",
+        "LANESTREAM_CACHE": "/c",
+    }
     assert read_environment({**kubernetes, "LANESTREAM_MASKS": ""}) == {}
     assert not caplog.messages
     read_environment({"LANESTREAM_TRESHOLD": "0.4"})
-    assert caplog.messages == ["LANESTREAM_TRESHOLD: no setting is called that; did you mean LANESTREAM_THRESHOLD?"]
+    read_environment({"LANESTREAM_WEATHER": "wet", "LANESTREAM_TOKEN": "rosebud", "LANESTREAM_SERVICE_PORT_HTTP": "80"})
+    assert caplog.messages == [
+        "LANESTREAM_TRESHOLD: no setting is called that; did you mean LANESTREAM_THRESHOLD?",
+        "LANESTREAM_WEATHER: no setting is called that; it changes nothing",
+    ]
 
 
 @pytest.mark.parametrize(

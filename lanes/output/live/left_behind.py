@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from lanes.errors import OutputError
 from lanes.output.live.part import UNFINISHED, finish_file
@@ -45,9 +46,17 @@ def recording_of(target: Path) -> Path:
     return target.with_name(found[1] + target.suffix) if found else target
 
 
-def finish_all(drafts: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Makes drafts that no run is writing whole files, and deletes the halves of such. Returns the files, and what went wrong in words."""
-    files, problems = [], []
+class Finished(NamedTuple):
+    """What became of drafts: the whole files, and in words what was deleted and what went wrong."""
+
+    files: list[Path]
+    deleted: list[str]
+    problems: list[str]
+
+
+def finish_all(drafts: Sequence[Path]) -> Finished:
+    """Makes drafts that no run is writing whole files. Halves of such, and drafts in which nothing is yet, are deleted."""
+    found = Finished([], [], [])
     for draft in drafts:
         target = target_of(draft)
         if target is None:
@@ -55,13 +64,16 @@ def finish_all(drafts: Sequence[Path]) -> tuple[list[Path], list[str]]:
         if is_copy(draft):
             with suppress(OSError):
                 draft.unlink()
+                found.deleted.append(f"{draft}: was an unfinished copy of what is kept, and is deleted")
             continue
         try:
             if (file := finish_file(draft, target)) is not None:
-                files.append(file)
+                found.files.append(file)
+            else:
+                found.deleted.append(f"{draft}: the run was cut off before a frame was in it, and it is deleted")
         except OutputError as error:
-            problems.append(str(error))
-    return files, problems
+            found.problems.append(str(error))
+    return found
 
 
 class Finisher(threading.Thread):
@@ -86,10 +98,12 @@ class Finisher(threading.Thread):
         if self._over.wait(self._settle_s):
             return
         left = [each for each, state in zip(self._found, self._sizes, strict=True) if self._state(each) == state]
-        files, problems = finish_all(left)
-        for file in files:
+        found = finish_all(left)
+        for file in found.files:
             _log.info("%s: was left by an earlier run that was cut off, and is whole now", file)
-        for problem in problems:
+        for words in found.deleted:
+            _log.info("%s", words)
+        for problem in found.problems:
             _log.warning("%s", problem)
 
     @staticmethod

@@ -132,14 +132,27 @@ function turn(now) {
 }
 requestAnimationFrame(turn);
 
+const ASK = $("mark-words").textContent;
+let answered = 0;
 async function mark() {
   const button = $("mark");
   if (button.hidden) return;
-  const answer = await fetch("/mark", { method: "POST" });
-  if (answer.ok) {
-    button.classList.add("done");
-    setTimeout(() => button.classList.remove("done"), 600);
+  let kept = true, words = "Kept";
+  try {
+    const answer = await fetch("/mark", { method: "POST" });
+    if (answer.status === 429) words = "Kept already, this second";
+    else if (!answer.ok) [kept, words] = [false, `Not kept: the run answers ${answer.status}`];
+  } catch {
+    [kept, words] = [false, "Not kept: the run does not answer"];
   }
+  $("mark-words").textContent = words;
+  button.classList.toggle("done", kept);
+  button.classList.toggle("failed", !kept);
+  clearTimeout(answered);
+  answered = setTimeout(() => {
+    button.classList.remove("done", "failed");
+    $("mark-words").textContent = ASK;
+  }, kept ? 1200 : 4000);
 }
 $("mark").addEventListener("click", mark);
 addEventListener("keydown", (event) => {

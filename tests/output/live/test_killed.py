@@ -158,11 +158,16 @@ class TestFinish:
         assert message in line
         assert names(tmp_path) == before
 
-    def test_one_that_had_just_begun_is_taken_away(self, tmp_path: Path) -> None:
+    def test_one_that_had_just_begun_is_taken_away_and_said(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / ".drive.mp4.1a2b3c4d.part").write_bytes(b"\0\0\0\x08ftyp\0\0\0\x08moov")
         (tmp_path / ".drive.mp4.1a2b3c4e.part").touch()
         assert finish([str(tmp_path)]) == 0
         assert names(tmp_path) == []
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert [line.partition(": ")[2] for line in said.err.splitlines()] == [
+            "the run was cut off before a frame was in it, and it is deleted"
+        ] * 2
 
     def test_killed_between_the_copy_and_its_end(self, killed: Killed, tmp_path: Path) -> None:
         """Then there are both: the whole file, and the fragments that it was made of."""
@@ -195,7 +200,9 @@ class TestFinish:
         (folder / "drive.mp4").write_bytes(b"mine")
         (folder / ".drive.unfinished.mp4.1a2b3c4d.part").write_bytes(b"half")
         assert finish([str(folder)]) == 0
-        assert capsys.readouterr().out.splitlines() == [str(folder / "drive-2.mp4")]
+        said = capsys.readouterr()
+        assert said.out.splitlines() == [str(folder / "drive-2.mp4")]
+        assert "was an unfinished copy of what is kept, and is deleted" in said.err
         assert names(folder) == ["drive-2.mp4", "drive.mp4"]
         assert count(folder / "drive-2.mp4") > 0
 
