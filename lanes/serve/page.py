@@ -1,4 +1,4 @@
-"""PageSink: the run as a web page, in threads of its own that give way to the run's."""
+"""PageSink: the run as a web page, in threads of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,12 @@ STALLED_S = 10.0
 """Seconds without a frame of a source that sends, after which the run is not healthy."""
 
 NICENESS = 5
-"""Of the page's threads, above the run's, where the system knows that of threads: an encoder must not hold up inference."""
+"""Of the encoder's thread, above the run's, where the system knows that of threads: it must not hold up inference. The server's own thread
+has the run's: one that gives way while it holds the interpreter keeps the stages of the run from it, until the engine leaves it a core."""
+
+SWITCH_S = 0.001
+"""Seconds that a stage waits for the interpreter at the most while the server has it; by default 5 ms, a sixth of a frame's whole way. Ten
+viewers are served at once when there is a new picture."""
 
 _END_S = 5.0
 
@@ -95,6 +101,8 @@ class PageSink(Sink):
             clips=clips,
         )
         self._closed = False
+        self._switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(min(SWITCH_S, self._switch_s))
         self._thread = threading.Thread(target=self._run, name="lanestream-page", daemon=True)
         self._thread.start()
         opening = asyncio.run_coroutine_threadsafe(listen(application, address.host, address.port), self._loop)
@@ -133,7 +141,6 @@ class PageSink(Sink):
         await self._listening.close()
 
     def _run(self) -> None:
-        _give_way()
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
         for task in asyncio.all_tasks(self._loop):
@@ -142,6 +149,7 @@ class PageSink(Sink):
         self._loop.close()
 
     def _end(self) -> None:
+        sys.setswitchinterval(self._switch_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_END_S)
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,11 @@ from lanes.serve.pictures import Newest, Picture
 from lanes.serve.status import Status, clock_ms
 from lanes.telemetry.buckets import Buckets
 from lanes.telemetry.metrics import ViewerCounts
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout  # which aiohttp brings there
 
 MOST_VIEWERS = 20
 
@@ -135,10 +141,11 @@ class Viewers:
                 parts.append(f'"status":{status},"history":{bins}')
                 said = status
             echo = {"sent": clock_ms()} if last is None else {"at": last.at, "received": last.received, "sent": clock_ms()}
-            await asyncio.wait_for(viewer.send_str(f'{{{",".join([*parts, ""])}"clock":{json.dumps(echo)}}}'), PATIENCE_S)
-            if jpeg is not None:
-                await asyncio.wait_for(viewer.send_bytes(jpeg), PATIENCE_S)
-            last = _acknowledgement(await viewer.receive(PATIENCE_S))
+            async with timeout(PATIENCE_S):  # one for all three: `wait_for` makes a task of each, for each viewer and picture
+                await viewer.send_str(f'{{{",".join([*parts, ""])}"clock":{json.dumps(echo)}}}')
+                if jpeg is not None:
+                    await viewer.send_bytes(jpeg)
+                last = _acknowledgement(await viewer.receive())
             if last is None:
                 await viewer.close()
                 return
