@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+from lanes.errors import InputError
+
+NEED_PORT = ("udp", "tcp", "srt")
+"""Schemes of addresses that have no usual port."""
+
 HIDDEN = "***"
 """Shown where it is not certain which part of an address is the host."""
 
@@ -29,6 +34,22 @@ def public_address(address: str) -> str:
     host = authority.rpartition("@")[2]
     certain = _HOST.fullmatch(host) and not any("@" in part for part in rest)
     return f"{match[1].lower()}://{host if certain else HIDDEN}"
+
+
+def check_address(address: str) -> None:
+    """Refuses an address that nothing can ever come from, and which would be waited for. Where it is not certain, it is let pass.
+
+    Raises:
+        InputError: it has no host, no port where its scheme has no usual one, or a port that there is not.
+    """
+    shown, scheme = public_address(address), scheme_of(address)
+    _, colon, port = shown.partition("://")[2].rpartition(":")
+    if scheme in NEED_PORT and not shown.endswith(HIDDEN) and not (colon and port.isdigit()):
+        raise InputError(f"{shown}: an address with {scheme}:// needs a port, as {scheme}://0.0.0.0:5000")
+    if port.isdigit() and not 0 < int(port) < 1 << 16:
+        raise InputError(f"{shown}: there is no port {port}; give one from 1 to 65535")
+    if scheme not in NEED_PORT and re.match(r"[^:]+://([/?#]|$)", address):
+        raise InputError(f"{scheme}:// alone is no address: give the host, too")
 
 
 def public_argument(argument: str) -> str:

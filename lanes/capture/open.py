@@ -9,7 +9,7 @@ from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 
-from lanes.capture.address import public_address, scheme_of
+from lanes.capture.address import check_address, public_address, scheme_of
 from lanes.capture.camera_format import split_format
 from lanes.capture.images import ImageFiles
 from lanes.capture.kinds import kind_of, sort_files
@@ -165,6 +165,7 @@ def _addressed(scheme: str, text: str, live: Callable[[Make], LiveSource]) -> So
     from lanes.capture.network import SCHEMES, NetworkStream
 
     if scheme in SCHEMES:
+        check_address(text)
         return live(partial(NetworkStream, text))
     understood = ", ".join(f"{known}://" for known in (*SCHEMES, "csi", "synthetic"))
     raise InputError(f"{public_address(text)}: {scheme}:// is not understood; give one of {understood}, or a file")

@@ -79,3 +79,28 @@ def test_no_secret_comes_out(shape: str, scheme: str, secret: str) -> None:
         shown.append(repr(list(source.events())))
         source.close()
     assert not any("QZ" in text or "ZQ" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("udp://127.0.0.1", "needs a port"),
+        ("tcp://cam.local/", "needs a port"),
+        ("rtsp://cam:99999/stream", "there is no port 99999"),
+        ("rtsp://admin:secret@cam:0/stream", "there is no port 0"),
+        ("rtsp://", "give the host, too"),
+        ("rtsp:///stream1", "give the host, too"),
+    ],
+)
+def test_what_nothing_can_come_from_is_refused_and_not_waited_for(address: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        find_sources(address, reconnect=True)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["udp://@:5000", "udp://:5000", "udp://[::1]:5000", "rtsp://cam/stream", "rtsp://a:p/w@cam/s", "rtsp://u:12345678@[fe80::1]/s"],
+)
+def test_what_may_be_one_is_let_pass(address: str) -> None:
+    assert len(find_sources(address, reconnect=True)) == 1
