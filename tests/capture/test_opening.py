@@ -13,9 +13,11 @@ from collections.abc import Iterator
 import pytest
 
 from lanes.capture import find_sources
+from lanes.capture.events import Event, Notice
 from lanes.capture.source import Source, SourceInfo
 from lanes.errors import InputError
 from lanes.results import Frame
+from tests.capture.live_servers import free_port
 from tests.capture.servers import silent
 
 PROGRAM = """
@@ -151,3 +153,27 @@ def test_it_can_be_bounded_as_a_whole() -> None:
     with pytest.raises(InputError, match="endless: does not answer"):
         source.open(0.1)
     assert source.is_free
+
+
+def test_a_source_that_is_silent_from_the_start_is_said_to_be_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanes.capture.source.SILENT_S", 0.05)
+    (source,) = find_sources(f"udp://127.0.0.1:{free_port()}", reconnect=True)
+    said: list[Event] = []
+    heard = threading.Event()
+
+    def hear(event: Event) -> None:
+        said.append(event)
+        heard.set()
+
+    def open_it() -> None:
+        with pytest.raises(InputError, match="was closed"):
+            source.open()
+
+    source.on_event = hear
+    opening = threading.Thread(target=open_it)
+    opening.start()
+    assert heard.wait(60)
+    time.sleep(0.5)
+    source.close()
+    opening.join(60)
+    assert said == [Notice(f"{source.name}: waits for a stream that somebody sends to this address")]

@@ -15,12 +15,10 @@ import pytest
 from lanes.capture import reconnecting
 from lanes.capture.events import Black, Connected, Event, FormatChanged, Frozen, Lost, Notice, PictureBack, Resumed
 from lanes.capture.live import LiveSource
-from lanes.capture.open import find_sources
 from lanes.capture.reconnecting import OPEN_TIMEOUT_S, Reconnecting
 from lanes.capture.source import SourceInfo
 from lanes.errors import InputError, NotFoundError, SourceLostError, UnauthorizedError, UnsupportedCodecError
 from lanes.results import Frame
-from tests.capture.live_servers import free_port
 
 INFO = SourceInfo("cam", "stream", 8, 4, Fraction(25), None, live=True, time_base=Fraction(1, 25))
 REFUSED = InputError("cam: refuses the connection")
@@ -397,27 +395,3 @@ def test_a_picture_that_stands_still_or_is_black_is_noticed() -> None:
     events = [event for event in source.events() if not isinstance(event, Connected)]
     assert events == [Frozen(2.0), Black(2.0), PictureBack(6.0)]
     assert [frame.cut for frame in frames] == [False] * 6 + [True]
-
-
-def test_a_source_that_is_silent_from_the_start_is_said_to_be_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanes.capture.source.SILENT_S", 0.05)
-    (source,) = find_sources(f"udp://127.0.0.1:{free_port()}", reconnect=True)
-    said: list[Event] = []
-    heard = threading.Event()
-
-    def hear(event: Event) -> None:
-        said.append(event)
-        heard.set()
-
-    def open_it() -> None:
-        with pytest.raises(InputError, match="was closed"):
-            source.open()
-
-    source.on_event = hear
-    opening = threading.Thread(target=open_it)
-    opening.start()
-    assert heard.wait(60)
-    time.sleep(0.5)
-    source.close()
-    opening.join(60)
-    assert said == [Notice(f"{source.name}: waits for a stream that somebody sends to this address")]
