@@ -24,6 +24,10 @@ class Wanted:
     overlays: bool = False
 
 
+NOTHING = Wanted()
+"""Neither of them."""
+
+
 class Observer(Protocol):
     """Looks at every frame of one drive. Files that it writes into its folder become those of `DIR/drives/<id>/` when the drive is done.
 

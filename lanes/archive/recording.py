@@ -47,14 +47,15 @@ class Recording:
     started_at: datetime | None = None
 
 
-def open_recording(paths: Sequence[Path], names: Sequence[str]) -> Recording:  # noqa: ARG001
+def open_recording(paths: Sequence[Path], names: Sequence[str], threads: int | None = None) -> Recording:  # noqa: ARG001
     """The recording in these files of this machine, in the order of time.
 
     Args:
         paths: where they lie here. Those of an object store are copies under other names.
         names: what each is called where it came from.
+        threads: of the decoder, see `VideoFile`.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    return Recording(VideoFile(paths[0]))
+    return Recording(VideoFile(paths[0], threads))

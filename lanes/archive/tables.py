@@ -1,7 +1,7 @@
 """The tables of an archive: their columns, in Arrow's types. Every table has `drive`; those with a row a frame or less have `frame`.
 
 No table holds anything of the run that made it (host, time, attempt, latency), so the same drives give the same bytes. Lengths are in
-metres, angles in radians, times in seconds from the drive's beginning; what is not known is null. `<name>_std` is a standard deviation.
+metres, angles in radians, times in seconds on the drive's own clock; what is not known is null. `<name>_std` is a standard deviation.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ DRIVES = pa.schema(
         pa.field("started_at", pa.timestamp("ms")),  # by the camera's own clock, as it shows it
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("frames", pa.int32(), nullable=False),
+        pa.field("announced", pa.int32()),  # frames that the files say they have, about; many more than `frames` where one stops early
         pa.field("corrupt", pa.int32(), nullable=False),  # frames that could not be decoded
         pa.field("suspect", pa.int32(), nullable=False),
         pa.field("cuts", pa.int32(), nullable=False),  # gaps and changes under way
