@@ -53,7 +53,7 @@ class Compaction:
         known = set(self._manifest["drive"].to_pylist())
         rows = list(_rows_of(store, [drive for drive in self._fresh if drive not in known]))
         self._changed = bool(rows)
-        self._manifest = pa.concat_tables([self._manifest, *rows]).sort_by("drive").combine_chunks()
+        self._manifest = pa.concat_tables([self._manifest, *rows]).sort_by("drive").combine_chunks().cast(DRIVES)
         self.drives = len(self._manifest)
         self._digits = digits_for(pc.sum(self._manifest["frames"]).as_py() or 0)
         fresh = {prefix: tuple(group) for prefix, group in groupby(self._fresh, key=self._prefix)}
@@ -127,14 +127,14 @@ def _rows_of(store: Store, drives: Sequence[str]) -> Iterator[pa.Table]:
         for begin in range(0, len(drives), ROWS_READ):
             some = drives[begin : begin + ROWS_READ]
             tables = pool.map(lambda drive: read_commit(store.open(name_of(drive)), ["drives"])["drives"], some)
-            yield pa.concat_tables(tables).combine_chunks()
+            yield pa.concat_tables(tables).combine_chunks().cast(DRIVES)
 
 
 def _read_manifest(store: Store, columns: Sequence[str] = tuple(DRIVES.names)) -> pa.Table:
     if not store.exists(MANIFEST):
-        return DRIVES.empty_table().select(columns)
+        return DRIVES.empty_table().select(list(columns))
     with store.open(MANIFEST) as file:
-        return pq.read_table(file, columns=list(columns))
+        return pq.read_table(file, columns=list(columns)).cast(pa.schema([DRIVES.field(name) for name in columns]))
 
 
 def _overlaps(name: str, prefix: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lanes.archive.commit import FOLDER, committed
 from lanes.archive.compact import Compaction, manifest_ids, write_part
 from lanes.archive.drive import Drive
-from lanes.archive.folder import Quarantined, SeenFiles, quarantine, quarantined, release, settle_settings
+from lanes.archive.folder import Quarantined, SeenFiles, quarantine, quarantine_key, quarantined, release, settle_settings
 from lanes.archive.grouping import group
 from lanes.archive.listener import Listener, Tally
 from lanes.archive.listing import find_files
@@ -89,13 +89,15 @@ class Archive:
     def _queue(self, drives: Sequence[Drive]) -> Queue:
         """The drives of which it is not known that they are done."""
         done = manifest_ids(self.store) | set(committed(self.store))
-        bad = {entry.drive for entry in quarantined(self.store).values() if entry.drive}
+        bad = quarantined(self.store)
         todo = []
         for drive in drives:
-            known = self._seen.id_of(drive)
-            self.tally.known += known in done
-            self.tally.known_bad += known in bad and known not in done
-            if known is None or known not in done | bad:
+            found = self._seen.id_of(drive)
+            if found in done:
+                self.tally.known += 1
+            elif quarantine_key(found, drive.key) in bad:
+                self.tally.known_bad += 1
+            else:
                 todo.append(drive)
         self.tally.drives = len(drives)
         self.tally.size = sum(drive.size for drive in todo)

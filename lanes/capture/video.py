@@ -45,7 +45,8 @@ class VideoFile(Source):
         path = self._path
         self._container = _open(path)
         for stream in self._container.streams.video if self._threads else ():
-            stream.codec_context.thread_count = self._threads
+            if stream.codec_context is not None:  # there is a decoder
+                stream.codec_context.thread_count = self._threads
         try:
             self._decoder = Decoder(self._container, str(path), path.name)
             return self._describe(self._decoder)
