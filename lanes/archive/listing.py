@@ -78,8 +78,9 @@ def _objects(source: str) -> Iterator[SourceFile]:
     system, root = file_system(source)
     try:
         found: dict[str, dict[str, Any]] = system.glob(root, detail=True) if has_magic(root) else system.find(root, detail=True)
-    except OSError as error:
-        raise InputError(f"{_shown(source)}: cannot be listed ({error}); check the address, its region and your credentials") from None
+    except Exception as error:  # those of the store's library have no common base
+        reason = " ".join(str(error).split())
+        raise InputError(f"{_shown(source)}: cannot be listed ({reason}); check the address, its region and your credentials") from None
     for key, facts in found.items():
         if facts.get("type") == "file" and (key == root or _is_recording(PurePosixPath(key).name)):
             stamp = next((str(facts[name]) for name in ("ETag", "etag", "md5Hash", "mtime", "created") if facts.get(name)), "")

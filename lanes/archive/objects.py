@@ -30,8 +30,10 @@ def file_system(address: str) -> tuple[Any, str]:
     """The file system of fsspec behind an address, and the path in it.
 
     Raises:
-        InputError: fsspec does not know such addresses, or a library for them is not installed.
+        InputError: fsspec does not know such addresses, a library for them is not installed, or there are credentials in it.
     """
+    if "@" in address.partition("://")[2].partition("/")[0]:
+        raise InputError(f"{public_address(address)}: has credentials in it, which would be written down; give them in the environment")
     shown, cure = public_address(address), "for s3: pip install 'lanestream[s3]'"
     try:
         from fsspec.core import url_to_fs
@@ -70,15 +72,23 @@ class ObjectStore(Store):
     def _put(self, name: str, content: Content, mode: str) -> None:
         path = f"{self._root}/{name}"
         try:
-            self._system.makedirs(self._system._parent(path), exist_ok=True)
-            if isinstance(content, bytes):
-                self._system.pipe_file(path, content, mode=mode)
-            else:
-                self._system.put_file(str(content), path, mode=mode)
+            try:
+                self._send(path, content, mode)
+            except FileNotFoundError:  # of a server that has folders
+                self._system.makedirs(self._system._parent(path), exist_ok=True)
+                self._send(path, content, mode)
         except FileExistsError:
             raise
         except OSError as error:
-            raise OutputError(cannot_write(f"{public_address(self.place)}/{name}", error)) from None
+            raise OutputError(cannot_write(f"{self.place}/{name}", error)) from None
+        except Exception as error:  # those of the store's library have no common base, as where there are no credentials
+            raise OutputError(f"cannot write {self.place}/{name}: {' '.join(str(error).split())}") from None
+
+    def _send(self, path: str, content: Content, mode: str) -> None:
+        if isinstance(content, bytes):
+            self._system.pipe_file(path, content, mode=mode)
+        else:
+            self._system.put_file(str(content), path, mode=mode)
 
     def open(self, name: str) -> BinaryIO:
         return cast(BinaryIO, self._system.open(f"{self._root}/{name}", "rb"))

