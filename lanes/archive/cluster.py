@@ -62,11 +62,10 @@ class Cluster(Workers):
             if gpus:
                 count = min(count, max(1, int(ray.cluster_resources().get("GPU", 0) / gpus)))
         self._kind = ray.remote(_Remote).options(
-            num_cpus=settings.threads,
+            num_cpus=settings.threads,  # which Ray makes OMP_NUM_THREADS, too
             num_gpus=gpus,
             max_restarts=0,  # a worker that died is made anew here, so that its drive is counted as tried
             scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(settings.threads))},
         )
         self._actors = [self._start() for _ in range(count)]
 
