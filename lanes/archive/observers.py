@@ -48,6 +48,13 @@ class Observer(Protocol):
         ...
 
 
-def make_observers(wanted: Wanted, recording: Recording, folder: Path) -> list[Observer]:  # noqa: ARG001
+def make_observers(wanted: Wanted, recording: Recording, folder: Path) -> list[Observer]:
     """The observers of one drive, whose source is open. `folder`: an empty one, for the files."""
-    return []
+    # Imported here, for they know `Wanted`.
+    from lanes.archive.pictures import DrivePictures
+    from lanes.archive.videos import DriveVideos
+
+    observers: list[Observer] = [DrivePictures(folder)]
+    if wanted.clips or wanted.overlays:
+        observers.append(DriveVideos(wanted, recording.source.info, folder))
+    return observers

@@ -32,13 +32,13 @@ class Part:
     follows: bool = False
 
     @classmethod
-    def look(cls, path: Path, follows: bool = False) -> Part:
+    def look(cls, path: Path, follows: bool = False, threads: int | None = None) -> Part:
         """Opens a file to see what it is.
 
         Raises:
             InputError: it cannot be used.
         """
-        with VideoFile(path) as source:
+        with VideoFile(path, threads) as source:
             return cls(path, source.info, follows)
 
     @property
@@ -60,14 +60,15 @@ class JoinedFiles(Source):
     Args:
         name: what the whole is called.
         parts: in order of time, one at least.
+        threads: of the decoder, see `VideoFile`.
 
     Attributes:
         shifts: what is added to each file's own times to get the whole's, seconds.
     """
 
-    def __init__(self, name: str, parts: Sequence[Part]) -> None:
+    def __init__(self, name: str, parts: Sequence[Part], threads: int | None = None) -> None:
         super().__init__(name)
-        self._parts = parts
+        self._parts, self._threads = parts, threads
         self._current: VideoFile | None = None
         self._corrupt_before = 0
         begin = parts[0].info.start
@@ -77,7 +78,7 @@ class JoinedFiles(Source):
             begin += part.length
 
     def _open(self) -> SourceInfo:
-        self._current = VideoFile(self._parts[0].path)
+        self._current = VideoFile(self._parts[0].path, self._threads)
         self._current.open()
         infos = [part.info for part in self._parts]
         frames = [info.frames for info in infos]
@@ -129,7 +130,7 @@ class JoinedFiles(Source):
             if source is not None:
                 self._corrupt_before += source.corrupt
                 source.close()
-            source = self._current = VideoFile(part.path)
+            source = self._current = VideoFile(part.path, self._threads)
         assert source is not None
         try:
             source.open()
