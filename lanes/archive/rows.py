@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import cv2
 import numpy as np
 
-from lanes.archive.recording import Position, Recording
+from lanes.archive.recording import Recording
 from lanes.results import Estimate, FrameResult, Lane
 
 Row = dict[str, Any]
-
-POSITION_AGE_S = 2.0
-"""Seconds for which a position stands for the frames after it."""
 
 
 class DriveRows:
@@ -28,7 +25,6 @@ class DriveRows:
 
     def __init__(self, drive: str, recording: Recording) -> None:
         self._drive, self._recording = drive, recording
-        self._times = [position.time_s for position in recording.positions]
         self._departure: Row | None = None
         self._counts = {"frames": 0, "lanes": 0, "departures": 0, "suspect": 0, "cuts": 0, "seen": 0}
         self._begin = self._end = 0.0
@@ -100,8 +96,8 @@ class DriveRows:
             "departures": len(self.departures),
             "seen": counts["seen"] / counts["frames"] if counts["frames"] else 0.0,
             "calibration": self._calibration,
-            "distance_m": distance_m(self._recording.positions),
-            "positions": len(self._times),
+            "distance_m": round(self._recording.track.length_m, 1) if self._recording.track else None,
+            "positions": len(self._recording.positions),
         }
 
     def tracks(self) -> list[Row]:
@@ -146,7 +142,7 @@ class DriveRows:
             return
         current = self._departure
         if current is None or current["side"] != side or row["cut"]:
-            started = self._recording.started_at
+            begun = self._recording.started_at
             current = self._departure = {
                 "drive": self._drive,
                 "departure": len(self.departures),
@@ -155,7 +151,7 @@ class DriveRows:
                 "time_s": row["time_s"],
                 "offset_m": row["offset_m"],
                 **{name: row[name] for name in ("latitude", "longitude", "speed_mps")},
-                "started_at": started,
+                "started_at": None if begun is None else begun + timedelta(milliseconds=round(1000 * (row["time_s"] - self._begin))),
             }
             self.departures.append(current)
         current |= {"end_frame": row["frame"], "duration_s": round(row["time_s"] - current["time_s"], 6)}
@@ -166,26 +162,13 @@ class DriveRows:
 
     def _place(self, time_s: float) -> Row:
         """Position and speed at a time."""
-        found = bisect_right(self._times, time_s) - 1
-        position: Position | None = self._recording.positions[found] if found >= 0 else None
-        if position is not None and time_s - position.time_s > POSITION_AGE_S:
-            position = None
+        fix = self._recording.track.at(time_s) if self._recording.track else None
         vehicle = self._recording.vehicle
-        speed = vehicle(time_s).speed_mps if vehicle else position.speed_mps if position else None
         return {
-            "latitude": position.latitude if position else None,
-            "longitude": position.longitude if position else None,
-            "speed_mps": speed,
+            "latitude": fix.latitude_deg if fix else None,
+            "longitude": fix.longitude_deg if fix else None,
+            "speed_mps": vehicle(time_s).speed_mps if vehicle else None,
         }
-
-
-def distance_m(positions: Sequence[Position]) -> float | None:
-    """Metres between the positions, one after the other, on a sphere; None where there are none."""
-    if not positions:
-        return None
-    latitude, longitude = (np.radians([getattr(position, name) for position in positions]) for name in ("latitude", "longitude"))
-    squares = np.sin(np.diff(latitude) / 2) ** 2 + np.cos(latitude[:-1]) * np.cos(latitude[1:]) * np.sin(np.diff(longitude) / 2) ** 2
-    return round(float(2 * 6_371_000 * np.arcsin(np.sqrt(squares)).sum()), 1)
 
 
 def _is_seen(lanes: Sequence[Lane], position: int) -> bool:
