@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,9 @@ LONGEST_NAME = 120
 """Letters of a name."""
 
 _AT_ONCE = 16
+
+_TURNING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+"""Marks that change the direction of what follows: a name could be read as another one."""
 
 
 def choose(drives: pa.Table) -> pa.Table:
@@ -85,7 +89,7 @@ def listed(drives: pa.Table, departures: pa.Table, files: Mapping[str, set[str]]
 
 def shown(name: str) -> str:
     """A name in one line, without what a terminal or a page would obey, and not too long."""
-    name = printable(name).encode("utf-8", "backslashreplace").decode()
+    name = _TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(name))
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}\N{HORIZONTAL ELLIPSIS}{name[-LONGEST_NAME // 2 :]}"
 
 

@@ -45,8 +45,8 @@ class Dot(NamedTuple):
     """A departure on a map."""
 
     drive: str
-    x: float
-    y: float
+    x: int
+    y: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _regions(tracks: Mapping[str, Points]) -> list[list[str]]:
     """Drives that lie in the same cells, or in neighbouring ones."""
     cells: dict[tuple[int, int], list[str]] = {}
     for drive, points in tracks.items():
-        for row, column in {(int(a), int(b)) for a, b in np.floor(points / CELL_DEG)}:
+        for row, column in np.unique(np.floor(points / CELL_DEG).astype(np.int64), axis=0).tolist():
             cells.setdefault((row, column), []).append(drive)
     parents = {drive: drive for drive in tracks}
 
@@ -123,11 +123,10 @@ def _draw(tracks: Mapping[str, Points], departures: Sequence[tuple[str, float, f
         return np.stack([WIDTH / 2 + (points[:, 1] - middle[1]) * _DEGREE_M * east * units, height / 2 - north], axis=1)
 
     lines = [Line(drive, _path(place(points), LONGEST_STEP_M * units)) for drive, points in tracks.items()]
-    dots = []
-    for drive, latitude, longitude in departures:
-        if drive in tracks:
-            ((x, y),) = place(np.array([[latitude, longitude]])).tolist()
-            dots.append(Dot(drive, round(x, 1), round(y, 1)))
+    own = [each for each in departures if each[0] in tracks]
+    places = place(np.array([each[1:] for each in own], np.float64).reshape(-1, 2)).round().astype(int).tolist()
+    # Of departures at the same spot one dot is seen.
+    dots = [Dot(drive, x, y) for (x, y), drive in {(x, y): drive for (drive, _, _), (x, y) in zip(own, places, strict=True)}.items()]
     bar_m = _round_length(0.22 * WIDTH / units)
     return RegionMap(WIDTH, height, lines, dots, (float(middle[0]), float(middle[1])), WIDTH / units, bar_m * units, bar_m)
 
