@@ -27,7 +27,7 @@ RATE = 10
 SIZE = (480, 270)
 
 MOTORWAY, TOWN, EVENING = datetime(2026, 3, 13, 23, 59, 40), datetime(2026, 3, 14, 9, 28), datetime(2026, 3, 16, 18)
-"""When the three long drives begin."""
+"""When the drives of several pieces begin."""
 
 
 def write(path: Path, scene: Scene, seconds: float, start_s: float = 0.0, size: tuple[int, int] = SIZE) -> Path:
@@ -69,11 +69,11 @@ def way(place: tuple[float, float], begin: float, seconds: float, speed: float, 
     return found
 
 
-def twelve(folder: Path, short_s: float = 2.0) -> Path:
+def twelve(folder: Path, short_s: float = 1.0) -> Path:
     """A folder with twelve drives in eighteen files.
 
-    Three are the same 24 s with a change of lane after 15 s, when the mount is known: on a motorway at night, in a town, where that is no
-    departure, and without GPS. The others are short.
+    Two are the same 24 s with a change of lane after 15 s, when the mount is known: on a motorway at night, and in a town, where that is
+    no departure. The others are short.
     """
     camera, plain = folder / "camera", folder / "plain.mp4"
     camera.mkdir(parents=True)
@@ -83,12 +83,13 @@ def twelve(folder: Path, short_s: float = 2.0) -> Path:
         for begin, place, speed in ((MOTORWAY, (48.10, 11.50), 27.0), (TOWN, (48.12, 11.53), 10.0)):
             name = f"{begin + timedelta(seconds=piece_s * index):%Y_%m%d_%H%M%S}_{index:06}F.MP4"
             cameras.viofo(plain, camera / name, way(place, piece_s * index, piece_s, speed))
-        name = f"NO{EVENING + timedelta(seconds=piece_s * index):%Y%m%d-%H%M%S}-{index:06}F.MP4"
-        plain.rename(camera / name)
+    for index in range(3):
+        seconds = int(short_s * index)
+        write(camera / f"NO{EVENING + timedelta(seconds=seconds):%Y%m%d-%H%M%S}-{index:06}F.MP4", a_road(20), short_s, seconds)
     tracks: dict[str, tuple[Callable[..., Path], list[Fix]]] = {
-        "GX010042.MP4": (cameras.gopro, way((48.11, 11.51), 0, short_s, 27.0)),
-        "20260316_074500_NF.mp4": (cameras.blackvue, way((52.50, 13.40), 0, short_s, 27.0)),
-        "2026-03-18_02-30-00-front.mp4": (cameras.subtitled, way((52.51, 13.41), 0, short_s, 8.0)),
+        "GX010042.MP4": (cameras.gopro, way((48.11, 11.51), 0, short_s + 1, 27.0)),
+        "20260316_074500_NF.mp4": (cameras.blackvue, way((52.50, 13.40), 0, short_s + 1, 27.0)),
+        "2026-03-18_02-30-00-front.mp4": (cameras.subtitled, way((52.51, 13.41), 0, short_s + 1, 8.0)),
     }
     names = (
         HOSTILE,
