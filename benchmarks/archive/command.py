@@ -2,7 +2,8 @@
 
 Renders drives and processes them: with a worker, then the whole, killed in the middle (faults); on a Ray cluster of three nodes on this
 machine, of which one is killed (cluster); with every fifth file broken, in ten ways (broken); by one worker and by two (scaling); and with
-an eye on the memory of head and workers (memory). Whatever is killed, the tables must be those of the run in which nothing was.
+an eye on the memory of head and workers (memory). From the cost of the demo clip it reckons what a
+million drives cost (plan). Whatever is killed, the tables must be those of the run in which nothing was.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from benchmarks.archive import trials
 from benchmarks.archive.drives import write_drives
+from benchmarks.archive.plan import plan
 from benchmarks.common.cli import add_json, check_outputs, print_notes
 from benchmarks.common.observe import observe_machine
 from benchmarks.common.results import new_result, write_result
@@ -30,6 +32,7 @@ TRIALS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "broken": trials.broken,
     "scaling": trials.scaling,
     "memory": trials.memory,
+    "plan": plan,
 }
 
 
