@@ -12,7 +12,7 @@ from pathlib import Path
 from lanes.capture.joined import JoinedFiles, Part
 from lanes.capture.source import Source
 from lanes.capture.video import VideoFile
-from lanes.dashcam import Fix, Track, parse_name, read_track
+from lanes.dashcam import Fix, Piece, Track, find_gaps, parse_name, read_track
 from lanes.departure import VehicleSignals
 from lanes.errors import InputError
 
@@ -58,6 +58,7 @@ class Recording:
         started_at: by the camera's own clock, without a zone; None where nothing says so.
         track: the positions, to ask for one at any time; None where there are none.
         unusable: files that are left out, and why: those of a drive whose other files can be used.
+        missing_s: how much is missing between the files, as far as their names and lengths say.
     """
 
     source: Source
@@ -66,6 +67,7 @@ class Recording:
     started_at: datetime | None = None
     track: Track | None = None
     unusable: Sequence[str] = ()
+    missing_s: float = 0.0
 
 
 def open_recording(paths: Sequence[Path], names: Sequence[str], threads: int | None = None) -> Recording:
@@ -107,7 +109,9 @@ def open_recording(paths: Sequence[Path], names: Sequence[str], threads: int | N
     tracks = [read_track(part.path, name) for part, name in found]
     track = Track.joined([None if track is None else track.shifted(shift) for track, shift in zip(tracks, shifts, strict=True)])
     positions = () if track is None else tuple(map(Position.of, track))
-    return Recording(source, positions, track, _started_at(first, name), track, [str(reason) for reason in unusable])
+    gaps = find_gaps([Piece(name, float(part.length)) for part, name in found])
+    missing_s = sum(gap.seconds or 0.0 for gap in gaps)
+    return Recording(source, positions, track, _started_at(first, name), track, [str(reason) for reason in unusable], missing_s)
 
 
 def _chapter(name: str) -> int | None:

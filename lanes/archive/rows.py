@@ -89,6 +89,7 @@ class DriveRows:
             "corrupt": source.corrupt,
             "suspect": counts["suspect"],
             "cuts": counts["cuts"],
+            "missing_s": round(self._recording.missing_s, 3),
             "width": info.width,
             "height": info.height,
             "frame_rate": float(info.frame_rate) if info.frame_rate else None,

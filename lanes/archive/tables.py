@@ -101,7 +101,8 @@ DRIVES = pa.schema(
         pa.field("announced", pa.int32()),  # frames that the files say they have, about; many more than `frames` where one stops early
         pa.field("corrupt", pa.int32(), nullable=False),  # frames that could not be decoded
         pa.field("suspect", pa.int32(), nullable=False),
-        pa.field("cuts", pa.int32(), nullable=False),  # gaps and changes under way
+        pa.field("cuts", pa.int32(), nullable=False),  # gaps, files that follow, and changes under way
+        pa.field("missing_s", pa.float64(), nullable=False),  # between its files, as far as their names and lengths say
         pa.field("width", pa.int32(), nullable=False),  # pixels, upright
         pa.field("height", pa.int32(), nullable=False),
         pa.field("frame_rate", pa.float64()),

@@ -70,13 +70,11 @@ class Chain:
         pieces: in order of time, one at least.
         lens: `front`, `rear` and so on.
         start: of the first one, by the camera's own clock; None where the names do not say.
-        gaps: where something is missing.
     """
 
     pieces: tuple[Piece, ...]
     lens: str
     start: datetime | None
-    gaps: tuple[Gap, ...] = ()
 
 
 def find_chains(pieces: Iterable[Piece]) -> list[Chain]:
@@ -102,6 +100,26 @@ def find_chains(pieces: Iterable[Piece]) -> list[Chain]:
     return sorted(chains, key=lambda chain: chain.pieces[0].path)
 
 
+def find_gaps(pieces: Sequence[Piece]) -> tuple[Gap, ...]:
+    """What is missing between the pieces of one drive, in order of time, by their names and their lengths.
+
+    Of pieces without a time or a length, nothing is said but where a chapter is missing.
+    """
+    gaps = []
+    for index, (one, other) in enumerate(pairwise(pieces), 1):
+        before, after = one.name, other.name
+        if before is None or after is None:
+            continue
+        if before.series:
+            if (after.number or 0) > (before.number or 0) + 1:
+                gaps.append(Gap(index, None))
+        elif one.seconds is not None and (begun := _start(one, before)) and (begins := _start(other, after)):
+            missing = (begins - begun).total_seconds() - one.seconds
+            if missing > WORTH_SAYING_S:
+                gaps.append(Gap(index, round(missing, 3)))
+    return tuple(gaps)
+
+
 def _start(piece: Piece, name: RecordingName) -> datetime | None:
     return name.start if name.start is not None or piece.created is None else piece.created.replace(tzinfo=None)
 
@@ -109,9 +127,8 @@ def _start(piece: Piece, name: RecordingName) -> datetime | None:
 def _chapters(members: list[tuple[Piece, RecordingName]]) -> Iterator[Chain]:
     """Chapters of one recording, which follow without a gap but where one is missing."""
     members.sort(key=lambda member: (member[1].number or 0, member[0].path))
-    numbers = [name.number or 0 for _, name in members]
-    gaps = tuple(Gap(index, None) for index, (one, other) in enumerate(pairwise(numbers), 1) if other > one + 1)
-    yield Chain(tuple(piece for piece, _ in members), members[0][1].lens, members[0][0].created, gaps)
+    pieces = tuple(piece for piece, _ in members)
+    yield Chain(pieces, members[0][1].lens, pieces[0].created)
 
 
 def _in_time(members: list[tuple[Piece, RecordingName]]) -> Iterator[Chain]:
@@ -119,7 +136,6 @@ def _in_time(members: list[tuple[Piece, RecordingName]]) -> Iterator[Chain]:
     timed = sorted(((start, piece) for piece, name in members if (start := _start(piece, name))), key=lambda pair: (pair[0], pair[1].path))
     lens, usual = members[0][1].lens, _usual_seconds([start for start, _ in timed])
     chain: list[Piece] = []
-    gaps: list[Gap] = []
     begin = timed[0][0]
     for index, (start, piece) in enumerate(timed):
         if chain:
@@ -128,12 +144,10 @@ def _in_time(members: list[tuple[Piece, RecordingName]]) -> Iterator[Chain]:
             # A piece whose length is only supposed may have ended early.
             overlap = usual if last.seconds is None else LONGEST_OVERLAP_S
             if start == before or not -overlap <= missing <= LONGEST_GAP_S:
-                yield Chain(tuple(chain), lens, begin, tuple(gaps))
-                chain, gaps, begin = [], [], start
-            elif missing > WORTH_SAYING_S:
-                gaps.append(Gap(len(chain), round(missing, 3)))
+                yield Chain(tuple(chain), lens, begin)
+                chain, begin = [], start
         chain.append(piece)
-    yield Chain(tuple(chain), lens, begin, tuple(gaps))
+    yield Chain(tuple(chain), lens, begin)
 
 
 def _usual_seconds(starts: Sequence[datetime]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from av.stream import Discard
 from lanes.capture.container import FORMATS
 from lanes.dashcam.boxes import find_box, read_box
 from lanes.dashcam.gpmf import gpmf_fixes
+from lanes.dashcam.names import parse_name
 from lanes.dashcam.nmea import parse_rmc, sentences
 from lanes.dashcam.novatek import novatek_fixes
 from lanes.dashcam.track import Fix, Track
@@ -138,21 +139,31 @@ def _by_second_of_day(text: str) -> list[Fix]:
 
 def _from_card(path: Path, name: str) -> list[Fix]:
     """70mai's log of a whole card: a line a second with time, status, place and, in its tenth field, the recording's name."""
-    found: list[Fix] = []
-    first: float | None = None
+    parsed = parse_name(name)
+    if parsed is None or parsed.maker != "70mai":
+        return []
     for folder in path.absolute().parents[:3]:
+        found: list[Fix] = []
+        first: float | None = None
         for log in sorted(folder.glob("GPSData*.txt")):
-            with log.open("rb") as file:
-                lines = file.read(LARGEST_LOG).decode("ascii", "replace").splitlines()
-            for fields in (line.split(",") for line in lines if name in line):
-                if len(fields) < 10 or fields[9] != name or not fields[0].isdigit():
-                    continue
-                time = float(fields[0])
+            for time, status, latitude, longitude in _card_log(log, log.stat().st_mtime_ns).get(name, ()):
                 first = time if first is None and time else first
-                if fields[1] == "A" and first is not None:
-                    found.append(Fix(time - first, _number(fields[2]), _number(fields[3])))
+                if status == "A" and first is not None:
+                    found.append(Fix(time - first, _number(latitude), _number(longitude)))
         if found:
-            break
+            return found
+    return []
+
+
+@lru_cache(maxsize=2)
+def _card_log(log: Path, _: int) -> dict[str, list[tuple[float, str, str, str]]]:
+    """The lines of a card's log by recording: time, status, latitude, longitude. It is read once for all recordings of a card."""
+    with log.open("rb") as file:
+        lines = file.read(LARGEST_LOG).decode("ascii", "replace").splitlines()
+    found: dict[str, list[tuple[float, str, str, str]]] = {}
+    for fields in (line.split(",") for line in lines):
+        if len(fields) >= 10 and fields[0].isdigit():
+            found.setdefault(fields[9], []).append((_number(fields[0]), fields[1], fields[2], fields[3]))
     return found
 
 

@@ -31,6 +31,21 @@ def test_files_without_a_cameras_name_are_drives_of_their_own() -> None:
     ]
 
 
+def test_small_copies_are_left_out_where_the_recording_is_there() -> None:
+    names = (
+        "20260314_102030_NF.mp4",
+        "20260314_102030_NFS.mp4",
+        "20260314_102030_NRS.mp4",
+        "260314_102030_001_FL.MP4",
+        "260314_102030_001_FH.MP4",
+    )
+    assert [drive.key for drive in group([SourceFile(f"card/{name}", 1, "") for name in names])] == [
+        ("card/20260314_102030_NF.mp4",),
+        ("card/20260314_102030_NRS.mp4",),
+        ("card/260314_102030_001_FH.MP4",),
+    ]
+
+
 def test_pieces_with_gps_are_one_drive(tmp_path: Path) -> None:
     clip = Clip(frames=75).write(tmp_path / "clip.mp4")
     paths = []
@@ -47,6 +62,7 @@ def test_pieces_with_gps_are_one_drive(tmp_path: Path) -> None:
         frames = list(source)
     assert [number_of(frame.pixels) for frame in frames] == [*range(75), *range(75)]
     assert [frame.index for frame in frames if frame.cut] == [75]
+    assert recording.missing_s == 57  # a minute by the names, of which three seconds were recorded
 
 
 def test_the_last_file_of_a_camera_without_power_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

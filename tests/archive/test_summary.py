@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lanes.archive import listed
-from lanes.archive.page import main, make_page, write_page
+from lanes.archive.index import make_page
+from lanes.archive.page import main, write_page
 from lanes.archive.store import LocalStore
 from lanes.archive.summary import summarise, undecided
 from lanes.archive.tables import DEPARTURES, DRIVES, FRAMES, TRACKS
@@ -43,6 +45,7 @@ def a_drive(number: int, **more: Any) -> dict[str, Any]:
         "corrupt": 0,
         "suspect": 0,
         "cuts": 0,
+        "missing_s": 0.0,
         "width": 1280,
         "height": 720,
         "lanes": 0,
@@ -252,6 +255,17 @@ def test_the_page_of_thousands_is_small_and_the_same_each_time(tmp_path: Path) -
     assert (tmp_path / "index.html").read_bytes() == page
     assert b"<script>alert" not in page
     assert b"3,000" in page
+
+
+def test_without_pyarrow_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_archive(tmp_path, [])
+    monkeypatch.delitem(sys.modules, "lanes.archive.index", raising=False)
+    monkeypatch.delitem(sys.modules, "lanes.archive.summary", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main([str(tmp_path)]) == 2
+    assert "pip install 'lanestream[archive]'" in capsys.readouterr().err
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

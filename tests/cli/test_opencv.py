@@ -21,6 +21,7 @@ PROGRAMS = [
         "lanes.flicker",
         "lanes.data",
         "lanes.archive",
+        "lanes.archive.page",
         "lanes.output.finish",
     ),
     *("engines.export", "engines.build", "engines.doctor", "calibration.int8", "calibration.camera"),
