@@ -84,7 +84,7 @@ def digits(frames: float) -> int:
     return digits_for(int(frames))
 
 
-def plan(_: Path, folder: Path) -> dict[str, Any]:
+def plan(_drives: Path, folder: Path) -> dict[str, Any]:
     """Processes the demo clip, 1280x720, by one worker with one thread, and reckons from it."""
     folder.mkdir(parents=True)
     times, compactions, hashes = [], [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import Any
 from lanes.archive.work import Died, Event, Finished, Ready, Refused, Result, Task, WorkerSettings
 from lanes.archive.workers import Workers
 from lanes.errors import InputError
+
+PATIENCE_S = 10.0
+"""How long the head of a cluster has to answer."""
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Cluster(Workers):
         self._settings = settings
         self._mine = not ray.is_initialized()
         if self._mine:
+            _check_reachable(address)
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="error", configure_logging=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
@@ -82,7 +87,9 @@ class Cluster(Workers):
         waiting = {actor.reference: actor for actor in self._actors if actor.reference is not None}
         if not waiting:
             return []
-        done, _ = self._ray.wait(list(waiting), num_returns=1, timeout=timeout)
+        done, others = self._ray.wait(list(waiting), num_returns=1, timeout=timeout)
+        if done and others:  # of a thousand workers, many have something to say
+            done += self._ray.wait(others, num_returns=len(others), timeout=0)[0]
         return [event for reference in done for event in self._events(waiting[reference])]
 
     def _events(self, actor: _Actor) -> Iterator[Event]:
@@ -142,6 +149,17 @@ class _Remote:
     def run(self, task: Task) -> Result:
         """See `Worker.run`."""
         return self._worker.run(task)
+
+
+def _check_reachable(address: str) -> None:
+    """Refuses an address where nobody listens, for which Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE_S).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"--address {address}: no cluster answers ({error}); start one with: ray start --head") from None
 
 
 def _cause(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import os
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
@@ -15,6 +15,7 @@ from time import monotonic
 import cv2
 
 from engines.engine import Engine
+from engines.probe import has_driver
 from engines.registry import open_engine
 from lanes.archive.commit import DriveWriter, name_of
 from lanes.archive.compact import manifest_ids, write_part
@@ -204,11 +205,13 @@ class Worker:
 
 def open_for_archive(engine: str, precision: str, model: str, threads: int) -> Engine:
     """The engine, with batches of several frames where it is one on a GPU, which one frame does not fill. Raises as `open_engine` does."""
-    opened = open_engine(engine, precision, model, threads=threads)
-    if opened.device == "CPU" or opened.model.metadata.state or opened.model.batch is not None:
-        return opened
-    opened.close()
-    return open_engine(engine, precision, model, batch=LARGEST_BATCH, threads=threads)
+    if has_driver():
+        with suppress(InputError):  # as of a file that is fixed to one frame a call
+            opened = open_engine(engine, precision, model, batch=LARGEST_BATCH, threads=threads)
+            if opened.device != "CPU" and not opened.model.metadata.state:
+                return opened
+            opened.close()
+    return open_engine(engine, precision, model, threads=threads)
 
 
 class Watch:
