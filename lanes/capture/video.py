@@ -27,19 +27,26 @@ class VideoFile(Source):
 
     Iterating raises `ProcessingError` when the file cannot be read on, as from a failing disk.
 
+    Args:
+        path: the file.
+        threads: of the decoder; by default as many as there are cores.
+
     Opening raises:
         InputError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         super().__init__(path.name)
-        self._path = path
+        self._path, self._threads = path, threads
         self._container: Any = None
         self._decoder: Decoder | None = None
 
     def _open(self) -> SourceInfo:
         path = self._path
         self._container = _open(path)
+        for stream in self._container.streams.video if self._threads else ():
+            if stream.codec_context is not None:  # there is a decoder
+                stream.codec_context.thread_count = self._threads
         try:
             self._decoder = Decoder(self._container, str(path), path.name)
             return self._describe(self._decoder)

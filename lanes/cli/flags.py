@@ -50,12 +50,12 @@ def make_parser(program: str = "lanestream", layers: Mapping[str, Any] | None = 
     for setting in table().values():
         if setting.group not in groups:
             groups[setting.group] = parser.add_argument_group(setting.group)
-        _add(groups[setting.group], setting, (layers or {}).get(setting.name, setting.default))
+        add_setting(groups[setting.group], setting, (layers or {}).get(setting.name, setting.default))
     groups[setting.group].add_argument("--version", action=_Version, help="print the version and exit")
     return parser
 
 
-def _add(group: argparse._ArgumentGroup, setting: Setting, default: Any) -> None:
+def add_setting(group: argparse._ArgumentGroup, setting: Setting, default: Any) -> None:
     if setting.kind is FLAG:
         group.add_argument(setting.flag, dest=setting.name, action="store_true", default=default, help=setting.description)
         group.add_argument(setting.opposite, dest=setting.name, action="store_false", default=default, help=argparse.SUPPRESS)

@@ -72,6 +72,7 @@ class Encoder:
         pixel_aspect: width of a pixel over its height.
         name: one of `ENCODERS`.
         low_delay: give each frame's packet at once, for a slightly larger video; else a frame of each further thread may be held.
+        threads: of the encoder; None for as many as serve it here. With one, a video is the same on every machine.
 
     Attributes:
         name: FFmpeg's name of the encoder in use.
@@ -91,8 +92,10 @@ class Encoder:
         pixel_aspect: Fraction,
         name: str = "auto",
         low_delay: bool = False,
+        threads: int | None = None,
     ) -> None:
         self._size = size
+        self._threads = min(_THREADS, usable_cores()) if threads is None else threads
         self.unit = unit
         self._low_delay = low_delay
         self._padded: BGRImage | None = None
@@ -184,7 +187,7 @@ class Encoder:
                 stream.bit_rate = round(_BITS_PER_PIXEL * stream.width * stream.height * rate)
             codec.time_base = stream.time_base = self.unit
             codec.gop_size = max(1, round(rate * KEY_FRAME_GAP))
-            codec.thread_count = min(_THREADS, usable_cores())
+            codec.thread_count = self._threads
             codec.sample_aspect_ratio = pixel_aspect
             codec.colorspace, codec.color_range = self._tags.matrix, self._tags.range
             codec.color_primaries, codec.color_trc = self._tags.primaries, self._tags.transfer

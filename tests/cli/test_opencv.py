@@ -14,7 +14,16 @@ REASON = "libGL.so.1: cannot open shared object file: No such file or directory"
 
 PROGRAMS = [
     *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average"),
-    *("lanes.evaluate", "lanes.evaluate.markings", "lanes.cross_validate", "lanes.flicker", "lanes.data", "lanes.output.finish"),
+    *(
+        "lanes.evaluate",
+        "lanes.evaluate.markings",
+        "lanes.cross_validate",
+        "lanes.flicker",
+        "lanes.data",
+        "lanes.archive",
+        "lanes.archive.page",
+        "lanes.output.finish",
+    ),
     *("engines.export", "engines.build", "engines.doctor", "calibration.int8", "calibration.camera"),
     *(
         f"benchmarks.{name}"
@@ -30,6 +39,7 @@ PROGRAMS = [
             "lanes",
             "soak",
             "faults",
+            "archive",
             "page",
         )
     ),

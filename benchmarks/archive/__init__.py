@@ -1,0 +1,1 @@
+"""Archives: many drives, faults in the middle, and what more workers bring."""

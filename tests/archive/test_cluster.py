@@ -1,0 +1,97 @@
+"""A Ray cluster of three nodes on this machine, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="clusters need the extra lanestream[ray]")
+
+from lanes.archive.cluster import Cluster
+from lanes.archive.listener import Listener, Tally
+from lanes.archive.work import WorkerSettings
+from lanes.errors import InputError
+from lanes.settings import Settings
+from tests.archive.conftest import COUNT, ROOT, run, tables
+
+MEMORY = 80 << 20
+
+STARTS = 4
+"""How often a node is started: Ray gives its helpers 15 s, which they do not keep on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head without cores for drives."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_health_check_period_ms", "1000")  # of a node that is gone; a busy machine may take long to answer
+        patch.setenv("RAY_health_check_timeout_ms", "15000")
+        patch.setenv("PYTHONPATH", str(ROOT))
+        from ray.cluster_utils import Cluster as Nodes
+
+        options = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": MEMORY}
+        found = patiently(lambda: Nodes(initialize_head=True, head_node_args=options))
+        yield found
+        found.shutdown()
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """What `start` returns when it succeeds."""
+    for _ in range(STARTS):
+        try:
+            return start()
+        except Exception as error:
+            reason = str(error)
+    pytest.skip(f"Ray starts no node here: {reason}")
+
+
+def add_nodes(cluster: Any, count: int) -> list[Any]:
+    """So many nodes with one core each."""
+    return [patiently(lambda: cluster.add_node(num_cpus=1, object_store_memory=MEMORY)) for _ in range(count)]
+
+
+class Killing(Listener):
+    """Kills a node, with the worker on it, as soon as two drives are done."""
+
+    def __init__(self, cluster: Any, node: Any) -> None:
+        self._cluster, self.node = cluster, node
+
+    def progress(self, tally: Tally) -> None:
+        if tally.done >= 2 and self.node is not None:
+            self._cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
+
+
+def test_a_node_that_is_killed_loses_nothing(cluster: Any, drives: Path, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+    nodes = add_nodes(cluster, 3)
+    killing = Killing(cluster, nodes[0])
+    try:
+        tally = run(drives, tmp_path, lambda settings: Cluster(settings, cluster.address), killing)
+    finally:
+        for node in nodes[1:]:
+            cluster.remove_node(node)
+    assert killing.node is None
+    assert (tally.done + tally.known, tally.quarantined) == (COUNT, 0)
+    assert tables(tmp_path) == unbroken
+
+
+def test_the_model_that_no_worker_can_use_is_refused(cluster: Any, drives: Path, tmp_path: Path) -> None:
+    nodes = add_nodes(cluster, 1)
+    settings = Settings(output="none", model="nothing")
+    try:
+        with pytest.raises(InputError, match="nothing"):
+            run(drives, tmp_path, lambda settings: Cluster(settings, cluster.address, 1), settings=settings)
+    finally:
+        cluster.remove_node(nodes[0])
+
+
+def test_no_cluster_is_said_at_once_and_ray_reports_nothing_to_its_makers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    with pytest.raises(InputError, match=r"--address 127\.0\.0\.1:1: no cluster answers \(.*refused\); start one with: ray start --head"):
+        Cluster(WorkerSettings("out", Settings(output="none")), "127.0.0.1:1")
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
