@@ -45,7 +45,7 @@ class Killing(Listener):
 def wait_for_commits(out: Path, count: int) -> None:
     """Waits until so many drives are committed."""
     store = open_store(str(out))
-    for _ in range(1200):
+    for _ in range(6000):
         if len(committed(store)) >= count:
             return
         time.sleep(0.05)
