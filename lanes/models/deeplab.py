@@ -43,9 +43,11 @@ class PyramidPooling(nn.Module):
         self.project = _convolve_1x1((2 + len(rates)) * width, outputs)
 
     def forward(self, maps: Tensor) -> Tensor:
-        # A mean and an expansion export for any size, which adaptive pooling and a resize of one element do not.
-        mean = functional.relu(self.image(maps.mean((2, 3), keepdim=True)))
-        branches = [self.point(maps), *(branch(maps) for branch in self.atrous), mean.expand(-1, -1, *maps.shape[2:])]
+        # A sum and an expansion export for any size, which adaptive pooling and a resize of one element do not, and are the same in every
+        # operator set, as a mean is not. Divided first, the sum keeps within fp16.
+        mean = (maps / (maps.shape[2] * maps.shape[3])).sum((2, 3), keepdim=True)
+        image = functional.relu(self.image(mean)).expand(-1, -1, *maps.shape[2:])
+        branches = [self.point(maps), *(branch(maps) for branch in self.atrous), image]
         projected: Tensor = self.project(torch.cat(branches, dim=1))
         return projected
 

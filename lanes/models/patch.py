@@ -45,14 +45,18 @@ class PatchClassifier(LaneNetwork):
             raise ValueError(f"widths must name {len(KERNELS)} layers of one channel or more, not {tuple(widths)}")
         super().__init__({"widths": list(widths), "outputs": outputs})
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(inputs, width, kernel, dilation=2**depth, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+            nn.Sequential(
+                nn.Conv2d(inputs, width, kernel, padding=0 if depth else PATCH // 2, dilation=2**depth, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            )
             for depth, ((inputs, width), kernel) in enumerate(zip(pairwise((3, *widths)), KERNELS, strict=True))
         )
         self.head = nn.Conv2d(widths[-1], outputs, 1)
         initialise(self, self.head)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = functional.pad(images, (PATCH // 2,) * 4)
+        maps = images
         for depth, block in enumerate(self.blocks):
             maps = block(maps)
             if depth < len(self.blocks) - 1:
@@ -65,7 +69,7 @@ class PatchClassifier(LaneNetwork):
         maps = patches
         for depth, block in enumerate(self.blocks):
             convolution, *others = block
-            # The blocks have the dense twin's dilation; of a patch, the pooling has left every second column already.
+            # The blocks have the dense twin's padding and dilation; of a patch, pooling has left out every second column already.
             maps = functional.conv2d(maps, convolution.weight, convolution.bias)
             for layer in others:
                 maps = layer(maps)
