@@ -56,7 +56,8 @@ THRESHOLDS = Thresholds()
 
 def find_paint(image: BGRImage, thresholds: Thresholds = THRESHOLDS) -> ProbabilityMap:
     """Lane paint of an image (H, W, 3) uint8 BGR: (H, W) uint8, 0 where there is none, else 200 to 255 by its contrast."""
-    lightness, _, yellowness = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2LAB))
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB).astype(np.uint8, copy=False)
+    lightness, yellowness = np.ascontiguousarray(lab[..., 0]), lab[..., 2]
     contrast = ridge_contrast(lightness, thresholds)
     paint = np.where(contrast >= thresholds.contrast, 255, 0).astype(np.uint8)
     paint &= colour_mask(lightness, yellowness, thresholds) & gradient_mask(lightness, thresholds) & region(paint.shape, thresholds)
@@ -94,7 +95,7 @@ def gradient_mask(lightness: NDArray[np.uint8], thresholds: Thresholds) -> Mask:
     to_left[0, reach + 1 :], to_right[0, :reach] = 0, 0
     up = cv2.dilate((slope >= thresholds.gradient).astype(np.uint8), to_left)
     down = cv2.dilate((slope <= -thresholds.gradient).astype(np.uint8), to_right)
-    return np.where((up & down) > 0, 255, 0).astype(np.uint8)
+    return np.where((up > 0) & (down > 0), 255, 0).astype(np.uint8)
 
 
 def region(shape: tuple[int, ...], thresholds: Thresholds) -> Mask:
@@ -120,7 +121,7 @@ def near_lines(paint: Mask, thresholds: Thresholds) -> Mask:
     least = max(4, round(thresholds.length * width))
     lines = cv2.HoughLinesP(paint, 1, np.pi / 180, 2 * least // 3, minLineLength=least, maxLineGap=thresholds.gap * width)
     near = np.zeros_like(paint)
-    for x0, y0, x1, y1 in [] if lines is None else lines.reshape(-1, 4).tolist():
+    for x0, y0, x1, y1 in [] if lines is None else lines.reshape(-1, 4):
         if np.degrees(np.arctan2(abs(y1 - y0), abs(x1 - x0))) >= thresholds.steepest:
-            cv2.line(near, (x0, y0), (x1, y1), (255,), 1 + 2 * max(1, round(thresholds.distance * width)))
+            cv2.line(near, (int(x0), int(y0)), (int(x1), int(y1)), (255,), 1 + 2 * max(1, round(thresholds.distance * width)))
     return near

@@ -68,7 +68,8 @@ class PatchClassifier(LaneNetwork):
         """(M, 3, PATCH, PATCH) float32 -> (M, outputs) logits of the pixels in the middle."""
         maps = patches
         for depth, block in enumerate(self.blocks):
-            convolution, *others = block
+            convolution, *others = block.children()
+            assert isinstance(convolution, nn.Conv2d)
             # The blocks have the dense twin's padding and dilation; of a patch, pooling has left out every second column already.
             maps = functional.conv2d(maps, convolution.weight, convolution.bias)
             for layer in others:
