@@ -81,7 +81,7 @@ def train_ladder(args: argparse.Namespace, console: Console) -> Path:
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
-    path = args.out / "ladder.json"
+    path: Path = args.out / "ladder.json"
     reports = [json.loads(settings.report(job).read_text()) for job in jobs if settings.report(job).exists()]
     write_atomically(path, json.dumps({"settings": _facts(args, settings)} | summarise(reports), indent=1) + "\n")
     if failed:

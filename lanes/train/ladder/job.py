@@ -18,7 +18,7 @@ from torch.utils.data import default_collate
 from engines.backends.denormals import denormals_as_zero
 from lanes.data.augment import Sample
 from lanes.data.frames import LabelledFrame, by_source
-from lanes.evaluate.probability import LEVELS
+from lanes.evaluate.probability import LEVELS, LevelCounts
 from lanes.evaluate.scores import as_table
 from lanes.files import write_atomically
 from lanes.models import NETWORKS
@@ -31,7 +31,7 @@ from lanes.train.loaders import TrainingStream
 from lanes.train.mix import SYNTHETIC, mix_shares
 from lanes.train.recipe import WEIGHT_DECAY
 from lanes.train.task import make_task
-from lanes.train.threshold import LevelCounts, choose_threshold, count_frames
+from lanes.train.threshold import choose_threshold, count_frames
 
 WARM_UP = 0.1
 """Share of the budget in which the learning rate rises."""
@@ -172,7 +172,7 @@ def train_within(
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
             loss = stream.task.loss(network, default_collate(examples))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         losses[int(share * LOSS_POINTS)].append(loss.item())
