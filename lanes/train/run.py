@@ -12,7 +12,6 @@ and IoU on the validation drives, beside the same on frames that were trained on
 from __future__ import annotations
 
 import argparse
-import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,16 +28,19 @@ from engines.model_file import ModelMetadata
 from lanes.data.frames import LabelledFrame, by_source
 from lanes.data.open import list_frames
 from lanes.errors import InputError
-from lanes.files import make_folder, write_atomically
+from lanes.files import make_folder
 from lanes.models import NETWORKS
 from lanes.models.base import LaneNetwork
 from lanes.models.build import with_arch
 from lanes.segment.transform import FrameTransform
+from lanes.train.batches import Batch, normalise
 from lanes.train.callbacks import LAST, make_trainer
-from lanes.train.loaders import VALIDATION_MEMORY, Batch, Cache, SeenFrames, normalise, training_loader
+from lanes.train.checkpoint import describe_training, save_checkpoint
+from lanes.train.loaders import VALIDATION_MEMORY, Cache, SeenFrames, training_loader
 from lanes.train.mix import SYNTHETIC
 from lanes.train.module import LaneTraining
 from lanes.train.recipe import Recipe
+from lanes.train.task import Example, make_task
 from lanes.train.threshold import BySource, choose_threshold, count_frames, hold_out
 
 SEEN_FRAMES = 16
@@ -79,19 +81,22 @@ def train(args: argparse.Namespace) -> Path:
     unfinished = _run_in(args.out, args.resume)
     lightning.seed_everything(args.seed, workers=True, verbose=False)
     data = _list_data(args)
-    network = NETWORKS[args.network]
+    network = NETWORKS[args.model]
     transform = FrameTransform(*(args.size or network.size))
+    args.crop = args.crop or network.crop
     recipe = Recipe(
         with_arch(network.config),
         (transform.width, transform.height),
         tuple(args.crop),
         args.steps,
         args.batch,
-        args.learning_rate,
+        args.learning_rate or network.learning_rate,
         args.seed,
         args.precision,
+        network.loss,
     )
-    module = LaneTraining(recipe, list(data.validated), _metadata(args.network, transform, data))
+    task = make_task(network)
+    module = LaneTraining(recipe, list(data.validated), _metadata(args.model, transform, data), task)
     _check_size("crop", recipe.crop, module.network)
     _check_size("size", recipe.size, module.network)
     _initialise_weights(module.network, module.metadata, args.weights, begun=unfinished is not None)
@@ -107,12 +112,12 @@ def train(args: argparse.Namespace) -> Path:
     else:
         # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
         seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
-        training = training_loader(args, data.training, transform, seed)
+        training = training_loader(args, data.training, transform, seed, task)
         _fit(trainer, module, training, validation, args.out / LAST if unfinished else None)
-    checkpoint: Path = args.out / f"{args.network}.pt"
+    checkpoint: Path = args.out / f"{args.model}.pt"
     if trainer.is_global_zero:
         _set_threshold(module, validation[: len(data.threshold)])
-        _save(module, checkpoint)
+        save_checkpoint(checkpoint, module.network, module.metadata, module.recipe.to_dict())
     return checkpoint
 
 
@@ -137,23 +142,15 @@ def _list_data(args: argparse.Namespace) -> Data:
 
 def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any]:
     """What the model file will say of the network."""
-    return {
-        "name": name,
-        "transform": transform.to_dict(),
-        "threshold": choose_threshold([]),
-        "threshold_drives": sorted({f"{source}/{frame.drive}" for source, frames in data.threshold.items() for frame in frames}),
-        "classes": ["lane"],
-        "bands": True,
-        "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
-        "training_data": [*data.training, SYNTHETIC],
-        "licences": list(dict.fromkeys(frame.licence for frames in data.training.values() for frame in frames)),
-    }
+    metadata = describe_training(name, transform, data.training, data.threshold)
+    metadata["training_data"].append(SYNTHETIC)
+    return metadata
 
 
 def _fit(
     trainer: lightning.Trainer,
     module: LaneTraining,
-    training: DataLoader[Batch],
+    training: DataLoader[Example],
     validation: Sequence[DataLoader[Batch]],
     checkpoint: Path | None,
 ) -> None:
@@ -181,18 +178,6 @@ def _set_threshold(module: LaneTraining, loaders: Sequence[DataLoader[Batch]]) -
         if drives
         else f"threshold {threshold:.3f}, chosen on nothing: that takes two drives that are not trained on"
     )
-
-
-def _save(module: LaneTraining, checkpoint: Path) -> None:
-    content = {
-        "network": module.network.config,
-        "state_dict": module.network.state_dict(),
-        "metadata": module.metadata,
-        "recipe": module.recipe.to_dict(),
-    }
-    written = io.BytesIO()
-    torch.save(content, written)
-    write_atomically(checkpoint, written.getvalue())
 
 
 def _initialise_weights(network: LaneNetwork, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
@@ -262,7 +247,7 @@ def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraini
     changed = [
         option
         for option, same in (
-            ("--network", with_arch(unfinished["network"]) == module.network.config),
+            ("--model", with_arch(unfinished["network"]) == module.network.config),
             ("--size", began["transform"] == asked["transform"]),
             ("--data, --weights or --leave-out", began["training_data"] == asked["training_data"]),
         )
