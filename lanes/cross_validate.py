@@ -4,7 +4,7 @@ Trains once for each source of labelled frames without it, and scores the result
 the training would otherwise hold back, and, since nothing of the source was seen, those that it would otherwise train on. The
 scores are the honest ones: every other figure is of drives filmed by a camera that the training knew.
 
-What is not an option here (`--steps`, `--precision`, `--network`) goes on to `lanes.train`. The same command again goes on where it
+What is not an option here (`--steps`, `--precision`, `--model`) goes on to `lanes.train`. The same command again goes on where it
 stopped, and does nothing twice; another request in the same `--out` is refused.
 """
 

@@ -12,21 +12,38 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Network:
-    """The shape of a bundled model.
+    """A network that `lanes.train` trains.
 
     Attributes:
         config: the architecture and its arguments, as `lanes.models.registry.create_model` takes them.
         size: width and height of its input, pixels.
+        crop: the same of its training examples.
+        task: module and class of what it learns from, a `lanes.train.task.Task`.
+        loss: a name of `lanes.train.loss.LOSSES`.
+        learning_rate: the highest of its schedule.
     """
 
     config: dict[str, Any]
     size: tuple[int, int]
+    crop: tuple[int, int] = (704, 224)
+    task: str = "lanes.train.task:Task"
+    loss: str = "entropy_dice"
+    learning_rate: float = 2e-3
 
 
 _ENCODER: dict[str, Any] = {"arch": "pretrained_unet", "encoder": "efficientnet-lite0", "blocks": 13}
 
-NETWORKS = {
+PRODUCT = {
     "unet": Network(_ENCODER | {"widths": [16, 32, 64, 96]}, (704, 224)),
     "unet-large": Network(_ENCODER | {"widths": [32, 64, 128, 192]}, (896, 512)),
 }
-"""The bundled models by name: for real time on a CPU or a small GPU, and for a GPU."""
+"""The networks that are made to be used: for real time on a CPU or a small GPU, and for a GPU."""
+
+LADDER_SIZE, LADDER_CROP = (512, 160), (256, 160)
+"""Input and training examples of the ladder's networks: the same for all, so that their results compare."""
+
+LADDER: dict[str, Network] = {}
+"""The networks of the ladder (docs/ladder.md), in the order in which the field came to them: they are made to be understood."""
+
+NETWORKS = PRODUCT | LADDER
+"""All networks by name."""

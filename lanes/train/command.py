@@ -25,12 +25,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     size = ("WIDTH", "HEIGHT")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled frames, in any format of docs/training.md")
     parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder for checkpoints and logs")
-    parser.add_argument("--network", type=str, choices=sorted(NETWORKS), default="unet", help="network to train")
+    parser.add_argument("--model", type=str, choices=list(NETWORKS), default="unet", help="network to train")
     parser.add_argument("--size", type=count, nargs=2, metavar=size, help="size of the model's input; without it the network's own")
-    parser.add_argument("--crop", type=count, nargs=2, default=(704, 224), metavar=size, help="size of the training examples")
+    parser.add_argument("--crop", type=count, nargs=2, metavar=size, help="size of the training examples; without it the network's own")
     parser.add_argument("--steps", type=count, default=8000, metavar="N", help="number of training steps")
     parser.add_argument("--batch", type=count, default=8, metavar="N", help="examples a step, on each device")
-    parser.add_argument("--learning-rate", type=positive, default=2e-3, metavar="RATE", help="highest learning rate of the schedule")
+    parser.add_argument(
+        "--learning-rate", type=positive, metavar="RATE", help="highest learning rate of the schedule; without it the network's own"
+    )
     parser.add_argument("--weights", type=Path, metavar="CHECKPOINT", help="checkpoint to start from, of this network or of a narrower one")
     parser.add_argument(
         "--accelerator",

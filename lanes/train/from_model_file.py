@@ -34,7 +34,8 @@ from lanes.models import IMAGE_STD
 from lanes.models.base import LaneNetwork
 from lanes.models.build import build_network
 from lanes.models.unet import EncoderDecoder
-from lanes.train.loaders import TrainingStream, normalise
+from lanes.train.batches import normalise
+from lanes.train.loaders import TrainingStream
 from lanes.train.mix import mix_shares
 from lanes.train.threshold import BySource
 

@@ -8,23 +8,24 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.random import Generator
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
+from lanes.arrays import BGRImage
 from lanes.data.across import across_the_road
 from lanes.data.augment import Palette, Sample, palette, random_light, random_view, recolour
 from lanes.data.bands import cut, labelled_band, random_band
 from lanes.data.frames import LabelledFrame
 from lanes.data.labels import LabelDefinition, supervise
 from lanes.data.obstructions import with_bonnet, with_wiper
-from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.renderer import RoadRenderer, Scene
 from lanes.renderer.elements import Marking
 from lanes.segment.first_look import MULTIPLE
 from lanes.segment.transform import FrameTransform
+from lanes.train.batches import Batch, to_tensors
+from lanes.train.loss import lane_loss
 from lanes.train.mix import SYNTHETIC, mix_shares
+from lanes.train.task import Example, Task
 
 BONNETS = 0.15
 """Share of the training examples that are given the bonnet of another car."""
@@ -124,26 +125,8 @@ def render_sample(rng: Generator) -> Sample:
     return Sample(rendering.pixels, rendering.paint, weight)
 
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Pixels (N, 3, H, W) uint8 RGB, target and weight (N, 1, H, W) uint8, as loaders give them: a quarter of the bytes that floats are."""
-
-
-def to_tensors(sample: Sample) -> Batch:
-    """A sample as one item of a `Batch`, without the first axis."""
-    rgb = torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1].transpose(2, 0, 1)))
-    return rgb, torch.from_numpy(sample.target)[None], torch.from_numpy(sample.weight)[None]
-
-
-def normalise(batch: Batch) -> Batch:
-    """A batch as the network and the loss take it, on the device it lies on: float32, normalised RGB, target and weight 0 to 1."""
-    rgb, target, weight = batch
-    mean, std = (torch.tensor(values, device=rgb.device).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
-    pixels = (rgb.to(torch.float32, memory_format=torch.channels_last) / 255 - mean) / std
-    return pixels, target.float() / 255, weight.float() / 255
-
-
-class TrainingStream(IterableDataset[Batch]):
-    """An endless stream of augmented crops, drawn from the sources in the proportions of `mix`.
+class TrainingStream(IterableDataset[Example]):
+    """An endless stream of augmented examples, drawn from the sources in the proportions of `mix`.
 
     Args:
         frames: what there is of each source. They are read when they are first drawn.
@@ -151,6 +134,7 @@ class TrainingStream(IterableDataset[Batch]):
         transform: how the model sees a whole frame.
         crop: (width, height) of the examples.
         seed: numbers that make the sequence; each worker draws its own.
+        task: makes an example of a frame; by default a crop and its mask.
 
     Raises:
         InputError: while drawing, a frame or its label is missing or broken.
@@ -163,8 +147,10 @@ class TrainingStream(IterableDataset[Batch]):
         transform: FrameTransform,
         crop: tuple[int, int],
         seed: Sequence[int],
+        task: Task | None = None,
     ) -> None:
         self.frames = frames
+        self.task = task or Task(lane_loss)
         self.names = list(mix)
         self.shares = np.array([mix[name] for name in self.names]) / sum(mix.values())
         self.transform = transform
@@ -174,15 +160,15 @@ class TrainingStream(IterableDataset[Batch]):
         self.palettes: dict[tuple[str, int], Palette] = {}
         self.cache = Cache(MEMORY)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Example]:
         worker = get_worker_info()
         self.cache = Cache(MEMORY // (worker.num_workers if worker else 1))
         rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
         while True:
-            yield to_tensors(self.draw(rng))
+            yield self.task.example(self.draw(rng), self, rng)
 
     def draw(self, rng: Generator) -> Sample:
-        """One augmented crop."""
+        """A frame of a source, or the band of its rows that a running model may see, now and then behind a bonnet."""
         name = self.names[int(rng.choice(len(self.names), p=self.shares))]
         if name == SYNTHETIC:
             sample = render_sample(rng)
@@ -193,14 +179,19 @@ class TrainingStream(IterableDataset[Batch]):
             sample = cut(sample, band) if band else sample
         if rng.random() < BONNETS:
             sample = with_bonnet(sample, rng)
-        view = random_view(sample, self.transform, *self.crop, rng)
-        if rng.random() < WIPERS:
-            view = with_wiper(view, rng)
-        pixels = view.pixels
+        return sample
+
+    def view(self, frame: Sample, rng: Generator) -> Sample:
+        """A crop of a frame as another camera would see it, now and then behind a wiper."""
+        view = random_view(frame, self.transform, *self.crop, rng)
+        return with_wiper(view, rng) if rng.random() < WIPERS else view
+
+    def light(self, pixels: BGRImage, rng: Generator) -> BGRImage:
+        """A view, (H, W, 3) uint8 BGR, in another light, now and then in the colours of another frame."""
         if self.frame_keys and rng.random() < RECOLOURED:
             other = self._palette(self.frame_keys[int(rng.integers(len(self.frame_keys)))])
             pixels = recolour(pixels, other, float(rng.uniform(0.3, 1)))
-        return Sample(random_light(pixels, rng), view.target, view.weight)
+        return random_light(pixels, rng)
 
     def _read(self, source: str, index: int) -> Sample:
         return self.cache.get((source, index), lambda: read_sample(self.frames[source][index]))
@@ -244,8 +235,8 @@ def fit_sample(frame: LabelledFrame, transform: FrameTransform) -> Sample:
 
 
 def training_loader(
-    args: argparse.Namespace, frames: Mapping[str, Sequence[LabelledFrame]], transform: FrameTransform, seed: Sequence[int]
-) -> DataLoader[Batch]:
+    args: argparse.Namespace, frames: Mapping[str, Sequence[LabelledFrame]], transform: FrameTransform, seed: Sequence[int], task: Task
+) -> DataLoader[Example]:
     """Examples drawn from the frames by source, as many at once as the command line asks for."""
-    stream = TrainingStream(frames, mix_shares(frames), transform, tuple(args.crop), seed)
+    stream = TrainingStream(frames, mix_shares(frames), transform, tuple(args.crop), seed, task)
     return DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)

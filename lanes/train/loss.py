@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,9 +26,17 @@ def lane_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     Returns:
         A scalar, 0 for a perfect and certain prediction.
     """
-    known = weight.sum().clamp(min=1)
-    entropy = (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum() / known
+    entropy = entropy_loss(logits, target, weight)
     probability = torch.sigmoid(logits)
     both = (probability * target * weight).sum()
     dice = 1 - (2 * both + 1) / ((probability * weight).sum() + (target * weight).sum() + 1)
     return ENTROPY_SHARE * entropy + dice
+
+
+def entropy_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy alone over what the labels know, a mean a pixel. Arguments as for `lane_loss`; targets may lie between 0 and 1."""
+    return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight).sum() / weight.sum().clamp(min=1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"entropy_dice": lane_loss, "entropy": entropy_loss}
+"""Losses by name; each takes logits, target and weight, (N, 1, H, W) float all."""

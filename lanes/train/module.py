@@ -15,8 +15,10 @@ from torch import Tensor
 from lanes.evaluate.probability import LEVELS, LevelCounts
 from lanes.models.base import LaneNetwork
 from lanes.models.build import build_network
-from lanes.train.loaders import Batch, normalise
-from lanes.train.recipe import LOSSES, OPTIMISERS, Recipe
+from lanes.train.batches import Batch, normalise
+from lanes.train.loss import LOSSES
+from lanes.train.recipe import OPTIMISERS, Recipe
+from lanes.train.task import Example, Task
 from lanes.train.threshold import choose_threshold, count_batch
 
 HISTOGRAMS = [field.name for field in fields(LevelCounts) if field.name != "frames"]
@@ -32,29 +34,27 @@ class LaneTraining(lightning.LightningModule):
         validated: names of the validation loaders, in order, each `PART/SOURCE`: `val` is validated on, `seen` was trained on, and the
             threshold is chosen on `threshold`.
         metadata: what the model file will say of the network, as `ModelMetadata` has it. Its threshold is set at each validation.
+        task: what it learns from; by default crops and their masks.
     """
 
-    def __init__(self, recipe: Recipe, validated: Sequence[str], metadata: dict[str, Any]) -> None:
+    def __init__(self, recipe: Recipe, validated: Sequence[str], metadata: dict[str, Any], task: Task | None = None) -> None:
         super().__init__()
         # Channels last is what convolutions on a CPU, and tensor cores, want.
         network = build_network(recipe.network)
         self.network: LaneNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe = recipe
         self.loss = LOSSES[recipe.loss]
+        self.task = task or Task(self.loss)
         self.validated = list(validated)
         self.metadata = metadata
         self.sums = np.zeros((len(self.validated), BATCHES + 1))
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002 - Lightning gives it
-        return normalise(batch)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # So that `engines.export` and `--weights` take a checkpoint of a run that was stopped early.
         checkpoint |= {"network": self.network.config, "metadata": self.metadata, "recipe": self.recipe.to_dict()}
 
-    def training_step(self, batch: Batch) -> Tensor:
-        pixels, target, weight = batch
-        loss = self.loss(self.network(pixels), target, weight)
+    def training_step(self, batch: Example) -> Tensor:
+        loss = self.task.loss(self.network, batch)
         self.log("train_loss", loss, prog_bar=True)
         return loss
 
@@ -62,7 +62,7 @@ class LaneTraining(lightning.LightningModule):
         self.sums[:] = 0
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002 - Lightning gives it
-        pixels, target, weight = batch
+        pixels, target, weight = normalise(batch)
         logits = self.network(pixels)
         counts = count_batch(logits, target, weight)
         row = self.sums[dataloader_idx]

@@ -7,12 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-
-from lanes.train.loss import lane_loss
-
-LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"entropy_dice": lane_loss}
-"""Losses by name; each takes logits, target and weight, (N, 1, H, W) float all."""
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"AdamW": torch.optim.AdamW}
 """Optimisers by name; each takes groups of parameters with `lr` and `weight_decay`."""
@@ -31,7 +25,7 @@ class Recipe:
         learning_rate: the highest that the optimiser gets.
         seed: of the examples and of the initial weights.
         precision: Lightning's name of it.
-        loss: a name of `LOSSES`.
+        loss: a name of `lanes.train.loss.LOSSES`.
         optimiser: a name of `OPTIMISERS`.
         weight_decay: of convolutions; batch norms and biases are not pulled to nothing.
         pretrained_rate: learning rate of pretrained parameters, in that of those that start from nothing.

@@ -34,11 +34,13 @@ from lanes.models import NETWORKS
 from lanes.models.base import LaneNetwork
 from lanes.models.build import with_arch
 from lanes.segment.transform import FrameTransform
+from lanes.train.batches import Batch, normalise
 from lanes.train.callbacks import LAST, make_trainer
-from lanes.train.loaders import VALIDATION_MEMORY, Batch, Cache, SeenFrames, normalise, training_loader
+from lanes.train.loaders import VALIDATION_MEMORY, Cache, SeenFrames, training_loader
 from lanes.train.mix import SYNTHETIC
 from lanes.train.module import LaneTraining
 from lanes.train.recipe import Recipe
+from lanes.train.task import Example, make_task
 from lanes.train.threshold import BySource, choose_threshold, count_frames, hold_out
 
 SEEN_FRAMES = 16
@@ -79,19 +81,22 @@ def train(args: argparse.Namespace) -> Path:
     unfinished = _run_in(args.out, args.resume)
     lightning.seed_everything(args.seed, workers=True, verbose=False)
     data = _list_data(args)
-    network = NETWORKS[args.network]
+    network = NETWORKS[args.model]
     transform = FrameTransform(*(args.size or network.size))
+    args.crop = args.crop or network.crop
     recipe = Recipe(
         with_arch(network.config),
         (transform.width, transform.height),
         tuple(args.crop),
         args.steps,
         args.batch,
-        args.learning_rate,
+        args.learning_rate or network.learning_rate,
         args.seed,
         args.precision,
+        network.loss,
     )
-    module = LaneTraining(recipe, list(data.validated), _metadata(args.network, transform, data))
+    task = make_task(network)
+    module = LaneTraining(recipe, list(data.validated), _metadata(args.model, transform, data), task)
     _check_size("crop", recipe.crop, module.network)
     _check_size("size", recipe.size, module.network)
     _initialise_weights(module.network, module.metadata, args.weights, begun=unfinished is not None)
@@ -107,9 +112,9 @@ def train(args: argparse.Namespace) -> Path:
     else:
         # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
         seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
-        training = training_loader(args, data.training, transform, seed)
+        training = training_loader(args, data.training, transform, seed, task)
         _fit(trainer, module, training, validation, args.out / LAST if unfinished else None)
-    checkpoint: Path = args.out / f"{args.network}.pt"
+    checkpoint: Path = args.out / f"{args.model}.pt"
     if trainer.is_global_zero:
         _set_threshold(module, validation[: len(data.threshold)])
         _save(module, checkpoint)
@@ -153,7 +158,7 @@ def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any
 def _fit(
     trainer: lightning.Trainer,
     module: LaneTraining,
-    training: DataLoader[Batch],
+    training: DataLoader[Example],
     validation: Sequence[DataLoader[Batch]],
     checkpoint: Path | None,
 ) -> None:
@@ -262,7 +267,7 @@ def _check_same_run(out: Path, unfinished: Mapping[str, Any], module: LaneTraini
     changed = [
         option
         for option, same in (
-            ("--network", with_arch(unfinished["network"]) == module.network.config),
+            ("--model", with_arch(unfinished["network"]) == module.network.config),
             ("--size", began["transform"] == asked["transform"]),
             ("--data, --weights or --leave-out", began["training_data"] == asked["training_data"]),
         )

@@ -177,7 +177,7 @@ def test_what_is_looked_at_early_has_learnt_already(tiny: list[str], monkeypatch
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_an_interrupted_run_says_so(rendered_sources: Path, tmp_path: Path) -> None:
-    few = ["--crop", "64", "64", "--size", "64", "64", "--batch", "1", "--workers", "0", "--network", "unet"]
+    few = ["--crop", "64", "64", "--size", "64", "64", "--batch", "1", "--workers", "0", "--model", "unet"]
     command = [sys.executable, "-m", "lanes.train", "--data", str(rendered_sources), "--out", str(tmp_path / "run"), *few]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
