@@ -42,7 +42,19 @@ PRODUCT = {
 LADDER_SIZE, LADDER_CROP = (512, 160), (256, 160)
 """Input and training examples of the ladder's networks: the same for all, so that their results compare."""
 
-LADDER: dict[str, Network] = {}
+
+def _rung(config: dict[str, Any], **how: Any) -> Network:
+    return Network(config, LADDER_SIZE, LADDER_CROP, **{"learning_rate": 6e-3, **how})
+
+
+LADDER = {
+    "patch": _rung({"arch": "patch", "widths": [16, 24, 32]}, task="lanes.train.patches:PatchTask", loss="entropy"),
+    "fcn_pooled": _rung({"arch": "fcn_pooled", "widths": [16, 32, 48]}, task="lanes.train.pooled:PooledTask", loss="entropy"),
+    "fcn": _rung({"arch": "fcn", "width": 16, "convolutions": 8}, loss="entropy"),
+    "unet_plain": _rung({"arch": "unet_plain", "widths": [8, 16, 32, 48, 64]}),
+    "unet_noskip": _rung({"arch": "unet_noskip", "widths": [8, 16, 32, 48, 64]}),
+    "deeplab": _rung({"arch": "deeplab", "widths": [16, 32, 64], "rates": [2, 4, 8]}),
+}
 """The networks of the ladder (docs/ladder.md), in the order in which the field came to them: they are made to be understood."""
 
 NETWORKS = PRODUCT | LADDER

@@ -10,6 +10,12 @@ from lanes.models.base import LaneNetwork
 ARCHITECTURES = {
     "unet": "lanes.models.unet:UNet",
     "pretrained_unet": "lanes.models.pretrained:PretrainedUNet",
+    "patch": "lanes.models.patch:PatchClassifier",
+    "fcn_pooled": "lanes.models.fcn_pooled:PooledFCN",
+    "fcn": "lanes.models.fcn:FCN",
+    "unet_plain": "lanes.models.unet_plain:PlainUNet",
+    "unet_noskip": "lanes.models.unet_noskip:NoSkipUNet",
+    "deeplab": "lanes.models.deeplab:DeepLab",
 }
 """Module and class of each architecture; a module is imported when a network of it is made."""
 

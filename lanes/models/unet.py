@@ -22,20 +22,7 @@ from torch.nn import functional
 
 from lanes.models.base import LaneNetwork
 from lanes.models.deploy import LaneModel
-
-
-class ConvBlock(nn.Sequential):
-    """`convolutions` times: 3x3 convolution, batch norm, ReLU. (N, inputs, H, W) -> (N, outputs, H, W)."""
-
-    def __init__(self, inputs: int, outputs: int, convolutions: int = 2) -> None:
-        layers: list[nn.Module] = []
-        for index in range(convolutions):
-            layers += [
-                nn.Conv2d(inputs if index == 0 else outputs, outputs, 3, padding=1, bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(inplace=True),
-            ]
-        super().__init__(*layers)
+from lanes.models.layers import ConvBlock, initialise
 
 
 class EncoderDecoder(LaneNetwork):
@@ -83,13 +70,7 @@ class EncoderDecoder(LaneNetwork):
             deep = width
         self.decoders = nn.ModuleList(blocks)
         self.head = nn.Conv2d(deep, outputs * self.stride**2, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        # Paint is a hundredth of a frame: starting there keeps the first steps from unlearning a grey image.
-        nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None
-        nn.init.constant_(self.head.bias, -4.0)
+        initialise(self, self.head)
 
     def deploy(self) -> LaneModel:
         return LaneModel(self, self.first_convolution)
@@ -99,12 +80,7 @@ class EncoderDecoder(LaneNetwork):
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        if height % self.divisor or width % self.divisor:
-            fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
-            raise ValueError(
-                f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
-            )
+        self.check_size(images)
         *skips, maps = self.encode(images)
         for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
             maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -90,8 +90,8 @@ class Cache:
         return {"free": self.free + freed, "_kept": {}}
 
 
-def read_sample(frame: LabelledFrame) -> Sample:
-    """A frame with what its label teaches, no wider or higher than `LONGEST_SIDE`.
+def read_sample(frame: LabelledFrame, longest: int = LONGEST_SIDE) -> Sample:
+    """A frame with what its label teaches, no wider or higher than `longest`, pixels.
 
     A label of all paint may hold crossings and stop lines as lane: what looks like one teaches nothing.
 
@@ -103,7 +103,7 @@ def read_sample(frame: LabelledFrame) -> Sample:
     if frame.definition is LabelDefinition.ALL_PAINT:
         weight[cv2.dilate(across_the_road(target), np.ones((5, 5), np.uint8)) > 0] = 0
     frame_size = (pixels.shape[1], pixels.shape[0])
-    shrink = LONGEST_SIDE / max(frame_size)
+    shrink = longest / max(frame_size)
     if shrink < 1:
         size = (round(frame_size[0] * shrink), round(frame_size[1] * shrink))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

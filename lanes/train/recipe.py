@@ -11,6 +11,9 @@ import torch
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"AdamW": torch.optim.AdamW}
 """Optimisers by name; each takes groups of parameters with `lr` and `weight_decay`."""
 
+WEIGHT_DECAY = 0.02
+"""Of convolutions, a step and learning rate."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -42,7 +45,7 @@ class Recipe:
     precision: str
     loss: str = "entropy_dice"
     optimiser: str = "AdamW"
-    weight_decay: float = 0.02
+    weight_decay: float = WEIGHT_DECAY
     pretrained_rate: float = 0.25
     averaging: float = 0.998
 

@@ -12,7 +12,6 @@ and IoU on the validation drives, beside the same on frames that were trained on
 from __future__ import annotations
 
 import argparse
-import io
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,13 +28,14 @@ from engines.model_file import ModelMetadata
 from lanes.data.frames import LabelledFrame, by_source
 from lanes.data.open import list_frames
 from lanes.errors import InputError
-from lanes.files import make_folder, write_atomically
+from lanes.files import make_folder
 from lanes.models import NETWORKS
 from lanes.models.base import LaneNetwork
 from lanes.models.build import with_arch
 from lanes.segment.transform import FrameTransform
 from lanes.train.batches import Batch, normalise
 from lanes.train.callbacks import LAST, make_trainer
+from lanes.train.checkpoint import describe_training, save_checkpoint
 from lanes.train.loaders import VALIDATION_MEMORY, Cache, SeenFrames, training_loader
 from lanes.train.mix import SYNTHETIC
 from lanes.train.module import LaneTraining
@@ -117,7 +117,7 @@ def train(args: argparse.Namespace) -> Path:
     checkpoint: Path = args.out / f"{args.model}.pt"
     if trainer.is_global_zero:
         _set_threshold(module, validation[: len(data.threshold)])
-        _save(module, checkpoint)
+        save_checkpoint(checkpoint, module.network, module.metadata, module.recipe.to_dict())
     return checkpoint
 
 
@@ -142,17 +142,9 @@ def _list_data(args: argparse.Namespace) -> Data:
 
 def _metadata(name: str, transform: FrameTransform, data: Data) -> dict[str, Any]:
     """What the model file will say of the network."""
-    return {
-        "name": name,
-        "transform": transform.to_dict(),
-        "threshold": choose_threshold([]),
-        "threshold_drives": sorted({f"{source}/{frame.drive}" for source, frames in data.threshold.items() for frame in frames}),
-        "classes": ["lane"],
-        "bands": True,
-        "label_definition": "the paint that marks lanes, stroke by stroke; arrows, words and stop lines are not meant",
-        "training_data": [*data.training, SYNTHETIC],
-        "licences": list(dict.fromkeys(frame.licence for frames in data.training.values() for frame in frames)),
-    }
+    metadata = describe_training(name, transform, data.training, data.threshold)
+    metadata["training_data"].append(SYNTHETIC)
+    return metadata
 
 
 def _fit(
@@ -186,18 +178,6 @@ def _set_threshold(module: LaneTraining, loaders: Sequence[DataLoader[Batch]]) -
         if drives
         else f"threshold {threshold:.3f}, chosen on nothing: that takes two drives that are not trained on"
     )
-
-
-def _save(module: LaneTraining, checkpoint: Path) -> None:
-    content = {
-        "network": module.network.config,
-        "state_dict": module.network.state_dict(),
-        "metadata": module.metadata,
-        "recipe": module.recipe.to_dict(),
-    }
-    written = io.BytesIO()
-    torch.save(content, written)
-    write_atomically(checkpoint, written.getvalue())
 
 
 def _initialise_weights(network: LaneNetwork, metadata: dict[str, Any], weights: Path | None, *, begun: bool) -> None:
