@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import default_collate
@@ -102,6 +103,7 @@ class PreparedStream(TrainingStream):
 def run_job(job: Job, settings: Settings) -> dict[str, Any]:
     """Trains, chooses the threshold, validates, and writes checkpoint and report. Returns the report."""
     torch.set_num_threads(settings.threads)
+    cv2.setNumThreads(settings.threads)
     torch.manual_seed(job.seed)
     parts = divide(settings.data, settings.validation_frames)
     prepared = PreparedFrames(settings.out / "frames")
