@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAMS = [
     *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average", "lanes.evaluate.markings"),
+    *("lanes.train.ladder", "lanes.models"),
     *("lanes.output.finish",),
     *("lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data", "lanes.renderer.clip", "lanes.cli.docs"),
     *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8", "calibration.camera"),

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 from engines.backends.torch_cpu import load_lane_model  # noqa: E402
 from engines.export import export_onnx, load_checkpoint  # noqa: E402
 from engines.model_file import ModelMetadata  # noqa: E402
-from lanes.models import NETWORKS  # noqa: E402
+from lanes.models import PRODUCT  # noqa: E402
 from lanes.models.base import LaneNetwork  # noqa: E402
 from lanes.models.build import build_network  # noqa: E402
 from lanes.models.registry import ARCHITECTURES, create_model  # noqa: E402
@@ -22,6 +22,12 @@ from lanes.segment.transform import FrameTransform  # noqa: E402
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"widths": [4, 4, 8], "stem_stride": 2},
     "pretrained_unet": {"encoder": "efficientnet-lite0", "blocks": 5, "widths": [4, 6]},
+    "patch": {"widths": [4, 6, 8]},
+    "fcn_pooled": {"widths": [4, 6], "convolutions": 1},
+    "fcn": {"width": 4, "convolutions": 3},
+    "unet_plain": {"widths": [4, 6, 8]},
+    "unet_noskip": {"widths": [4, 6, 8]},
+    "deeplab": {"widths": [4, 6, 8], "rates": [1, 2]},
 }
 each_arch = pytest.mark.parametrize("arch", ARCHITECTURES)
 
@@ -109,14 +115,14 @@ def test_checkpoint_and_model_file_lead_back_to_the_network(arch: str, tmp_path:
     assert load_lane_model(file)(frames).shape == (1, size[1], size[0])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PRODUCT)
 def test_a_config_from_before_architectures_had_names_is_told_by_what_it_has(name: str) -> None:
-    config = {key: value for key, value in NETWORKS[name].config.items() if key != "arch"}
-    assert build_network(config).config["arch"] == NETWORKS[name].config["arch"]
+    config = {key: value for key, value in PRODUCT[name].config.items() if key != "arch"}
+    assert build_network(config).config["arch"] == PRODUCT[name].config["arch"]
 
 
 def test_unknown_architectures_and_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="no architecture is called 'net': there are unet, pretrained_unet"):
+    with pytest.raises(ValueError, match="no architecture is called 'net': there are unet, pretrained_unet, patch"):
         create_model("net")
     with pytest.raises(TypeError, match="depth"):
         create_model("unet", depth=3)
