@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet_plain": {"widths": [4, 6, 8]},
     "unet_noskip": {"widths": [4, 6, 8]},
     "deeplab": {"widths": [4, 6, 8], "rates": [1, 2]},
+    "unet3d": {"widths": [4, 6, 8]},
 }
 each_arch = pytest.mark.parametrize("arch", ARCHITECTURES)
 
@@ -78,7 +79,8 @@ def test_an_input_that_does_not_fit_is_refused_with_the_nearest_size_that_does(a
 def test_every_parameter_learns(arch: str) -> None:
     network = small(arch)
     torch.nn.init.normal_(next(p for name, p in network.named_parameters() if name.startswith("head.weight")))
-    network(pictures(network)).square().sum().backward()
+    given = pictures(network)
+    network(torch.stack([given, given], dim=1) if network.state else given).square().sum().backward()
     still = [name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()]
     assert not still
 
@@ -112,7 +114,10 @@ def test_checkpoint_and_model_file_lead_back_to_the_network(arch: str, tmp_path:
     file = export_onnx(network, metadata, tmp_path / "tiny.onnx")
     assert file.metadata.network["arch"] == arch
     frames = torch.randint(0, 256, (1, size[1], size[0], 3)).to(torch.uint8)
-    assert load_lane_model(file)(frames).shape == (1, size[1], size[0])
+    state = network.initial_state(1, size[1], size[0])
+    results = load_lane_model(file)(frames, *state)
+    assert (results[0] if network.state or network.outputs else results).shape == (1, size[1], size[0])
+    assert [values.shape for values in results[1 + len(network.outputs) :]] == [values.shape for values in state] or not state
 
 
 @pytest.mark.parametrize("name", PRODUCT)
