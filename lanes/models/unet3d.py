@@ -7,6 +7,7 @@ the third dimension is time, and what differs is what a running camera asks for:
 - a convolution over two frames and 3x3 pixels is the sum of two flat ones, over the maps of this frame and over those of the frame before.
   The maps of the frame before are kept: a frame costs one pass, whatever the number of frames it is seen with, and the exported
   graph has the operators of a U-Net. `Conv3d` is slow or not to be quantised in many engines;
+- maps double by bilinear interpolation, as in the project's own U-Net, where V-Net has up-convolutions;
 - the finest level has no memory: from frame to frame paint moves there by many times the 3 pixels that a convolution reaches.
 
 Each block with memory adds a frame to what a pixel depends on: with five levels, seven frames before its own.
@@ -89,15 +90,22 @@ class UNet3D(LaneNetwork):
         return self._logits(images.flatten(0, 1), shift).unflatten(0, clips)
 
     def step(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        kept: list[Tensor] = []
+        recall = _Memory(state)
+        return (self._logits(images, recall), *recall.kept)
 
-        def recall(maps: Tensor) -> Tensor:
-            kept.append(maps)
-            return state[len(kept) - 1]
-
-        return (self._logits(images, recall), *kept)
+    def remember(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """The next state alone, (N, 3, H, W) and the state before it given: what is calculated for the logits only is left out."""
+        recall = _Memory(state)
+        self._road(images, recall)
+        return tuple(recall.kept)
 
     def _logits(self, images: Tensor, recall: Recall) -> Tensor:
+        maps, finest = self._road(images, recall)
+        logits: Tensor = self.head(_join(self.merges[-1], maps, finest))
+        return logits
+
+    def _road(self, images: Tensor, recall: Recall) -> tuple[Tensor, Tensor]:
+        """All levels but the last one upward: the maps at half resolution, and the finest of the way down."""
         self.check_size(images)
         maps = self.first(self.stem(images))
         skips = []
@@ -105,16 +113,32 @@ class UNet3D(LaneNetwork):
             skips.append(maps)
             maps = down(maps)
             maps = encoder(maps, recall(maps))
-        for level, merge in enumerate(self.merges):
-            maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-            maps = merge(torch.cat([maps, skips.pop()], dim=1))
-            if level < len(self.decoders):
-                maps = self.decoders[level](maps, recall(maps))
-        logits: Tensor = self.head(maps)
-        return logits
+        for merge, decoder in zip(self.merges[:-1], self.decoders, strict=True):
+            maps = _join(merge, maps, skips.pop())
+            maps = decoder(maps, recall(maps))
+        return maps, skips.pop()
 
     def deploy(self) -> LaneModel:
         return LaneModel(self, "stem.0")
+
+
+class _Memory:
+    """A `Recall` of a state, one tensor a block, that keeps what each block saw: the next state."""
+
+    def __init__(self, state: Sequence[Tensor]) -> None:
+        self._state = state
+        self.kept: list[Tensor] = []
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        self.kept.append(maps)
+        return self._state[len(self.kept) - 1]
+
+
+def _join(merge: nn.Module, maps: Tensor, skip: Tensor) -> Tensor:
+    """Maps at twice their size beside those of the way down, made one."""
+    maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
+    joined: Tensor = merge(torch.cat([maps, skip], dim=1))
+    return joined
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
