@@ -55,7 +55,8 @@ def open_engine(
     passed_over: list[str] = []
     for name, place, entry in _candidates(engine):
         try:
-            opened = _open(load_engine_class(name, entry), precision, model, batch, threads)
+            kind = load_engine_class(name, entry)
+            opened = _open(kind, precision, model, batch, threads, passed_over)
         except UnavailableError as why:
             passed_over.append(str(why))
             continue
@@ -78,18 +79,24 @@ def _candidates(engine: str) -> list[tuple[str, str, EngineEntry]]:
     return [candidate for candidate in candidates if engine in ("auto", candidate[0])]
 
 
-def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, threads: int | None) -> Engine:
+def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, threads: int | None, passed_over: list[str]) -> Engine:
+    """Opens one engine, with the first file of a bundled model that it can use; why not an earlier one is added to `passed_over`."""
     if precision != "auto":
         kind.settle_precision(precision, FILE_PRECISION[precision])
-        file = find_model(model, precision)
+        files = [find_model(model, precision)]
     elif is_path(model):
         file = ModelFile.load(Path(model))
-        if file.precision == "fp16" and "fp16" not in kind.precisions():
-            file = file.as_fp32()
+        files = [file.as_fp32() if file.precision == "fp16" and "fp16" not in kind.precisions() else file]
     else:
         bundled = bundled_models().get(str(model), {})
-        file = find_model(model, next((p for p in kind.precisions() if FILE_PRECISION[p] in bundled), "fp32"))
-    return kind(file, precision, batch, threads)
+        kept = dict.fromkeys(FILE_PRECISION[each] for each in kind.precisions() if FILE_PRECISION[each] in bundled)
+        files = [find_model(model, each) for each in kept or ["fp32"]]
+    for file in files[:-1]:
+        try:
+            return kind(file, precision, batch, threads)
+        except UnavailableError as why:
+            passed_over.append(str(why))
+    return kind(files[-1], precision, batch, threads)
 
 
 def load_engine_class(name: str, entry: EngineEntry | None = None) -> type[Engine]:

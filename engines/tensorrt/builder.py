@@ -89,6 +89,7 @@ def build(trt: ModuleType, model: ModelFile, options: BuildOptions, progress: Bu
     network = _create_network(trt, builder, config, model.precision)
     _parse(trt, network, logger, model)
     _set_batch(builder, config, network, model, options.batch)
+    _leave_out_libraries(trt, config)
     if options.workspace_mib is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib << 20)
     notes = _place_on_dla(trt, builder, config, network, model, options) if options.dla is not None else ()
@@ -120,6 +121,13 @@ def _create_network(
     if precision != "fp32":
         config.set_flag({"fp16": trt.BuilderFlag.FP16, "int8": trt.BuilderFlag.INT8}[precision])
     return builder.create_network(1 << int(flags.EXPLICIT_BATCH))
+
+
+def _leave_out_libraries(trt: ModuleType, config: trt_api.IBuilderConfig) -> None:
+    """Keeps TensorRT 8.6 to its own kernels, as later versions do: it would load cuDNN and cuBLAS, a gigabyte of either's memory."""
+    sources = trt.TacticSource
+    if hasattr(sources, "CUDNN"):
+        config.set_tactic_sources(1 << int(sources.EDGE_MASK_CONVOLUTIONS) | 1 << int(sources.JIT_CONVOLUTIONS))
 
 
 def _parse(trt: ModuleType, network: trt_api.INetworkDefinition, logger: Any, model: ModelFile) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from engines.engine import Arrays, Engine, UnavailableError
 from engines.probe import Probe, probe
 from engines.tensorrt import api as trt_api
 from engines.tensorrt.builder import BuildOptions, build_with_bar
+from engines.tensorrt.check import disagreement, expected_map, road_picture
 from engines.tensorrt.cuda import CudaGraph, Gpu, open_gpu
 from engines.tensorrt.plan_cache import EngineCache, Key
 from lanes.errors import InputError, ProcessingError
@@ -59,6 +61,7 @@ class TensorRTEngine(Engine):
         self._runtime: trt_api.Runtime | None = None
         self._engine: trt_api.ICudaEngine | None = None
         self._gpu: Gpu | None = None
+        self._is_new = False
         try:
             self._gpu = open_gpu(found.cuda_library)
             with self._gpu as gpu:
@@ -69,6 +72,8 @@ class TensorRTEngine(Engine):
                 gpu.wait(self._stream)
                 self._graph = gpu.record(self._stream, lambda: self._enqueue(gpu))
                 self._zero_state(gpu)
+            if self._is_new:
+                self._check()
         except (InputError, ProcessingError) as error:
             self._release()
             raise UnavailableError(str(error)) from None
@@ -143,8 +148,13 @@ class TensorRTEngine(Engine):
             flags=options.flags,
         )
         cache = EngineCache()
+        refused = cache.refused(key)
+        if refused:
+            raise ProcessingError(refused)
+        self._refuse = partial(cache.refuse, key)
 
         def build() -> bytes:
+            self._is_new = True
             built = build_with_bar(trt, self.model, options, cache.read_timings(key))
             if built.timings:
                 cache.write_timings(key, built.timings)
@@ -157,6 +167,18 @@ class TensorRTEngine(Engine):
             self._engine = self._runtime.deserialize_cuda_engine(cache.plan(key, build, found.driver))
         if self._engine is None:
             raise ProcessingError(f"{trt_api.product(trt)} cannot load the engine that it has built ({self._why()})")
+
+    def _check(self) -> None:
+        """Compares a new engine with ONNX Runtime. Raises ProcessingError, now and at later starts, where it calculates something else."""
+        height, width = self.inputs[self._images].shape[1:3]
+        picture = road_picture(width, height)
+        inputs = {self._images: np.repeat(picture[None], self.batch, axis=0)}
+        wrong = disagreement(self._run(inputs)[self._probability][0], expected_map(self.model, picture))
+        self._reset()
+        if wrong:
+            why = f"TensorRT {self.version} calculates {self.model.metadata.name} {self.precision} wrongly on this GPU: {wrong}"
+            self._refuse(why)
+            raise ProcessingError(why)
 
     def _allocate(self, gpu: Gpu, trt: ModuleType) -> None:
         """Checks every tensor of the built engine, and takes memory for it on either side; a state's stays zero on the host."""

@@ -167,6 +167,19 @@ class EngineCache:
             with suppress(OSError):
                 self._find(key).with_suffix(suffix).unlink()
 
+    def refuse(self, key: Key, why: str) -> None:
+        """Puts in an entry's place why it is of no use, so that later starts do not build it again to find the same."""
+        self.forget(key)
+        with suppress(OSError):
+            _write(self._path(key, ".refused"), why.encode())
+
+    def refused(self, key: Key) -> str | None:
+        """Why this engine is not built again; None where nothing speaks against it. `clear` forgets it."""
+        try:
+            return self._path(key, ".refused").read_text(encoding="utf-8")
+        except OSError:
+            return None
+
     def clear(self) -> int:
         """Removes all but what is being built at the moment, and returns how many bytes that was.
 
@@ -174,9 +187,9 @@ class EngineCache:
         process waits for it no longer keeps others out.
         """
         removed = sum(map(_remove, self.folder.glob("*.timing")))
-        for path in {path.with_suffix("") for suffix in (".plan", ".json", ".lock") for path in self.folder.glob(f"*{suffix}")}:
+        for path in {path.with_suffix("") for suffix in (".plan", ".json", ".lock", ".refused") for path in self.folder.glob(f"*{suffix}")}:
             with suppress(Timeout), FileLock(f"{path}.lock", timeout=0):
-                for entry in (*self.folder.glob(f"{path.name}.[pj]*"), *self.folder.glob(f".{path.name}.*.part")):
+                for entry in (*self.folder.glob(f"{path.name}.[pjr]*"), *self.folder.glob(f".{path.name}.*.part")):
                     removed += _remove(entry)
         return removed
 

@@ -120,6 +120,21 @@ def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_p
 
 
 @tiny
+def test_a_file_that_an_engine_cannot_use_gives_way_to_its_next_one(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
+    proto = onnx.load(tmp_path / "tiny.int8.onnx")
+    next(node for node in proto.graph.node if node.op_type == "Sigmoid").op_type = "NoSuchOperator"
+    onnx.save(proto, tmp_path / "tiny.int8.onnx")
+    with open_engine(model="tiny") as opened:
+        assert opened.name == "openvino"
+        assert opened.precision in ("bf16", "fp32")
+        assert "openvino cannot run" in opened.reason
+    with pytest.raises(InputError, match=r"^onnx cannot run .*tiny.int8.onnx|^onnx runs no int8"):
+        open_engine("onnx", "int8", model="tiny")
+
+
+@tiny
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.backends.onnx_cpu import OnnxEngine
+from engines.engine import Engine, UnavailableError
 from engines.model_file import bundled_models, find_model
 from engines.probe import DRIVER_LIBRARY, probe
 from engines.tensorrt import engine as tensorrt_engine
@@ -27,7 +29,7 @@ pytestmark = [
 
 ROOT = Path(__file__).resolve().parents[2]
 AGREEMENT = {"fp32": 0.995, "fp16": 0.995, "int8": 0.97}
-"""Least IoU of thresholded masks with fp32 torch; a GPU's fp32 is TF32."""
+"""Least IoU of thresholded masks with ONNX Runtime's fp32 on the CPU; a GPU's fp32 is TF32."""
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +55,9 @@ def demo_frames() -> Iterator[NDArray[np.uint8]]:
 
 @pytest.fixture(scope="module")
 def expected(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What torch predicts on the CPU, in fp32."""
-    torch = pytest.importorskip("torch")
-    from engines.backends.torch_cpu import load_lane_model
-
-    network = load_lane_model(find_model("unet"))
-    with torch.inference_mode():
-        return np.concatenate([network(torch.from_numpy(pictures[i : i + 1])).numpy() for i in range(len(pictures))])
+    """What ONNX Runtime predicts on the CPU, in fp32; a Jetson has no torch."""
+    with OnnxEngine(find_model("unet"), "fp32") as engine:
+        return infer_all(engine, pictures)
 
 
 def open_unet(precision: str = "fp32", batch: int = 1) -> TensorRTEngine:
@@ -72,7 +70,7 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / (one | other).sum())
 
 
-def infer_all(engine: TensorRTEngine, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def infer_all(engine: Engine, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([engine.infer(pictures[i : i + 1]).copy() for i in range(len(pictures))])
 
 
@@ -89,8 +87,13 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.parametrize("precision", AGREEMENT)
-def test_masks_agree_with_torch(precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
-    with open_unet(precision) as engine:
+def test_masks_agree_with_the_cpu(precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
+    try:
+        engine = open_unet(precision)
+    except UnavailableError as refusal:  # such an engine is not kept: see engines/tensorrt/check.py
+        assert precision == "int8"
+        pytest.skip(str(refusal))
+    with engine:
         given = infer_all(engine, pictures)
     assert (expected > 127).sum() > 1000
     assert iou(given > 127, expected > 127) >= AGREEMENT[precision]
@@ -120,7 +123,7 @@ def test_compute_alone_is_timed_and_changes_nothing(pictures: NDArray[np.uint8])
 
 
 @pytest.mark.parametrize("library", ["pycuda", "cuda.bindings"])
-def test_both_ways_to_the_driver_agree_with_torch(
+def test_both_ways_to_the_driver_agree_with_the_cpu(
     library: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(f"{library}.driver")
@@ -201,7 +204,6 @@ def test_torch_on_the_same_gpu_in_the_same_process(pictures: NDArray[np.uint8]) 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_other_engines_on_a_gpu_agree_too(kind: str, precision: str, pictures: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
-    from engines.engine import UnavailableError
     from engines.registry import GPU_ENGINES, load_engine_class
 
     if precision not in bundled_models().get("unet", {}):

@@ -51,9 +51,16 @@ def test_false_paint_beyond_the_limit_is_not_taken_for_a_better_f1() -> None:
     assert at.relaxed_f1 > 0
 
 
-@pytest.mark.parametrize("sources", [[], [scene(line=0)], [scene(line=200, far=200)]])
+@pytest.mark.parametrize("sources", [[], [scene(line=0)]])
 def test_where_nothing_can_be_chosen_it_is_one_half(sources: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> None:
     assert choose_threshold([count_levels(*each) for each in sources]) == DEFAULT_THRESHOLD
+
+
+def test_paint_that_nobody_labelled_drives_the_threshold_to_neither_end() -> None:
+    """The patch is as certain as most of the line, so only a threshold that loses the line leaves it out."""
+    probability, ground_truth = scene(line=200, far=230)
+    probability[160:, 60:63] = 254
+    assert choose_threshold([count_levels(probability, ground_truth)]) == round(100 / (LEVELS - 1), 4)
 
 
 def test_a_batch_counts_as_its_maps_do() -> None:

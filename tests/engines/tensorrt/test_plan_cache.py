@@ -299,3 +299,14 @@ def test_the_folder_of_an_earlier_version_is_used_on(monkeypatch: pytest.MonkeyP
     assert default_folder() == tmp_path / "earlier" / "lanestream" / "engines"
     (tmp_path / "now" / "lanestream" / "engines").mkdir(parents=True)
     assert default_folder() == tmp_path / "now" / "lanestream" / "engines"
+
+
+def test_a_refused_engine_is_not_built_again_until_the_cache_is_cleared(store: EngineCache) -> None:
+    store.plan(KEY, Builder(b"wrong"))
+    assert store.refused(KEY) is None
+    store.refuse(KEY, "it calculates something else")
+    assert store.refused(KEY) == "it calculates something else"
+    assert store.refused(dataclasses.replace(KEY, tensorrt="TensorRT 99.0")) is None
+    assert store.entries() == []
+    store.clear()
+    assert store.refused(KEY) is None
