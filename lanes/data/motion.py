@@ -78,7 +78,7 @@ def advance(sample: Sample, motion: Motion, frames: int) -> Sample:
     matrix = back @ nearer @ to_vanishing
 
     def moved(plane: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
-        result = plane.copy()
+        result: NDArray[np.uint8] = plane.copy()
         size = (width, height - top)
         result[top:] = cv2.warpPerspective(plane[top:], matrix, size, flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
         return result

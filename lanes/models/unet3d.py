@@ -84,10 +84,11 @@ class UNet3D(LaneNetwork):
         clips = images.shape[:2]
 
         def shift(maps: Tensor) -> Tensor:
-            frames = maps.unflatten(0, clips)
+            frames = maps.reshape(*clips, *maps.shape[1:])
             return torch.cat([torch.zeros_like(frames[:, :1]), frames[:, :-1]], dim=1).flatten(0, 1)
 
-        return self._logits(images.flatten(0, 1), shift).unflatten(0, clips)
+        logits = self._logits(images.flatten(0, 1), shift)
+        return logits.reshape(*clips, *logits.shape[1:])
 
     def step(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         recall = _Memory(state)

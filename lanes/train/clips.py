@@ -68,7 +68,7 @@ class ClipTask(Task):
 def unsteady(pixels: BGRImage, rng: Generator) -> BGRImage:
     """A frame, (H, W, 3) uint8 BGR, with an exposure, a noise and now and then a blur of its own."""
     noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(0, 6))
-    shown = np.clip(pixels * np.float32(rng.normal(1, 0.03)) + noise, 0, 255).astype(np.uint8)
+    shown: BGRImage = np.clip(pixels * np.float32(rng.normal(1, 0.03)) + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.25:
         shown = cv2.GaussianBlur(shown, (0, 0), rng.uniform(0.4, 1.0)).astype(np.uint8, copy=False)
     return shown
@@ -84,4 +84,5 @@ def faded(pixels: BGRImage, rng: Generator) -> BGRImage:
         cv2.ellipse(lost, centre, axes, rng.uniform(0, 180), 0, 360, rng.uniform(120, 255), -1)
     share = cv2.GaussianBlur(lost, (0, 0), 5)[..., None] * np.float32(1 / 255)
     smooth = cv2.blur(pixels, (31, 31)) + np.float32(rng.uniform(0, 40))
-    return np.clip(pixels * (1 - share) + smooth * share, 0, 255).astype(np.uint8)
+    shown: BGRImage = np.clip(pixels * (1 - share) + smooth * share, 0, 255).astype(np.uint8)
+    return shown
