@@ -20,8 +20,10 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from engines.half_precision import widen
+from engines.programs import PROGRAMS, why_no_file
 from engines.tensors import GraphTensor, read_interface
 from lanes.errors import InputError
+from lanes.models import LADDER_SIZE
 from lanes.segment.transform import FrameTransform
 
 METADATA_KEY = "lanestream"
@@ -261,7 +263,9 @@ def find_model(model: str | Path, precision: str = "fp32") -> ModelFile:
     models = bundled_models()
     files = models.get(str(model))
     if files is None:
-        known = f"the bundled ones are {', '.join(models)}" if models else "none is bundled"
+        if model in PROGRAMS:
+            raise InputError(why_no_file(str(model)))
+        known = f"the bundled ones are {', '.join([*models, *PROGRAMS])}"
         raise InputError(f"no model is called {model!r}: {known}; or give the path of an .onnx file")
     if wanted == "fp32" and wanted not in files and "fp16" in files:
         return ModelFile.load(files["fp16"]).as_fp32()
@@ -284,6 +288,7 @@ def describe_models() -> str:
         parameters = sum(prod(weight.dims) for weight in proto.graph.initializer)
         rows.append((name, f"{parameters / 1e6:.2f} million", f"{metadata.transform.width}x{metadata.transform.height}", ", ".join(files)))
         models_of.setdefault(tuple(dict.fromkeys(metadata.licences)), []).append(name)
+    rows += [(name, "a program", f"{LADDER_SIZE[0]}x{LADDER_SIZE[1]}", "none") for name in PROGRAMS]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     for licences, names in models_of.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from engines.engine import Engine, NoEngineError, UnavailableError
 from engines.model_file import FILE_PRECISION, ModelFile, bundled_models, find_model, is_path
 from engines.probe import has_driver
+from engines.programs import PROGRAM_ENGINE, PROGRAMS, why_no_file
 from lanes.errors import InputError
 
 ENGINES = {
@@ -35,6 +36,7 @@ def open_engine(
 
     Args:
         engine: `auto`, `tensorrt`, `openvino`, `onnx` or `torch`; the last two run on an NVIDIA GPU where they can, else on the CPU.
+            `opencv` runs the models that are programs, and no other engine does.
         precision: `auto` (the one that the engine prefers on this processor), `fp32`, `bf16`, `fp16` or `int8`.
         model: a bundled model's name, or the path of a model file.
         batch: images in a call.
@@ -47,11 +49,15 @@ def open_engine(
         NoEngineError: no engine does here what is asked for.
         InputError: the model file cannot be used, or no engine or precision has that name.
     """
-    known = dict.fromkeys([*GPU_ENGINES, *ENGINES])
+    known = dict.fromkeys([*GPU_ENGINES, *ENGINES, "opencv"])
     if engine != "auto" and engine not in known:
         raise InputError(f"no engine is called {engine!r}: there are auto, {', '.join(known)}")
     if precision != "auto" and precision not in PRECISIONS:
         raise InputError(f"no precision is called {precision!r}: there are auto, {', '.join(PRECISIONS)}")
+    if str(model) in PROGRAMS:
+        return _open_program(engine, precision, str(model), batch, threads)
+    if engine == "opencv":
+        raise InputError(f"opencv runs the models that are programs, {', '.join(PROGRAMS)}, and {model} is a network: give --engine auto")
     passed_over: list[str] = []
     for name, place, entry in _candidates(engine):
         try:
@@ -64,6 +70,18 @@ def open_engine(
         opened.reason = "; ".join([f"{name} {opened.precision}: {choice}", *passed_over])
         return opened
     raise NoEngineError("; ".join(passed_over), _alternatives())
+
+
+def _open_program(engine: str, precision: str, model: str, batch: int, threads: int | None) -> Engine:
+    """Opens a model that is a program. Raises InputError where another engine, or another precision than its own, is asked for."""
+    if engine not in ("auto", "opencv"):
+        raise InputError(f"{engine} cannot run {model}: {why_no_file(model)}; give --engine auto")
+    kind = load_engine_class("opencv", PROGRAM_ENGINE)
+    from engines.backends.opencv_cpu import load_program
+
+    opened = kind(load_program(model), precision, batch, threads)
+    opened.reason = f"opencv {opened.precision}: {model} is a program, which it alone runs"
+    return opened
 
 
 EngineEntry = tuple[str, str, str]

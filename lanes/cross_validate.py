@@ -26,7 +26,8 @@ from lanes.errors import InputError, exit_status
 from lanes.evaluate.scores import SCORES, Row, mean_row
 from lanes.files import write_atomically
 from lanes.train.command import parse
-from lanes.train.cross_validation import SPLITS, Scores, claim, read_scores, validate_without
+from lanes.train.cross_validation import SPLITS, Scores, read_scores, validate_without
+from lanes.train.request import claim
 
 
 def score_table(found: dict[str, dict[str, Scores]]) -> Table:

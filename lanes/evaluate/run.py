@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -25,7 +26,9 @@ from lanes.evaluate.lanes import TUSIMPLE_ROWS, CULaneScore, TuSimpleScore, scor
 from lanes.evaluate.pixels import PixelCounts
 from lanes.evaluate.probability import LevelCounts, count_levels
 from lanes.geometry.lanes import find_lanes
-from lanes.segment.segmenter import Segmenter
+
+if TYPE_CHECKING:  # a training scores its network without the engines and their libraries
+    from lanes.segment.segmenter import Segmenter
 
 NOT_STATED = "not stated"
 """Condition of a frame whose data set does not say."""

@@ -179,10 +179,10 @@ class Settings:
     )
     engine: str = _setting(
         "auto",
-        one_of("auto", "tensorrt", "openvino", "onnx", "torch"),
+        one_of("auto", "tensorrt", "openvino", "onnx", "torch", "opencv"),
         MODEL,
         "NAME",
-        "inference engine: {choices}; auto takes the first that works here",
+        "inference engine: {choices}; auto takes the first that works here, opencv runs the model classical alone",
     )
     precision: str = _setting(
         "auto",

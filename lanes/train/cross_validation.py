@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from engines.export import export_onnx, load_checkpoint
 from lanes import load_segmenter
@@ -16,7 +16,6 @@ from lanes.errors import InputError
 from lanes.evaluate.pixels import PixelCounts
 from lanes.evaluate.run import measure
 from lanes.evaluate.scores import SCORES, Row, score_row
-from lanes.files import write_atomically
 from lanes.train.command import parse
 from lanes.train.run import train
 
@@ -58,24 +57,6 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
                 together = score_row(sum(by_drive.values(), PixelCounts()))
                 found[split] = {"all": together, "drives": {drive: score_row(counts) for drive, counts in by_drive.items()}}
     return found
-
-
-def claim(out: Path, request: dict[str, Any]) -> None:
-    """Notes what a folder is for. Raises InputError where it holds runs of another request, or notes that cannot be read."""
-    path = out / "request.json"
-    try:
-        if not path.exists():
-            write_atomically(path, json.dumps(request, indent=1) + "\n")
-        earlier = json.loads(path.read_bytes())
-        data, options = earlier["data"], earlier["options"]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path} is damaged: give another --out") from None
-    if earlier != request:
-        raise InputError(
-            f"{out} is of a training on {data} with options {' '.join(map(str, options)) or '(none)'}: give the same ones, or another --out"
-        )
 
 
 def read_scores(path: Path) -> dict[str, Scores]:

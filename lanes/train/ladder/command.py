@@ -26,10 +26,10 @@ from lanes.cli.logs import messages
 from lanes.errors import ProcessingError, exit_status
 from lanes.files import make_folder, write_atomically
 from lanes.models import LADDER
-from lanes.train.cross_validation import claim
 from lanes.train.ladder.frames import divide, prepare
 from lanes.train.ladder.job import Job, Settings, run_job
 from lanes.train.ladder.summary import summarise
+from lanes.train.request import claim
 
 CURVES = ("unet_plain", "unet_noskip", "fcn", "deeplab")
 """The rungs that have a learning curve."""

@@ -132,7 +132,7 @@ def run_job(job: Job, settings: Settings) -> dict[str, Any]:
             "threshold": threshold,
             "threshold_drives": metadata["threshold_drives"],
             "scores": scores,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # whose type a checkpoint may not hold
         }
     )
     recipe = {"network": with_arch(model.config), "size": list(model.size), "crop": list(model.crop), "loss": model.loss} | report
