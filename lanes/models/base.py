@@ -44,6 +44,8 @@ class LaneNetwork(nn.Module):
 
     arch: ClassVar[str]
     pretraining: ClassVar[Pretraining | None] = None
+    ranked: ClassVar[bool] = False
+    """Whether `outputs` list the best of what it found: rounding may then change their order, and which of equals comes last."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "unet_noskip": "lanes.models.unet_noskip:NoSkipUNet",
     "unet3d": "lanes.models.unet3d:UNet3D",
     "deeplab": "lanes.models.deeplab:DeepLab",
+    "maskrcnn": "lanes.models.maskrcnn:MaskRcnn",
 }
 """Module and class of each architecture; a module is imported when a network of it is made."""
 

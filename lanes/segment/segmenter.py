@@ -10,9 +10,11 @@ import numpy as np
 
 from engines.engine import Engine
 from lanes.arrays import BGRImage, Mask, ProbabilityMap
+from lanes.geometry.instances import InstanceMap
 from lanes.results import Band
 from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.first_look import find_band
+from lanes.segment.instances import OUTPUTS, Regions, find_instances, to_frame
 from lanes.segment.transform import PADDING
 
 STEADY = 2.0
@@ -37,6 +39,9 @@ class Segmenter:
         remembers: whether the model has a state. It goes from frame to frame, and is zeroed where the band jumps (`STEADY`) and for stills.
     """
 
+    _regions: Regions | None = None
+    """Of the last image, where the model tells lines apart."""
+
     def __init__(self, engine: Engine, band: BandChoice = AUTO) -> None:
         self.engine = engine
         self.band = OFF if band.automatic and not engine.model.metadata.bands else band
@@ -47,6 +52,7 @@ class Segmenter:
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
         self._lock = threading.Lock()
+        self._has_regions = set(OUTPUTS) <= engine.model.metadata.outputs.keys()
 
     @property
     def threshold(self) -> int:
@@ -106,7 +112,13 @@ class Segmenter:
 
     def infer(self) -> None:
         """Runs the engine on what `preprocess` left."""
-        self._probability = self.engine.infer(self._input)[0]
+        if self._has_regions:
+            (images,) = self.engine.inputs
+            (probability,) = self.engine.outputs.keys() - self.engine.model.metadata.outputs.keys()
+            outputs = self.engine.run({images: self._input})
+            self._probability, self._regions = outputs[probability][0], Regions.of(outputs)
+        else:
+            self._probability = self.engine.infer(self._input)[0]
 
     def postprocess(self, out: ProbabilityMap) -> ProbabilityMap:
         """Writes the probability at the frame's size into `out`, (H, W) uint8, and returns it."""
@@ -117,6 +129,16 @@ class Segmenter:
         self.postprocess(out)
         cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
         return out
+
+    def instances(self, threshold: int) -> InstanceMap | None:
+        """Which line each pixel of the frame's paint is of, (H, W) uint8, 0 for none, at a threshold of 0 to 255.
+
+        None where the model does not tell lines apart.
+        """
+        if self._regions is None:
+            return None
+        size = (self.transform.height, self.transform.width)
+        return to_frame(find_instances(self._regions, size, threshold / 255), self._placement)
 
     def reset(self) -> None:
         """Forgets earlier frames, where the model remembers any: they mean nothing for the next one."""

@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet_noskip": {"widths": [4, 6, 8]},
     "deeplab": {"widths": [4, 6, 8], "rates": [1, 2]},
     "unet3d": {"widths": [4, 6, 8]},
+    "maskrcnn": {"widths": [4, 4, 6, 8], "channels": 4, "proposals": 3, "anchors": [[20, 17], [50, 22]]},
 }
 each_arch = pytest.mark.parametrize("arch", ARCHITECTURES)
 
@@ -77,6 +78,8 @@ def test_an_input_that_does_not_fit_is_refused_with_the_nearest_size_that_does(a
 
 @each_arch
 def test_every_parameter_learns(arch: str) -> None:
+    if arch == "maskrcnn":
+        pytest.skip("which regions are proposed learns from boxes, not from pixels: tests/train/test_maskrcnn.py")
     network = small(arch)
     torch.nn.init.normal_(next(p for name, p in network.named_parameters() if name.startswith("head.weight")))
     given = pictures(network)
