@@ -135,8 +135,8 @@ class Engine(ABC):
             for name, spec in self.inputs.items():
                 spec.check(inputs[name])
             results = self._run({**inputs, **self._state})
-            for name, array in self._state.items():
-                np.copyto(array, results[self._next_value[name]])
+            if not self.keeps_state:
+                self._state = {name: results[result] for name, result in self._next_value.items()}
             return {name: results[name] for name in self.outputs}
 
     def infer(self, batch: NDArray[np.uint8]) -> NDArray[np.uint8]:

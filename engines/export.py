@@ -13,7 +13,7 @@ import logging
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,35 +21,23 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from engines.export_checks import OPSET, OUTLIERS, check_graph, check_half_range, made_up_frames, make_clips, predict
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
 from lanes.cli.arguments import Parser, count, output_path
-from lanes.errors import InputError, ProcessingError, exit_status
+from lanes.errors import InputError, exit_status
 from lanes.files import check_file, write_atomically
-from lanes.models import IMAGE_MEAN, IMAGE_STD
 from lanes.models.base import LaneNetwork
 from lanes.models.build import build_network
 
-OPSET = 17
 IR_VERSION = 8
-"""Operator set and file format that TensorRT 8.6 to 11, OpenVINO and ONNX Runtime all read."""
-
-TOLERANCE = {"fp32": 2, "fp16": 4}
-"""Steps of 255 by which the exported graph may differ from the network: rounding, folded weights, and in fp16 their 11 bits."""
-
-OUTLIERS = 1e-3
-"""Share of the pixels of real frames in which an fp16 file may differ by more. It can move a steep edge of paint a little: a wrong graph
-moves far more than one pixel in a thousand. Made-up images have no such edges, and no such allowance."""
+"""File format that TensorRT 8.6 to 11, OpenVINO and ONNX Runtime all read."""
 
 CHECK_FRAMES = 8
 """Images of a folder that an export is checked on."""
-
-FP16_MAX = 65504
-"""Largest number of IEEE 754 half precision."""
 
 
 def export_onnx(
@@ -64,13 +52,13 @@ def export_onnx(
     """Writes `network` as an fp32 or fp16 model file and proves that it calculates the same. Images and probability stay uint8.
 
     Args:
-        network: maps normalised RGB (N, 3, H, W) float32 to logits (N, 1, H, W).
-        metadata: stored in the file, its precision set to `precision`.
+        network: what it calculates as a model file is its `step`; its further outputs and its state go by the names that it has for them.
+        metadata: stored in the file, its precision set to `precision`, its outputs and state to those of the network.
         path: where to; written at once when all checks have passed, replacing what is there.
         precision: `fp32`, or `fp16` for engines on a GPU. The latter is traced in half precision, which gets every operator right,
-            Resize and its scales too, where converting an fp32 graph does not.
+            Resize and its scales too, where converting an fp32 graph does not. State is then fp16 as well.
         static_batch: fixes the batch; default any number of images.
-        frames: (N, H, W, 3) uint8 BGR, what file and network are compared on; default made-up images.
+        frames: (N, H, W, 3) uint8 BGR, what file and network are compared on; default made-up images. With state, they follow each other.
 
     Raises:
         InputError: the network does not fit the metadata's input size, or `path` cannot be written.
@@ -78,46 +66,49 @@ def export_onnx(
     """
     outliers = OUTLIERS if precision == "fp16" and frames is not None else 0.0
     if frames is None:
-        frames = _made_up_frames(metadata)
-    if static_batch:  # as many whole batches as show every frame, from the first one again where the last is not full
-        frames = frames[np.arange(-(-len(frames) // static_batch) * static_batch) % len(frames)]
-    expected = _probability(network, frames)
+        frames = made_up_frames(metadata, ranked=bool(network.outputs))
+    clips = make_clips(network, frames, static_batch)
+    expected = predict(network, clips)
     lane_model = network.deploy().eval()
     if precision == "fp16":
-        _check_half_range(lane_model, frames)
+        check_half_range(network, lane_model, clips)
         lane_model.half()
-    height, width = metadata.transform.height, metadata.transform.width
-    example = torch.zeros((static_batch or 2, height, width, 3), dtype=torch.uint8)
-    with _quiet_exporter():
-        program = torch.onnx.export(
-            lane_model,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["frames"],
-            output_names=["probability"],
-            dynamic_shapes=None if static_batch else ({0: torch.export.Dim("batch")},),
-            verbose=False,
-        )
-    assert program is not None
-    proto = program.model_proto
-    _clean(proto)
+    proto = _trace(network, lane_model, metadata, precision, static_batch)
     proto.ir_version = IR_VERSION
     proto.graph.name = metadata.name
-    onnx.helper.set_model_props(proto, {METADATA_KEY: replace(metadata, precision=precision).to_json()})
-    _check(proto, frames, expected, TOLERANCE[precision], outliers, static_batch)
+    metadata = replace(metadata, precision=precision, state=network.state, outputs=network.outputs)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: metadata.to_json()})
+    check_graph(proto, network, clips, expected, precision, outliers, static_batch)
     write_atomically(path, proto.SerializeToString())
     return ModelFile.load(path)
 
 
-def _made_up_frames(metadata: ModelMetadata) -> NDArray[np.uint8]:
-    """Noise, a gradient, and the two ends of the scale."""
-    height, width = metadata.transform.height, metadata.transform.width
-    frames = np.zeros((4, height, width, 3), np.uint8)
-    frames[0] = np.random.default_rng(0).integers(0, 256, frames[0].shape)
-    frames[1] = np.linspace(0, 255, width)[None, :, None]
-    frames[2] = 255
-    return frames
+def _trace(
+    network: LaneNetwork, lane_model: nn.Module, metadata: ModelMetadata, precision: str, static_batch: int | None
+) -> onnx.ModelProto:
+    """The graph of a deployed network, `lane_model`, whose parameters are of `precision`."""
+    height, width, batch = metadata.transform.height, metadata.transform.width, static_batch or 2
+    state = network.initial_state(batch, height, width)
+    if precision == "fp16":
+        state = tuple(values.half() for values in state)
+    any_number = {0: torch.export.Dim("batch")}
+    # The state is one argument of any number of tensors to the exporter, where there is any.
+    shapes: Any = (any_number, (any_number,) * len(state)) if state else (any_number,)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            lane_model,
+            (torch.zeros((batch, height, width, 3), dtype=torch.uint8), *state),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["frames", *network.state],
+            output_names=["probability", *network.outputs, *network.state.values()],
+            dynamic_shapes=None if static_batch else shapes,
+            verbose=False,
+        )
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    _clean(proto)
+    return proto
 
 
 def _read_frames(folder: Path, metadata: ModelMetadata) -> NDArray[np.uint8]:
@@ -134,28 +125,9 @@ def _read_frames(folder: Path, metadata: ModelMetadata) -> NDArray[np.uint8]:
     return frames
 
 
-def _probability(network: nn.Module, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the network predicts for frames, normalised as in training: (N, H, W) float32, 0 to 255."""
-    rgb = torch.from_numpy(frames[..., ::-1].copy()).permute(0, 3, 1, 2).float() / 255
-    normalised = (rgb - torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGE_STD).view(1, 3, 1, 1)
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            logits = network(normalised)
-    except ValueError as error:  # a size that the network cannot take
-        raise InputError(f"the network does not fit the input size in its metadata: {error}") from None
-    finally:
-        network.train(was_training)
-    if not bool(torch.isfinite(logits).all()):
-        raise ProcessingError("the network gives NaN or infinity: its weights are damaged, or its training diverged")
-    probability: NDArray[np.float32] = (255 * torch.sigmoid(logits))[:, 0].numpy()
-    return probability
-
-
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """The exporter talks on three channels: of each step, and of the conversion from its own opset 18, which `_check` checks."""
+    """The exporter talks on three channels: of each step, and of the conversion from its own opset 18, which `check_graph` checks."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -176,55 +148,6 @@ def _clean(proto: onnx.ModelProto) -> None:
     for entry in [*proto.graph.node, *proto.graph.initializer, *proto.graph.value_info, *proto.graph.input, *proto.graph.output]:
         entry.doc_string = ""
         del entry.metadata_props[:]
-
-
-def _check_half_range(lane_model: nn.Module, frames: NDArray[np.uint8]) -> None:
-    """Runs the network in fp32, checking whether every map would fit into fp16: on a CPU, ONNX Runtime calculates fp16 graphs in fp32."""
-    largest: dict[str, float] = {}
-
-    def observe(name: str) -> Callable[[nn.Module, Any, torch.Tensor | list[torch.Tensor]], None]:
-        # An encoder gives a list; what made each of its maps has been checked.
-        return lambda _module, _inputs, maps: None if isinstance(maps, list) else largest.update({name: float(maps.abs().max())})
-
-    hooks = [module.register_forward_hook(observe(name)) for name, module in lane_model.named_modules() if name]
-    with torch.inference_mode():
-        lane_model(torch.from_numpy(frames))
-    for hook in hooks:
-        hook.remove()
-    name, most = max(largest.items(), key=lambda item: item[1])
-    if most > FP16_MAX:
-        raise ProcessingError(f"the network reaches {most:.0f} in {name}, and fp16 ends at {FP16_MAX}: export it without --fp16")
-
-
-def _check(
-    proto: onnx.ModelProto,
-    frames: NDArray[np.uint8],
-    expected: NDArray[np.float32],
-    tolerance: int,
-    outliers: float,
-    static_batch: int | None,
-) -> None:
-    onnx.checker.check_model(proto, full_check=True)
-    opsets = {entry.domain: entry.version for entry in proto.opset_import}
-    if opsets != {"": OPSET}:
-        raise ProcessingError(
-            f"the exporter wrote operator sets {opsets}, not only {OPSET}: install the versions that lanestream[train] names"
-        )
-    for weight in proto.graph.initializer:
-        values = onnx.numpy_helper.to_array(weight)
-        if not np.isfinite(values).all():
-            raise ProcessingError(f"the weights {weight.name} hold NaN or infinity: the training diverged")
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    step = static_batch or len(frames)
-    for start in range(0, len(frames), step):
-        (predicted,) = session.run(None, {"frames": frames[start : start + step]})
-        off = np.abs(predicted - expected[start : start + step])
-        beyond = float((off > tolerance).mean())
-        if beyond > outliers:
-            raise ProcessingError(
-                f"the exported graph differs from the network by up to {off.max():.0f} of 255, and by more than {tolerance} in "
-                f"{100 * beyond:.3g} % of the pixels: nothing was written"
-            )
 
 
 def load_checkpoint(path: Path) -> tuple[LaneNetwork, ModelMetadata]:

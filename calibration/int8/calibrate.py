@@ -70,7 +70,7 @@ class Quantiser:
         self._folder = folder
         images = (frame.image for frame in show_progress(frames, "ranges of activations", console))
         tensors = list(dict.fromkeys(tensor for layer in self.layers for tensor in layer.tensors))
-        histograms = collect(graph, tensors, images, model.batch)
+        histograms = collect(graph, tensors, images, model.batch, model.metadata.state)
         self._ranges = {name: {tensor: cut(histograms[tensor]) for tensor in tensors} for name, cut in CALIBRATORS.items()}
 
     def write(self, layers: Collection[QuantisableLayer], calibrator: str) -> Path:

@@ -24,6 +24,11 @@ from lanes.errors import InputError, ProcessingError
 if TYPE_CHECKING:
     from engines.backends.openvino_cpu import OpenVinoEngine
 
+STILL_FRAMES = 4
+"""Frames for which a model that remembers sees each image, as of a car that stands: the first with no memory, the last, which is scored,
+with one of several steps. The frames of a set are chosen to be unlike each other and do not follow on one another; what is remembered of
+a moving road are the same maps, a little displaced, so that their ranges are the same."""
+
 LATENCY_RUNS = 40
 WARM_UP_RUNS = 5
 
@@ -45,13 +50,18 @@ def open_on_cpu(precision: str, file: ModelFile) -> Engine:
 
 
 def run_engine(engine: Engine, frames: Sequence[FittedFrame], console: Console | None = None, what: str = "") -> NDArray[np.uint8]:
-    """Probability for each frame, (N, H, W) uint8. A batch that the model is fixed to is filled with copies."""
+    """Probability for each frame, (N, H, W) uint8, the last of `STILL_FRAMES` of a model that remembers.
+
+    A batch that the model is fixed to is filled with copies.
+    """
     transform = engine.model.metadata.transform
     maps = np.empty((len(frames), transform.height, transform.width), np.uint8)
     batch = np.empty((engine.batch, transform.height, transform.width, 3), np.uint8)
     for index, frame in enumerate(show_progress(frames, what, console) if console else frames):
         batch[:] = frame.image
-        maps[index] = engine.infer(batch)[0]
+        engine.reset()
+        for _ in range(STILL_FRAMES if engine.model.metadata.state else 1):
+            maps[index] = engine.infer(batch)[0]
     return maps
 
 

@@ -53,7 +53,9 @@ def list_layers(model: onnx.ModelProto) -> list[QuantisableLayer]:
     """The convolutions with constant weights, in the order in which they run."""
     weights = {weight.name: weight for weight in model.graph.initializer}
     inferred = shape_inference.infer_shapes(model).graph
-    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in inferred.value_info}
+    # What a model remembers comes in at the graph's inputs, and leaves at its outputs.
+    values = (*inferred.value_info, *inferred.input, *inferred.output)
+    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in values}
     concats = {node.output[0]: node for node in model.graph.node if node.op_type == "Concat" and node.attribute[0].i in (1, -3)}
     layers = []
     for node in model.graph.node:

@@ -6,12 +6,15 @@ activation of every frame in memory, and its entropy calibrator's default of 128
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+
+from calibration.int8.inference import STILL_FRAMES
+from engines.tensors import GraphTensor
 
 BINS = 2048
 """Of a histogram: as in TensorRT's calibrators."""
@@ -51,25 +54,39 @@ class MagnitudeHistogram:
 
 
 def collect(
-    model: onnx.ModelProto, tensors: Sequence[str], images: Iterable[NDArray[np.uint8]], batch: int | None
+    model: onnx.ModelProto,
+    tensors: Sequence[str],
+    images: Iterable[NDArray[np.uint8]],
+    batch: int | None,
+    state: Mapping[str, str] | None = None,
 ) -> dict[str, MagnitudeHistogram]:
     """Runs an fp32 model on images, (H, W, 3) uint8 BGR each, and returns the histogram of each of the named tensors.
 
     Args:
         batch: images that the model is fixed to take at once, None for any number.
+        state: of a model that remembers, see `ModelMetadata`. It sees each image as the `STILL_FRAMES` first frames of a video.
     """
+    state = state or {}
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
+    ends = {value.name: value for value in (*model.graph.input, *model.graph.output)}
+    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors if name not in ends)
     options = onnxruntime.SessionOptions()
     # Waiting threads sleep: most of the time goes into the histograms, and spinning would take a core from them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     histograms = {name: MagnitudeHistogram() for name in tensors}
+    (frames,) = (value.name for value in model.graph.input if value.name not in state)
+    wanted = list(dict.fromkeys([*(name for name in tensors if name not in state), *state.values()]))
+    zeros = {name: GraphTensor.read(ends[name]).at_batch(batch or 1).zeros() for name in state}
     for image in images:
-        given = session.run(list(tensors), {model.graph.input[0].name: np.repeat(image[None], batch or 1, axis=0)})
-        for name, values in zip(tensors, given, strict=True):
-            histograms[name].add(values[:1])
+        memory = zeros
+        for _ in range(STILL_FRAMES if state else 1):
+            given = memory | {frames: np.repeat(image[None], batch or 1, axis=0)}
+            results = given | dict(zip(wanted, session.run(wanted, given), strict=True))
+            for name in tensors:
+                histograms[name].add(results[name][:1])
+            memory = {name: results[after] for name, after in state.items()}
     return histograms
 
 

@@ -34,12 +34,21 @@ def road_picture(width: int, height: int) -> NDArray[np.uint8]:
     return cv2.GaussianBlur(picture, (3, 3), 0).astype(np.uint8, copy=False)
 
 
+def looks(model: ModelFile) -> int:
+    """How often the picture is seen: once or, by a model with state, once more with what it remembers."""
+    return 2 if model.metadata.state else 1
+
+
 def expected_map(model: ModelFile, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What ONNX Runtime on the processor makes of one picture: lane probability, (H, W) uint8. fp16 files are calculated in fp32."""
+    """What ONNX Runtime on the processor makes of one picture: lane probability, (H, W) uint8. fp16 files are calculated in fp32.
+
+    Of a model with state, at the last of its `looks`.
+    """
     readable = model.as_fp32() if model.precision == "fp16" else model
     batch = model.batch or 1
     with OnnxEngine(readable, readable.precision, batch) as engine:
-        probability: NDArray[np.uint8] = engine.infer(np.repeat(picture[None], batch, axis=0))[0]
+        for _ in range(looks(model)):
+            probability: NDArray[np.uint8] = engine.infer(np.repeat(picture[None], batch, axis=0))[0]
     return probability
 
 

@@ -45,7 +45,15 @@ class Sample:
 
 
 def random_view(sample: Sample, transform: FrameTransform, width: int, height: int, rng: Generator) -> Sample:
-    """A `width` x `height` crop of the sample as the model would see it from a camera a little different.
+    """A `width` x `height` crop of the sample as the model would see it from a camera a little different, see `random_camera`."""
+    matrix, zoom = random_camera(sample, transform, width, height, rng)
+    return warped(sample, matrix, zoom, transform, (width, height))
+
+
+def random_camera(
+    sample: Sample, transform: FrameTransform, width: int, height: int, rng: Generator
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Another camera and a `width` x `height` crop of what it sees, as `warped` takes them: (3, 3) float64, and the zoom.
 
     The frame is placed as `transform` places it, then scaled by 0.75 to 1.6, stretched, turned by a few degrees, sheared into a
     mild perspective and mirrored half the time. Two crops of three are centred near paint.
@@ -74,9 +82,7 @@ def random_view(sample: Sample, transform: FrameTransform, width: int, height: i
     shift[:2, 2] = [
         -_inside(wanted[axis], points[axis, :-1].min(), points[axis, :-1].max(), side) for axis, side in enumerate((width, height))
     ]
-    matrix = shift @ matrix
-
-    return warped(sample, matrix, (scale * stretch, scale / stretch), transform, (width, height))
+    return shift @ matrix, (scale * stretch, scale / stretch)
 
 
 def warped(

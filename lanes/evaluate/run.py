@@ -1,7 +1,9 @@
 """Runs a model over labelled frames and counts, in one pass, by source and condition; every score follows from the counts.
 
-Frames go through `Segmenter` as a video's frames do, at the frame's own size, drive by drive in the order of their names. At the start of
-a drive the model is reset: what it remembers of another road means nothing. Counts are pooled over the frames of a source.
+Frames go through `Segmenter` at the frame's own size, drive by drive in the order of their names. Each is a still: labelled frames of one
+drive are seconds apart, and what a model with memory kept of the one before would be of another place. So the memory is empty at each, as
+at the first frame of a video: such a model is scored at what it sees, not at what it remembers, which `lanes.flicker` shows.
+Counts are pooled over the frames of a source.
 """
 
 from __future__ import annotations
@@ -109,11 +111,8 @@ def measure(
     threshold = segmenter.threshold if threshold is None else threshold
     groups: dict[tuple[str, str], Counts] = defaultdict(Counts)
     by_frame = []
-    drive = None
     for frame in track(by_drive(frames), "frames", console=console, transient=True, disable=console is None):
-        if drive != (frame.source, frame.drive):
-            drive = (frame.source, frame.drive)
-            segmenter.reset()
+        segmenter.reset()
         pixels, ground_truth, ignore = frame.read_as_labelled()
         probability = segmenter(pixels)
         levels = count_levels(probability, ground_truth, ignore)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lanes.arrays import Mask
+from lanes.geometry.instances import InstanceMap
 from lanes.geometry.lanes import find_lanes
 from lanes.results import Frame, RoadState
 
@@ -33,12 +34,25 @@ class LaneEstimator(Protocol):
         ...
 
 
+@runtime_checkable
+class InstanceEstimator(LaneEstimator, Protocol):
+    """An estimator that also takes lines which a network tells apart. One that does not gets their union, the mask, alone."""
+
+    def update_instances(self, mask: Mask, instances: InstanceMap, frame: Frame) -> RoadState:
+        """`update` with the line that each pixel is of, (H, W) uint8, from 1 by how likely it is; 0 for none."""
+        ...
+
+
 class PerFrameEstimator:
     """Looks at every mask by itself, as at a still: lanes in pixels, nothing in metres, nothing to forget."""
 
     def update(self, mask: Mask, frame: Frame) -> RoadState:  # noqa: ARG002 - a still needs no time
         """Find the lanes of this mask; see `LaneEstimator.update`."""
         return RoadState(lanes=find_lanes(mask))
+
+    def update_instances(self, mask: Mask, instances: InstanceMap, frame: Frame) -> RoadState:  # noqa: ARG002 - as above
+        """The same with lines that are told apart; see `InstanceEstimator`."""
+        return RoadState(lanes=find_lanes(mask, instances))
 
     def reset(self, cause: str) -> None:
         """Nothing is remembered, so nothing is forgotten."""

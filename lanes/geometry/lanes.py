@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lanes.arrays import Mask
 from lanes.geometry.fitting import confidence, support, x_at
 from lanes.geometry.guide import road_distance
+from lanes.geometry.instances import InstanceMap
 from lanes.geometry.line_type import line_type
 from lanes.geometry.lines import FoundLines, find_lines
 from lanes.geometry.strokes import Floats, Line
@@ -32,16 +33,17 @@ UNSEEN = 2.0
 """How many times nearer than the nearest paint the road is taken to be in sight: not over the bonnet, as far as one mask tells."""
 
 
-def find_lanes(mask: Mask) -> list[Lane]:
+def find_lanes(mask: Mask, instances: InstanceMap | None = None) -> list[Lane]:
     """Find the lane boundaries in a mask of lane paint.
 
     Args:
         mask: (H, W) uint8, 0 or 255, paint stroke by stroke, at the frame's size. Any size from one pixel up.
+        instances: which line each pixel is of, (H, W) uint8 from 1, where the network says so; else dashes are joined into lines here.
 
     Returns:
         Lanes from left to right (positions rise). Empty where no paint looks like a lane line, as in an empty or a full mask.
     """
-    found = find_lines(mask)
+    found = find_lines(mask, instances)
     return _assign(found, mask.shape[::-1]) if found.lines else []
 
 

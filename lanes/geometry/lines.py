@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from lanes.arrays import Mask
 from lanes.geometry.fitting import confidence, fit, support, x_at
+from lanes.geometry.grid import paint_grid
 from lanes.geometry.guide import find_guide, find_horizon, follow
+from lanes.geometry.instances import InstanceMap, instance_lines
 from lanes.geometry.joining import join
 from lanes.geometry.line_type import line_type
 from lanes.geometry.merging import merge_duplicates
@@ -36,9 +37,6 @@ from lanes.geometry.paint import PaintLine
 from lanes.geometry.selection import admit_faint, drop_crossing, drop_fragments
 from lanes.geometry.strokes import Line, find_strokes
 from lanes.geometry.vanishing import find_vanishing_point, points_at
-
-GRID = 320
-"""Cells along the longer side of the grid that strokes are followed on."""
 
 LEAST_SUPPORT = 0.25
 """Lines with less support of paint are left out."""
@@ -63,16 +61,17 @@ class FoundLines:
     rows: int
 
 
-def find_paint_lines(mask: Mask) -> list[PaintLine]:
+def find_paint_lines(mask: Mask, instances: InstanceMap | None = None) -> list[PaintLine]:
     """Find the lines of paint in a mask that may be lane boundaries, each once.
 
     Args:
         mask: (H, W) uint8, 0 or 255, paint stroke by stroke, at the frame's size. Any size from one pixel up.
+        instances: which line each pixel is of, where the network says so; else the strokes are joined here.
 
     Returns:
         Lines from left to right at the frame's bottom, prolonged where they end above it. Empty where no paint looks like a lane line.
     """
-    found = find_lines(mask)
+    found = find_lines(mask, instances)
     scale = np.array(mask.shape[::-1]) / (found.columns, found.rows)
     paint = []
     for line in sorted(found.lines, key=lambda line: float(x_at(line, np.array(found.rows - 0.5)))):
@@ -87,12 +86,11 @@ def find_paint_lines(mask: Mask) -> list[PaintLine]:
     return paint
 
 
-def find_lines(mask: Mask) -> FoundLines:
-    """Steps 1 to 7 of the module."""
-    height, width = mask.shape
-    scale = max(1.0, max(height, width) / GRID)
-    columns, rows = max(1, round(width / scale)), max(1, round(height / scale))
-    lines = join(find_strokes(_grid(mask, columns, rows)), rows)
+def find_lines(mask: Mask, instances: InstanceMap | None = None) -> FoundLines:
+    """Steps 1 to 7 of the module; `instances`, where a network tells lines apart, (H, W) uint8, stand for step 2."""
+    grid = paint_grid(mask)
+    rows, columns = grid.shape
+    lines = join(find_strokes(grid), rows) if instances is None else instance_lines(grid, instances)
     lines = [line for line in lines if line.length >= max(3.0, 0.03 * rows, 2.0 * line.thickness)]
     for line in lines:
         fit(line)
@@ -125,13 +123,3 @@ def _dashes(lines: list[Line], rows: int) -> list[Line]:
         else:
             dashes.append(line)
     return [line for line in dashes if support(line, rows) >= LEAST_FAINT_SUPPORT]
-
-
-def _grid(mask: Mask, columns: int, rows: int) -> Mask:
-    """The mask scaled down to cells of how much is painted."""
-    height, width = mask.shape
-    # Halving is several times faster than any other step, and of two of them nothing but rounding remains.
-    while height % (2 * rows) == 0 and width % (2 * columns) == 0 and height * columns == width * rows:
-        height, width = height // 2, width // 2
-        mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return mask if width == columns else np.asarray(cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)

@@ -15,7 +15,9 @@ ARCHITECTURES = {
     "fcn": "lanes.models.fcn:FCN",
     "unet_plain": "lanes.models.unet_plain:PlainUNet",
     "unet_noskip": "lanes.models.unet_noskip:NoSkipUNet",
+    "unet3d": "lanes.models.unet3d:UNet3D",
     "deeplab": "lanes.models.deeplab:DeepLab",
+    "maskrcnn": "lanes.models.maskrcnn:MaskRcnn",
 }
 """Module and class of each architecture; a module is imported when a network of it is made."""
 

@@ -167,7 +167,8 @@ class Pipeline:
                 self.segmenter.infer()
             with timing.measure("postprocess"):
                 mask = self.segmenter.mask(self._mask_for(frame), self.threshold)
-            self._segmented.put(Job(frame, timing, mask, band))
+                instances = self.segmenter.instances(self.threshold)
+            self._segmented.put(Job(frame, timing, mask, band, instances))
         self._segmented.finish()
 
     def _lanes(self) -> None:
@@ -176,7 +177,7 @@ class Pipeline:
                 self._band = None
                 self.estimator.reset("the source has a cut here")
             with job.timing.measure("lanes"):
-                job.road = self.estimator.update(job.mask, job.frame)
+                job.road = job.estimate(self.estimator)
             self._band = job.road.band
             self._feedback.put(self._band)
             self._estimated.put(job)

@@ -10,10 +10,16 @@ import numpy as np
 
 from engines.engine import Engine
 from lanes.arrays import BGRImage, Mask, ProbabilityMap
+from lanes.geometry.instances import InstanceMap
 from lanes.results import Band
 from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.first_look import find_band
+from lanes.segment.instances import OUTPUTS, Regions, find_instances, to_frame
 from lanes.segment.transform import PADDING
+
+STEADY = 2.0
+"""Pixels of the model's input by which its view of the frame may shift while a model remembers. The road moves by more from frame to
+frame anyway; what is remembered of rows that have jumped lies beside them, and misleads more than it helps."""
 
 
 class Segmenter:
@@ -22,7 +28,7 @@ class Segmenter:
     Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size. The three
     steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
     Calls from several threads wait for each other; the three steps taken singly are one thread's. A model that remembers earlier frames
-    takes each call for the next frame of one video: `reset` begins another.
+    takes each call for the next frame of one video: `reset` begins another. It looks for the road once, in the first frame after a reset.
 
     Args:
         engine: runs the model.
@@ -30,16 +36,23 @@ class Segmenter:
 
     Attributes:
         band: the choice that holds for this model.
+        remembers: whether the model has a state. It goes from frame to frame, and is zeroed where the band jumps (`STEADY`) and for stills.
     """
+
+    _regions: Regions | None = None
+    """Of the last image, where the model tells lines apart."""
 
     def __init__(self, engine: Engine, band: BandChoice = AUTO) -> None:
         self.engine = engine
         self.band = OFF if band.automatic and not engine.model.metadata.bands else band
+        self.remembers = bool(engine.model.metadata.state)
         self.transform = engine.model.metadata.transform
+        self._found: tuple[tuple[int, ...], Band | None] | None = None
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
         self._lock = threading.Lock()
+        self._has_regions = set(OUTPUTS) <= engine.model.metadata.outputs.keys()
 
     @property
     def threshold(self) -> int:
@@ -49,25 +62,40 @@ class Segmenter:
     def __call__(self, pixels: BGRImage) -> ProbabilityMap:
         """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
         with self._lock:
-            self.preprocess(pixels, self.still_band(pixels))
+            self.preprocess(pixels, self._kept_band(pixels) if self.remembers else self.still_band(pixels))
             self.infer()
             return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
+
+    def _kept_band(self, pixels: BGRImage) -> Band | None:
+        """The band of a frame that is called with: the one of the first such frame since the last reset, of the same size."""
+        _check(pixels)
+        size = pixels.shape[:2]
+        if self._found is None or self._found[0] != size:
+            self._found = size, self.still_band(pixels)
+        return self._found[1]
 
     def still_band(self, pixels: BGRImage) -> Band | None:
         """The band of a frame by itself, (H, W, 3) uint8 BGR; where it is to be estimated, by a first look at the whole frame.
 
-        None = the whole frame. Raises ValueError as `preprocess` does.
+        None = the whole frame. What the model remembers is forgotten. Raises ValueError as `preprocess` does.
         """
+        _check(pixels)
+        self.engine.reset()
         if not self.band.automatic:
-            _check(pixels)
             return self.band.fixed(pixels.shape[0])
         self.preprocess(pixels)
         self.infer()
+        self.engine.reset()
         return find_band(self.mask(np.empty(pixels.shape[:2], np.uint8), self.threshold), self.transform)
 
     def frame_band(self, pixels: BGRImage, estimate: Band | None, *, still: bool) -> Band | None:
-        """The band of the next frame of a source: `estimate`, from the frames before, where it is to be estimated; of stills, their own."""
-        return estimate if self.band.automatic and not still else self.still_band(pixels)
+        """The band of the next frame of a source: `estimate`, from the frames before, where it is to be estimated; of stills, their own.
+
+        Each still is the first frame of its video: what the model remembers is forgotten.
+        """
+        if still:
+            return self.still_band(pixels)
+        return estimate if self.band.automatic else self.band.fixed(pixels.shape[0])
 
     def preprocess(self, pixels: BGRImage, band: Band | None = None) -> None:
         """Fits a frame, or the band of its rows that the model is to see, into the model's input.
@@ -76,12 +104,21 @@ class Segmenter:
             ValueError: `pixels` is not (H, W, 3) uint8, or the band reaches out of it.
         """
         _check(pixels)
-        self._placement = self.transform.fit(pixels.shape[1], pixels.shape[0], band)
+        placement = self.transform.fit(pixels.shape[1], pixels.shape[0], band)
+        if self.remembers and placement.shift_from(self._placement) > STEADY:
+            self.engine.reset()
+        self._placement = placement
         self._placement.to_model(pixels, self._input[0])
 
     def infer(self) -> None:
         """Runs the engine on what `preprocess` left."""
-        self._probability = self.engine.infer(self._input)[0]
+        if self._has_regions:
+            (images,) = self.engine.inputs
+            (probability,) = self.engine.outputs.keys() - self.engine.model.metadata.outputs.keys()
+            outputs = self.engine.run({images: self._input})
+            self._probability, self._regions = outputs[probability][0], Regions.of(outputs)
+        else:
+            self._probability = self.engine.infer(self._input)[0]
 
     def postprocess(self, out: ProbabilityMap) -> ProbabilityMap:
         """Writes the probability at the frame's size into `out`, (H, W) uint8, and returns it."""
@@ -93,8 +130,19 @@ class Segmenter:
         cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
         return out
 
+    def instances(self, threshold: int) -> InstanceMap | None:
+        """Which line each pixel of the frame's paint is of, (H, W) uint8, 0 for none, at a threshold of 0 to 255.
+
+        None where the model does not tell lines apart.
+        """
+        if self._regions is None:
+            return None
+        size = (self.transform.height, self.transform.width)
+        return to_frame(find_instances(self._regions, size, threshold / 255), self._placement)
+
     def reset(self) -> None:
         """Forgets earlier frames, where the model remembers any: they mean nothing for the next one."""
+        self._found = None
         self.engine.reset()
 
     def warm_up(self, runs: int = 3) -> None:

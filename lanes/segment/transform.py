@@ -7,6 +7,7 @@ outer edges of the two images) is exactly an affine map in it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,6 +162,14 @@ class Placement:
         """Model points (..., 2), x then y, as frame points of the same shape: the inverse of `points_to_model`."""
         moved: NDArray[np.float64] = (np.asarray(points, np.float64) - self._shift) / self._scale
         return moved
+
+    def shift_from(self, other: Placement) -> float:
+        """Pixels of the model's input by which rows that both placements show lie elsewhere in this one; infinite where they share none."""
+        top, bottom = max(self.band[0], other.band[0]), min(self.band[1], other.band[1])
+        if (self.frame_width, self.frame_height) != (other.frame_width, other.frame_height) or top >= bottom:
+            return math.inf
+        corners = np.array([(x, y) for x in (0, self.frame_width) for y in (top, bottom)]) - 0.5
+        return float(np.abs(self.points_to_model(corners) - other.points_to_model(corners)).max())
 
     def _make_halves(self) -> list[NDArray[np.uint8]]:
         """Buffers for the band halved, halved again, and so on, while four or more of its pixels fall on one of the model's.

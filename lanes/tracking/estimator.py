@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from lanes.arrays import Mask
 from lanes.departure import DepartureWarning, VehicleSignals
 from lanes.geometry.camera_file import CameraFile
+from lanes.geometry.instances import InstanceMap
 from lanes.geometry.lines import find_paint_lines
 from lanes.geometry.paint import PaintLine
 from lanes.mount import MountEstimator
@@ -47,6 +48,10 @@ class TrackingEstimator:
     def update(self, mask: Mask, frame: Frame) -> RoadState:
         """Take in the next frame; see `LaneEstimator.update`. What is in metres is given only where the mount allows it."""
         return self.update_lines(find_paint_lines(mask), frame)
+
+    def update_instances(self, mask: Mask, instances: InstanceMap, frame: Frame) -> RoadState:
+        """The same with lines that a network tells apart; see `InstanceEstimator`."""
+        return self.update_lines(find_paint_lines(mask, instances), frame)
 
     def update_lines(self, lines: Sequence[PaintLine], frame: Frame) -> RoadState:
         """The same with the lines of paint that the frame's mask shows."""

@@ -111,7 +111,7 @@ def save_model(path: Path, takes: dict[str, Any], gives: dict[str, Any], nodes: 
 FRAMES, MAP = (TensorProto.UINT8, ["N", 8, 16, 3]), (TensorProto.UINT8, ["N", 8, 16])
 
 
-def save_running_average(path: Path) -> Path:
+def save_running_average(path: Path, **metadata: Any) -> Path:
     """A model with two states: a running average of the green channel, which is its lane probability, and the number of its runs."""
     average, runs = (TensorProto.FLOAT, ["N", 8, 16]), (TensorProto.FLOAT, [1])
     nodes = [
@@ -130,6 +130,7 @@ def save_running_average(path: Path) -> Path:
         nodes,
         state={"average": "next_average", "runs": "next_runs"},
         outputs={"count": "runs so far"},
+        **metadata,
     )
 
 

@@ -15,6 +15,7 @@ from onnx import TensorProto
 
 from engines import export
 from engines.export import export_onnx
+from engines.export_checks import TOLERANCE
 from engines.model_file import ModelFile, ModelMetadata
 from engines.registry import open_engine
 from lanes.errors import InputError, ProcessingError
@@ -68,7 +69,7 @@ def test_both_files_see_the_same(files: dict[str, ModelFile]) -> None:
     given = {name: session.run(None, {"frames": frames})[0] for name, session in sessions.items()}
     assert given["fp32"].dtype == given["fp16"].dtype == np.uint8
     assert given["fp32"].std() > 10
-    assert np.abs(given["fp32"].astype(int) - given["fp16"]).max() <= export.TOLERANCE["fp16"]
+    assert np.abs(given["fp32"].astype(int) - given["fp16"]).max() <= TOLERANCE["fp16"]
 
 
 def test_network_beyond_half_precision_is_refused(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_cpu_runs_the_fp16_file_in_fp32(files: dict[str, ModelFile], engine: s
         expected = reference.infer(pictures).astype(int)
     with open_engine(engine, "fp32", files["fp16"].path) as opened:
         assert opened.precision == "fp32"
-        assert np.abs(opened.infer(pictures).astype(int) - expected).max() <= export.TOLERANCE["fp16"]
+        assert np.abs(opened.infer(pictures).astype(int) - expected).max() <= TOLERANCE["fp16"]
 
 
 def test_a_widened_file_is_another_model_to_the_engine_cache(files: dict[str, ModelFile]) -> None:

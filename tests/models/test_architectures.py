@@ -28,6 +28,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet_plain": {"widths": [4, 6, 8]},
     "unet_noskip": {"widths": [4, 6, 8]},
     "deeplab": {"widths": [4, 6, 8], "rates": [1, 2]},
+    "unet3d": {"widths": [4, 6, 8]},
+    "maskrcnn": {"widths": [4, 4, 6, 8], "channels": 4, "proposals": 3, "anchors": [[20, 17], [50, 22]]},
 }
 each_arch = pytest.mark.parametrize("arch", ARCHITECTURES)
 
@@ -76,9 +78,12 @@ def test_an_input_that_does_not_fit_is_refused_with_the_nearest_size_that_does(a
 
 @each_arch
 def test_every_parameter_learns(arch: str) -> None:
+    if arch == "maskrcnn":
+        pytest.skip("which regions are proposed learns from boxes, not from pixels: tests/train/test_maskrcnn.py")
     network = small(arch)
     torch.nn.init.normal_(next(p for name, p in network.named_parameters() if name.startswith("head.weight")))
-    network(pictures(network)).square().sum().backward()
+    given = pictures(network)
+    network(torch.stack([given, given], dim=1) if network.state else given).square().sum().backward()
     still = [name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()]
     assert not still
 
@@ -112,7 +117,10 @@ def test_checkpoint_and_model_file_lead_back_to_the_network(arch: str, tmp_path:
     file = export_onnx(network, metadata, tmp_path / "tiny.onnx")
     assert file.metadata.network["arch"] == arch
     frames = torch.randint(0, 256, (1, size[1], size[0], 3)).to(torch.uint8)
-    assert load_lane_model(file)(frames).shape == (1, size[1], size[0])
+    state = network.initial_state(1, size[1], size[0])
+    results = load_lane_model(file)(frames, *state)
+    assert (results[0] if network.state or network.outputs else results).shape == (1, size[1], size[0])
+    assert [values.shape for values in results[1 + len(network.outputs) :]] == [values.shape for values in state] or not state
 
 
 @pytest.mark.parametrize("name", PRODUCT)

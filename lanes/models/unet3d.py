@@ -1,0 +1,148 @@
+"""A U-Net with time as its third dimension: V-Net (Milletari, Navab and Ahmadi 2016, https://arxiv.org/abs/1606.04797), made causal.
+
+V-Net is the U-Net for volumes: convolutions over three dimensions, residual blocks, and strided convolutions in the place of pooling. Here
+the third dimension is time, and what differs is what a running camera asks for:
+
+- *causal*: a frame is convolved with the one before it, never with the next, which is not there yet;
+- a convolution over two frames and 3x3 pixels is the sum of two flat ones, over the maps of this frame and over those of the frame before.
+  The maps of the frame before are kept: a frame costs one pass, whatever the number of frames it is seen with, and the exported
+  graph has the operators of a U-Net. `Conv3d` is slow or not to be quantised in many engines;
+- maps double by bilinear interpolation, as in the project's own U-Net, where V-Net has up-convolutions;
+- the finest level has no memory: from frame to frame paint moves there by many times the 3 pixels that a convolution reaches.
+
+Each block with memory adds a frame to what a pixel depends on: with five levels, seven frames before its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lanes.models.base import LaneNetwork
+from lanes.models.deploy import LaneModel
+from lanes.models.layers import initialise
+
+Recall: TypeAlias = Callable[[Tensor], Tensor]
+"""What a block saw one frame ago, given what it sees now, (N, C, H, W) both; zeros before the first frame. It is asked once a block, in
+the order of the blocks."""
+
+
+class CausalBlock(nn.Module):
+    """Residual block over two frames: ReLU(maps + convolution of maps + convolution of the frame before's). (N, channels, H, W), all."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.now = _convolution(channels, channels, 3)
+        self.before = _convolution(channels, channels, 3)
+
+    def forward(self, maps: Tensor, before: Tensor) -> Tensor:
+        return torch.relu(maps + self.now(maps) + self.before(before))
+
+
+class UNet3D(LaneNetwork):
+    """A causal V-Net: maps clips of normalised RGB to one logit a pixel, all frames at once or one after the other.
+
+    Args:
+        widths: channels at each resolution, finest first; its length less one is the depth.
+
+    Attributes:
+        state: the maps of the frame before, of each block with memory.
+    """
+
+    arch = "unet3d"
+
+    def __init__(self, widths: Sequence[int] = (8, 16, 24, 40, 64)) -> None:
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(f"widths must name at least two levels of one channel or more, not {tuple(widths)}")
+        super().__init__({"widths": list(widths)})
+        self.divisor = 2 ** (len(widths) - 1)
+        self.stem = nn.Sequential(*_convolution(3, widths[0], 3), nn.ReLU(inplace=True))
+        self.first = nn.Sequential(*_convolution(widths[0], widths[0], 3), nn.ReLU(inplace=True))
+        self.downs = nn.ModuleList(nn.Sequential(*_convolution(a, b, 2, stride=2), nn.ReLU(inplace=True)) for a, b in pairwise(widths))
+        self.encoders = nn.ModuleList(CausalBlock(width) for width in widths[1:])
+        upwards = list(pairwise(reversed(widths)))
+        self.merges = nn.ModuleList(nn.Sequential(*_convolution(deep + skip, skip, 3), nn.ReLU(inplace=True)) for deep, skip in upwards)
+        self.decoders = nn.ModuleList(CausalBlock(width) for width in widths[-2:0:-1])
+        self.head = nn.Conv2d(widths[0], 1, 1)
+        initialise(self, self.head)
+        blocks = [("encoder", level) for level in range(1, len(widths))] + [("decoder", level) for level in range(len(widths) - 2, 0, -1)]
+        self.state = {f"{part}{level}_before": f"{part}{level}_after" for part, level in blocks}
+        self._memories = [(widths[level], 2**level) for _, level in blocks]
+
+    def initial_state(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
+        like = self.head.weight
+        return tuple(like.new_zeros(batch, channels, height // stride, width // stride) for channels, stride in self._memories)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.ndim == 4:
+            return self._logits(images, torch.zeros_like)
+        clips = images.shape[:2]
+
+        def shift(maps: Tensor) -> Tensor:
+            frames = maps.reshape(*clips, *maps.shape[1:])
+            return torch.cat([torch.zeros_like(frames[:, :1]), frames[:, :-1]], dim=1).flatten(0, 1)
+
+        logits = self._logits(images.flatten(0, 1), shift)
+        return logits.reshape(*clips, *logits.shape[1:])
+
+    def step(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        recall = _Memory(state)
+        return (self._logits(images, recall), *recall.kept)
+
+    def remember(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """The next state alone, (N, 3, H, W) and the state before it given: what is calculated for the logits only is left out."""
+        recall = _Memory(state)
+        self._road(images, recall)
+        return tuple(recall.kept)
+
+    def _logits(self, images: Tensor, recall: Recall) -> Tensor:
+        maps, finest = self._road(images, recall)
+        logits: Tensor = self.head(_join(self.merges[-1], maps, finest))
+        return logits
+
+    def _road(self, images: Tensor, recall: Recall) -> tuple[Tensor, Tensor]:
+        """All levels but the last one upward: the maps at half resolution, and the finest of the way down."""
+        self.check_size(images)
+        maps = self.first(self.stem(images))
+        skips = []
+        for down, encoder in zip(self.downs, self.encoders, strict=True):
+            skips.append(maps)
+            maps = down(maps)
+            maps = encoder(maps, recall(maps))
+        for merge, decoder in zip(self.merges[:-1], self.decoders, strict=True):
+            maps = _join(merge, maps, skips.pop())
+            maps = decoder(maps, recall(maps))
+        return maps, skips.pop()
+
+    def deploy(self) -> LaneModel:
+        return LaneModel(self, "stem.0")
+
+
+class _Memory:
+    """A `Recall` of a state, one tensor a block, that keeps what each block saw: the next state."""
+
+    def __init__(self, state: Sequence[Tensor]) -> None:
+        self._state = state
+        self.kept: list[Tensor] = []
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        self.kept.append(maps)
+        return self._state[len(self.kept) - 1]
+
+
+def _join(merge: nn.Module, maps: Tensor, skip: Tensor) -> Tensor:
+    """Maps at twice their size beside those of the way down, made one."""
+    maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
+    joined: Tensor = merge(torch.cat([maps, skip], dim=1))
+    return joined
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Convolution and batch norm, which the export folds into it."""
+    padding = kernel // 2 if stride == 1 else 0
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False), nn.BatchNorm2d(outputs))
