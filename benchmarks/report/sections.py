@@ -13,6 +13,9 @@ from benchmarks.common.results import Result
 from benchmarks.compare import command as compare
 from benchmarks.compare.show import change_cells
 from benchmarks.compare.show import draw as draw_changes
+from benchmarks.ladder import command as ladder
+from benchmarks.ladder.expectations import verdicts
+from benchmarks.ladder.page import ladder_context
 from benchmarks.lanes import command as lanes
 from benchmarks.lanes.page import lanes_context
 from benchmarks.lanes.targets import targets
@@ -143,6 +146,7 @@ CONTEXTS: dict[str, Callable[[Result], Context]] = {
     against_benchmark_app.KIND: against_context,
     gpu.KIND: gpu_context,
     lanes.KIND: lanes_context,
+    ladder.KIND: ladder_context,
 }
 """What the template `benchmarks/KIND.html.j2` is filled with, beside `result` and `reasons`, by kind."""
 
@@ -181,4 +185,7 @@ def headline(result: Result) -> str:
     if kind == lanes.KIND:
         reached = [met for *_, met in targets(result["parts"])]
         return f"{reached.count(True)} of {len(reached)} targets reached"
+    if kind == ladder.KIND:
+        made = [verdict.found for verdict in verdicts(result["parts"])]
+        return f"{made.count(True)} of {len(made)} predictions found, {made.count(None)} not measured"
     return str(kind)

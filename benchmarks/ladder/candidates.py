@@ -1,0 +1,90 @@
+"""Which rungs are there to be measured, and what each of them is as a file: parameters, operations, receptive field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from benchmarks.common.combinations import Combination, find_combinations
+from benchmarks.ladder.rungs import Rung
+from benchmarks.roofline.layers import read_layers
+from engines.model_file import ModelFile
+from lanes import load_segmenter
+from lanes.errors import InputError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rung that runs here.
+
+    Attributes:
+        rung: which.
+        model: the bundled model's name, or the path of a model file.
+        combinations: engines and precisions that run it here.
+        left_out: of the others, the reason by name.
+    """
+
+    rung: Rung
+    model: str
+    combinations: tuple[Combination, ...]
+    left_out: dict[str, str]
+
+
+def find_candidates(rungs: Sequence[Rung], weights: Path | None = None) -> tuple[list[Candidate], dict[str, str]]:
+    """The rungs that are there, in their order, and of the others the reason by name.
+
+    Args:
+        rungs: which are asked for.
+        weights: a folder whose files NAME.onnx come before the bundled models.
+    """
+    found, missing = [], {}
+    for rung in rungs:
+        file = None if weights is None else weights / f"{rung.name}.onnx"
+        model = str(file) if file is not None and file.is_file() else rung.name
+        try:
+            load_segmenter(model).close()
+            possible, impossible = find_combinations(model)
+        except InputError as error:
+            missing[rung.name] = str(error)
+            continue
+        found.append(Candidate(rung, model, tuple(possible), impossible))
+    return found, missing
+
+
+def facts(candidate: Candidate) -> dict[str, Any]:
+    """What the model is, before anything runs: `parameters`, `operations` of a frame, `receptive_field` in pixels of its input,
+    `width` and `height` of that, `bytes` of the file, `threshold`, `sha256`. None where a rung has no such thing."""
+    with load_segmenter(candidate.model, band="off") as segmenter:
+        file, transform = segmenter.engine.model, segmenter.transform
+        found: dict[str, Any] = {
+            "width": transform.width,
+            "height": transform.height,
+            "threshold": file.metadata.threshold,
+            "sha256": file.sha256,
+            "training_data": list(file.metadata.training_data),
+        }
+    return found | _graph_facts(file) | {"receptive_field": receptive_field(file)}
+
+
+def _graph_facts(file: ModelFile) -> dict[str, Any]:
+    """Parameters, operations and bytes, of a model that is a graph."""
+    if not file.path.is_file() or file.path.suffix != ".onnx":
+        return {"parameters": None, "operations": None, "bytes": None}
+    graph = onnx.load_model_from_string(file.read()).graph
+    try:
+        operations = sum(layer.operations for layer in read_layers(file))
+    except InputError:  # a shape that its data decide
+        operations = None
+    parameters = sum(prod(weight.dims) for weight in graph.initializer if weight.data_type != onnx.TensorProto.INT64)
+    return {"parameters": parameters, "operations": operations, "bytes": file.path.stat().st_size}
+
+
+def receptive_field(file: ModelFile) -> int | None:
+    """Width of the window of the input that one output depends on, in pixels; None where it is not known."""
+    del file
+    return None
