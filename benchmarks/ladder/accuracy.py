@@ -43,11 +43,8 @@ def measure_accuracy(
 def _score(segmenter: Segmenter, frames: Sequence[LabelledFrame], console: Console) -> dict[str, Any]:
     counts: dict[str, PixelCounts] = defaultdict(PixelCounts)
     edges: dict[str, BoundaryError] = defaultdict(BoundaryError)
-    drive = None
     for frame in track(by_drive(frames), "frames", console=console, transient=True):
-        if drive != (frame.source, frame.drive):
-            drive = (frame.source, frame.drive)
-            segmenter.reset()
+        segmenter.reset()  # labelled frames are seconds apart: what is remembered of the one before is of another place
         pixels, ground_truth, ignore = frame.read_as_labelled()
         predicted = threshold(segmenter(pixels), segmenter.threshold)
         counts[frame.source] += count_pixels(predicted, ground_truth, ignore)

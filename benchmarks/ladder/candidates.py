@@ -17,6 +17,9 @@ from engines.model_file import ModelFile
 from lanes import load_segmenter
 from lanes.errors import InputError
 
+ALL = "all"
+"""A receptive field that is the whole picture."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -57,34 +60,48 @@ def find_candidates(rungs: Sequence[Rung], weights: Path | None = None) -> tuple
 
 
 def facts(candidate: Candidate) -> dict[str, Any]:
-    """What the model is, before anything runs: `parameters`, `operations` of a frame, `receptive_field` in pixels of its input,
-    `width` and `height` of that, `bytes` of the file, `threshold`, `sha256`. None where a rung has no such thing."""
+    """What the model is, before anything runs.
+
+    Returns:
+        `parameters`; `operations`, the multiply-adds of a frame; `receptive_field`, the width in pixels of its input that one pixel of the
+        output depends on, or `all`; `width` and `height` of the input; `bytes` of the file; `threshold`, `sha256` and `training_data`.
+        None where a rung has no such thing, or it is not known.
+    """
     with load_segmenter(candidate.model, band="off") as segmenter:
         file, transform = segmenter.engine.model, segmenter.transform
-        found: dict[str, Any] = {
-            "width": transform.width,
-            "height": transform.height,
-            "threshold": file.metadata.threshold,
-            "sha256": file.sha256,
-            "training_data": list(file.metadata.training_data),
-        }
-    return found | _graph_facts(file) | {"receptive_field": receptive_field(file)}
+    found: dict[str, Any] = {
+        "width": transform.width,
+        "height": transform.height,
+        "threshold": file.metadata.threshold,
+        "sha256": file.sha256,
+        "training_data": list(file.metadata.training_data),
+    }
+    return found | _graph_facts(file) | _network_facts(file)
 
 
 def _graph_facts(file: ModelFile) -> dict[str, Any]:
-    """Parameters, operations and bytes, of a model that is a graph."""
+    """Parameters, multiply-adds and bytes, of a model that is a graph."""
     if not file.path.is_file() or file.path.suffix != ".onnx":
-        return {"parameters": None, "operations": None, "bytes": None}
+        return {"parameters": None, "operations": None, "bytes": None, "receptive_field": None}
     graph = onnx.load_model_from_string(file.read()).graph
     try:
-        operations = sum(layer.operations for layer in read_layers(file))
+        operations = sum(layer.macs for layer in read_layers(file))
     except InputError:  # a shape that its data decide
         operations = None
     parameters = sum(prod(weight.dims) for weight in graph.initializer if weight.data_type != onnx.TensorProto.INT64)
-    return {"parameters": parameters, "operations": operations, "bytes": file.path.stat().st_size}
+    return {"parameters": parameters, "operations": operations, "bytes": file.path.stat().st_size, "receptive_field": None}
 
 
-def receptive_field(file: ModelFile) -> int | None:
-    """Width of the window of the input that one output depends on, in pixels; None where it is not known."""
-    del file
-    return None
+def _network_facts(file: ModelFile) -> dict[str, Any]:
+    """The same from the network, which knows its receptive field; empty where it cannot be built or has more than one input."""
+    try:
+        from lanes.models.analysis import analyse
+
+        from lanes.models.build import build_network
+
+        transform = file.metadata.transform
+        found = analyse(build_network(file.metadata.network), (transform.width, transform.height))
+    except (ImportError, TypeError, ValueError, RuntimeError):
+        return {}
+    field = ALL if found.receptive_field is None else found.receptive_field
+    return {"parameters": found.parameters, "operations": found.operations, "receptive_field": field}

@@ -66,6 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--precision", type=str, nargs="+", choices=PRECISIONS, default=["fp32", "bf16", "int8"], help="precisions to time")
     add_rounds(parser, 5, 30)
     parser.add_argument("--round-seconds", type=positive, default=4.0, metavar="S", help="most seconds of a slow rung in a round")
+    parser.add_argument("--stride", type=count, default=8, metavar="N", help="patches are timed for every pixel, and for every N-th")
     parser.add_argument(
         "--cache", type=output_path, default=Path("outputs/benchmarks_ladder"), metavar="DIR", help="folder of the pictures and the video"
     )
@@ -160,7 +161,7 @@ def measure(args: argparse.Namespace, candidates: Sequence[Candidate], say: Call
     works: dict[str, Callable[[], dict[str, Any]]] = {
         "facts": lambda: {"by_rung": {candidate.rung.name: facts(candidate) for candidate in candidates}},
         "cost": lambda: measure_cost(
-            candidates, render_shots()[0].pixels, args.rounds, args.runs, args.round_seconds, args.precision, say, console
+            candidates, render_shots()[0].pixels, args.rounds, args.runs, args.round_seconds, args.precision, args.stride, say, console
         ),
         "accuracy": lambda: measure_accuracy(candidates, _labelled(args), say, console),
         "flicker": lambda: measure_flicker_on(candidates, clips, say),

@@ -20,6 +20,9 @@ from lanes.arrays import BGRImage
 PROBE_RUNS = 2
 """Calls by which it is seen how long one takes."""
 
+TAUGHT_ROUNDS = 3
+"""How often patches as they were taught are timed: once takes seconds."""
+
 
 def measure_cost(
     candidates: Sequence[Candidate],
@@ -28,6 +31,7 @@ def measure_cost(
     runs: int,
     seconds: float,
     precisions: Sequence[str],
+    stride: int,
     say: Callable[[str], object],
     console: Console,
 ) -> dict[str, Any]:
@@ -39,6 +43,7 @@ def measure_cost(
         rounds, runs: how often each comes, and calls in a round; a slow one is called less often in a round, so that
         seconds: is about what it takes, once at the least.
         precisions: those that are measured.
+        stride: patches as they were taught are timed for every pixel, and for every `stride`-th.
         say, console: for progress.
     """
     of_rung = {combination: candidate for candidate in candidates for combination in candidate.combinations}
@@ -61,6 +66,13 @@ def measure_cost(
         for name, reason in candidate.left_out.items()
         if name.rpartition(" ")[2] in precisions
     }
+    taught = None
+    for candidate in candidates:
+        if candidate.rung.name == "patch" and any(each.engine == "torch" for each in candidate.combinations):
+            from benchmarks.ladder.taught import measure_taught  # of PyTorch, which not everyone has
+
+            say("patch, as it was taught: a patch for every pixel")
+            taught = measure_taught(candidate, frame, min(rounds, TAUGHT_ROUNDS), stride)
     height, width = frame.shape[:2]
     return {
         "interval": INTERVAL,
@@ -68,5 +80,6 @@ def measure_cost(
         "rounds": rounds,
         "runs": runs,
         "entries": entries,
+        "taught": taught,
         "left_out": left_out,
     }

@@ -13,8 +13,9 @@ from benchmarks.ladder import story
 from benchmarks.ladder.expectations import verdicts
 from benchmarks.ladder.gallery import SHOTS_SHEET
 from benchmarks.ladder.grid import STILL
+from benchmarks.ladder.page import detail_rows
 from benchmarks.ladder.rungs import BY_NAME
-from benchmarks.ladder.show import COLUMNS, draw_learning, draw_tradeoff, engine_rows, flicker_rows, source_rows, summary_rows
+from benchmarks.ladder.show import COLUMNS, draw_learning, draw_tradeoff, summary_rows
 from lanes.files import write_atomically
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def docs_page(result: Result, folder: Path) -> str:
             story.grid_line(parts),
         ]
     blocks.append("## By source, by clip, by engine")
-    for part, rows in (("accuracy", source_rows), ("flicker", flicker_rows), ("cost", engine_rows)):
-        if part in parts:
-            blocks.append(_table(*rows(parts)))
+    blocks += [_table(*rows) for rows in detail_rows(parts)]
     blocks += ["## How it was measured", _how(result)]
     return "\n\n".join(blocks) + "\n"
 

@@ -13,13 +13,17 @@ from benchmarks.ladder.gallery import COLUMNS as TILE_COLUMNS
 from benchmarks.ladder.gallery import SHOTS_SHEET
 from benchmarks.ladder.grid import STILL
 from benchmarks.ladder.rungs import BY_NAME
-from benchmarks.ladder.show import COLUMNS, draw_learning, draw_tradeoff, engine_rows, flicker_rows, source_rows, summary_rows
+from benchmarks.ladder.show import COLUMNS, draw_learning, draw_tradeoff, engine_rows, flicker_rows, seed_rows, source_rows, summary_rows
 from lanes.html.page import plot, render, table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 Result = dict[str, Any]
+
+
+DETAILS = (("accuracy", source_rows), ("learning", seed_rows), ("flicker", flicker_rows), ("cost", engine_rows))
+"""The tables below the stories, by the part that each is of."""
 
 
 def picture_folder(cache: Path, docs: Path | None) -> Path:
@@ -77,7 +81,7 @@ def ladder_context(result: Result) -> dict[str, Any]:
     """Verdicts, and plots and tables as markup; a plot whose part was not measured is None."""
     parts = result["parts"]
     both = "cost" in parts and "accuracy" in parts
-    tables = [(rows[0][0].split(",")[0], table(*rows)) for rows in _detail_rows(parts)]
+    tables = [(rows[0][0].split(",")[0], table(*rows)) for rows in detail_rows(parts)]
     return {
         "verdicts": [_shown(verdict) for verdict in verdicts(parts)],
         "summary": table(COLUMNS, summary_rows(parts)),
@@ -87,10 +91,10 @@ def ladder_context(result: Result) -> dict[str, Any]:
     }
 
 
-def _detail_rows(parts: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+def detail_rows(parts: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     found = []
-    for name, rows in (("accuracy", source_rows), ("flicker", flicker_rows), ("cost", engine_rows)):
-        if name in parts:
+    for name, rows in DETAILS:
+        if parts.get(name):
             found.append(rows(parts))
     return found
 

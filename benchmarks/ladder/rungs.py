@@ -47,6 +47,7 @@ _EFFECTIVE = Paper("Luo et al. 2017", "https://arxiv.org/abs/1701.04128")
 _UNET = Paper("Ronneberger, Fischer and Brox 2015", "https://arxiv.org/abs/1505.04597")
 _VNET = Paper("Milletari, Navab and Ahmadi 2016", "https://arxiv.org/abs/1606.04797")
 _DEEPLAB = Paper("Chen et al. 2017", "https://arxiv.org/abs/1706.05587")
+_DEEPLAB_PLUS = Paper("Chen et al. 2018", "https://arxiv.org/abs/1802.02611")
 _TWIN = Paper("TwinLiteNet+, table of BDD100K lanes", "https://github.com/lmhoang06/TwinLiteNetPlus")
 _MASK_RCNN = Paper("He et al. 2017", "https://arxiv.org/abs/1703.06870")
 _LITE = Paper("Tan and Le 2019", "https://arxiv.org/abs/1905.11946")
@@ -141,7 +142,7 @@ RUNGS = (
         "The answer is made at a fraction of the picture's size and scaled up: fine for cars and sky, coarse for a stroke of paint. On "
         "the lanes of BDD100K a DeepLabV3+ of 15.4 million parameters is reported at 29.8 IoU, "
         "behind a network of 0.44 million at 31.1.",
-        (_DEEPLAB, _TWIN),
+        (_DEEPLAB, _DEEPLAB_PLUS, _TWIN),
     ),
     Rung(
         "maskrcnn",

@@ -19,7 +19,7 @@ Rows = list[list[str]]
 COLUMNS = (
     "rung",
     "parameters",
-    "operations",
+    "multiply-adds",
     "sees, px",
     "input",
     "memory, MB",
@@ -83,11 +83,9 @@ def summary_rows(parts: Parts) -> Rows:
 
 
 def _field(facts: dict[str, Any]) -> str:
-    """A receptive field beside the input: larger than it means that the whole picture is seen."""
+    """The receptive field, `all` where the whole picture is seen."""
     field = facts.get("receptive_field")
-    if field is None:
-        return "-"
-    return "all" if facts.get("width") and field >= 2 * facts["width"] else f"{field}"
+    return "-" if field is None else str(field)
 
 
 def engine_rows(parts: Parts) -> tuple[list[str], Rows]:
@@ -128,6 +126,19 @@ def flicker_rows(parts: Parts) -> tuple[list[str], Rows]:
             cells = [f"{by_rung[name]['clips'][clip]['flicker']:.2%}" for clip in clips]
             rows.append([name, *cells, *(f"{mean_row[key]:.2%}" for key in ("flicker", "missing", "alone", "jumped"))])
     return ["flicker", *clips, "mean", "missing", "alone", "ego lane jumped"], rows
+
+
+def seed_rows(parts: Parts) -> tuple[list[str], Rows]:
+    """Head and rows: what each training with the same budget came to, mean and standard deviation over seeds."""
+    rungs = parts["learning"]["rungs"]
+    sources = list(next(iter(rungs.values()))["scores"])
+    rows = []
+    for name in (rung.name for rung in RUNGS if rung.name in rungs):
+        found = rungs[name]
+        cells = [f"{at['relaxed_f1']['mean']:.3f} ± {at['relaxed_f1']['std']:.3f}" for at in map(found["scores"].__getitem__, sources)]
+        iou = found["scores"]["mean"]["iou"]
+        rows.append([name, str(len(found["seeds"])), count(found["steps"]), *cells, f"{iou['mean']:.3f} ± {iou['std']:.3f}"])
+    return ["trained with the same budget", "seeds", "steps", *(f"relaxed F1, {source}" for source in sources), "IoU, mean"], rows
 
 
 def count(value: float | None) -> str:
@@ -215,19 +226,18 @@ def draw_learning(parts: Parts) -> Figure:
     """Relaxed F1 over the number of frames trained on, with the band of the seeds."""
     learning = parts["learning"]
     figure, (ax,) = new_figure(width=9, height=4.6)
-    for name in learning["curves"]:
-        curve = {int(frames): values for frames, values in learning["curves"][name].items()}
-        frames = sorted(curve)
+    for name, curve in learning["curves"].items():
+        frames, means = [point["frames"] for point in curve], [point["mean"] for point in curve]
         colour, marker = colour_of(name)
-        means = [mean(curve[number]) for number in frames]
-        ax.fill_between(frames, [min(curve[n]) for n in frames], [max(curve[n]) for n in frames], color=colour, alpha=0.18, linewidth=0)
+        low, high = ([point["mean"] + sign * point["std"] for point in curve] for sign in (-1, 1))
+        ax.fill_between(frames, low, high, color=colour, alpha=0.18, linewidth=0)
         ax.plot(frames, means, marker + "-", color=colour, markersize=7, label=name)
     ax.set_xscale("log")
-    ticks = sorted({int(frames) for curve in learning["curves"].values() for frames in curve})
+    ticks = sorted({point["frames"] for curve in learning["curves"].values() for point in curve})
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel("labelled frames trained on", fontsize=11)
     ax.set_ylabel("relaxed F1, mean over sources", fontsize=11)
     ax.legend(frameon=False, fontsize=9.5)
-    title(ax, "Learning curves: the line is the mean of the seeds, the band their range")
+    title(ax, "Learning curves: the line is the mean of the seeds, the band one standard deviation")
     return figure

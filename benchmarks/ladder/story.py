@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.ladder.candidates import ALL
 from benchmarks.ladder.rungs import BY_NAME
 from benchmarks.ladder.show import common_engine, count, order
 
@@ -33,8 +34,7 @@ COLOURS_WORDS = "green: paint that was found; red: paint that was missed; magent
 DEFINITIONS = (
     (
         "sees",
-        "the receptive field, the window of the input that one pixel of the output depends on; `all` where it is twice the input's width "
-        "or more",
+        "the receptive field, the window of the input that one pixel of the output depends on; `all` where that is the whole picture",
     ),
     ("memory", "the most that a process with this rung alone had resident, Python and libraries and all"),
     ("relaxed F1", "of paint within 5 px at a width of 1280; IoU to the pixel; both the mean over sources"),
@@ -94,9 +94,10 @@ def size_line(parts: dict[str, Any], name: str) -> str:
     if BY_NAME[name].learned and facts.get("parameters"):
         words.append(f"{count(facts['parameters'])} parameters")
     if facts.get("operations"):
-        words.append(f"{count(facts['operations'])} operations a frame")
-    if facts.get("receptive_field"):
-        words.append(f"a pixel sees {facts['receptive_field']} px of an input {facts['width']} px wide")
+        words.append(f"{count(facts['operations'])} multiply-adds a frame")
+    field = facts.get("receptive_field")
+    if field is not None:
+        words.append("a pixel sees the whole picture" if field == ALL else f"a pixel sees {field} px of an input {facts['width']} px wide")
     return ", ".join(words)
 
 
@@ -140,7 +141,14 @@ def measured_line(result: dict[str, Any]) -> str:
 def learning_line(parts: dict[str, Any]) -> str:
     """What the learning curves were made of."""
     learning = parts.get("learning")
-    return "" if learning is None else str(learning["note"])
+    if not learning:
+        return ""
+    settings = learning["settings"]
+    return (
+        f"Every point is {settings['seeds']} trainings of {settings['curve_seconds']:.0f} seconds of one processor core each, from "
+        "frames drawn by the seed; all see the same crops and are scored on the "
+        "same drives. The larger the number of frames, the more sources and drives are among them."
+    )
 
 
 def grid_line(parts: dict[str, Any]) -> str:

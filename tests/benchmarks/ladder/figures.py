@@ -22,7 +22,15 @@ def parts() -> dict[str, Any]:
             "entries": [
                 _entry(name, engine, ms * slower) for name, ms in cost.items() for engine, slower in (("openvino", 1), ("torch", 2))
             ],
-            "taught": {"engine": "torch", "ms": 9000.0, "rounds_ms": [9000.0], "patches": 81920, "side": 37, "difference": 2e-6},
+            "taught": {
+                "engine": "torch",
+                "ms": 9000.0,
+                "rounds_ms": [9000.0],
+                "patches": 81920,
+                "side": 37,
+                "difference": 2e-6,
+                "dense_ms": 60.0,
+            },
             "left_out": {"patch onnx int8": "onnx runs no int8 here"},
         },
         "accuracy": {
@@ -38,12 +46,22 @@ def parts() -> dict[str, Any]:
         "video": {"clip": "demo", "frames": 180, "file": "ladder.mp4", "rungs": list(f1)},
         "learning": {
             "curves": {
-                "unet_plain": {"25": [0.60, 0.61, 0.59], "100": [0.70, 0.71, 0.70]},
-                "unet_noskip": {"25": [0.50, 0.52, 0.51], "100": [0.64, 0.65, 0.66]},
+                "unet_plain": [_point(25, 0.60, 0.01), _point(100, 0.70, 0.01)],
+                "unet_noskip": [_point(25, 0.51, 0.01), _point(100, 0.65, 0.01)],
             },
-            "note": "Three seeds.",
+            "rungs": {name: _training(value) for name, value in f1.items()},
+            "settings": {"seeds": 3, "curve_seconds": 110.0, "seconds": 240.0},
         },
     }
+
+
+def _point(frames: int, mean: float, std: float) -> dict[str, Any]:
+    return {"frames": frames, "seeds": [1, 2, 3], "mean": mean, "std": std}
+
+
+def _training(f1: float) -> dict[str, Any]:
+    row = {"relaxed_f1": {"mean": f1, "std": 0.01}, "iou": {"mean": 0.6 * f1, "std": 0.01}}
+    return {"seeds": [1, 2, 3], "steps": 812.0, "used_s": 240.2, "scores": dict.fromkeys(("camvid", "udacity_ego", "mean"), row)}
 
 
 def _facts(size: int) -> dict[str, Any]:
