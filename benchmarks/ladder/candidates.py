@@ -96,7 +96,6 @@ def _network_facts(file: ModelFile) -> dict[str, Any]:
     """The same from the network, which knows its receptive field; empty where it cannot be built or has more than one input."""
     try:
         from lanes.models.analysis import analyse
-
         from lanes.models.build import build_network
 
         transform = file.metadata.transform

@@ -57,7 +57,11 @@ def docs_page(result: Result, folder: Path) -> str:
     blocks += filter(None, [story.missing_line(result["missing"], list(BY_NAME))])
     if "cost" in parts and result["warnings"]:
         blocks.append("Reasons not to trust the times: " + "; ".join(result["warnings"]) + ".")
-    blocks += ["## Side by side", *_picture(folder, "tradeoff.svg", "Cost against accuracy of every rung")]
+    blocks += [
+        "## Side by side",
+        *filter(None, [story.in_short(parts)]),
+        *_picture(folder, "tradeoff.svg", "Cost against accuracy of every rung"),
+    ]
     blocks += [_table(COLUMNS, summary_rows(parts)), "\n".join(f"- **{name}**: {meaning}" for name, meaning in story.DEFINITIONS)]
     blocks += filter(None, [story.measured_line(result)])
     blocks += ["## What theory predicts, and what was found", _table(("prediction", "asked", "", "figures"), _verdicts(parts))]

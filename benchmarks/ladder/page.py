@@ -52,6 +52,7 @@ def ladder_page(result: Result, pictures: Path) -> str:
         introduction=[inline(text) for text in story.INTRODUCTION],
         result=result,
         reasons=left_out(result),
+        in_short=story.in_short(parts),
         missing=story.missing_line(result["missing"], list(BY_NAME)),
         warnings=result["warnings"] if "cost" in parts else [],
         definitions=[(name, inline(meaning)) for name, meaning in story.DEFINITIONS],

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.ladder.candidates import ALL
 from benchmarks.ladder.rungs import BY_NAME
-from benchmarks.ladder.show import common_engine, count, order
+from benchmarks.ladder.show import common_engine, cost_of, count, ms, order
 
 TITLE = "The ladder: how the field learnt to see lanes"
 
@@ -58,6 +58,13 @@ HOW = (
 )
 
 
+PRODUCT = ("unet", "unet-large")
+"""The models that were trained longer and on more."""
+
+NEAR = 0.02
+"""Relaxed F1 within which a cheaper rung is named beside the best."""
+
+
 def caption(figures: dict[str, Any]) -> str:
     """Of one tile, in a few words."""
     if figures["relaxed_f1"] is None:
@@ -98,7 +105,35 @@ def size_line(parts: dict[str, Any], name: str) -> str:
     field = facts.get("receptive_field")
     if field is not None:
         words.append("a pixel sees the whole picture" if field == ALL else f"a pixel sees {field} px of an input {facts['width']} px wide")
+    taught = (parts.get("cost") or {}).get("taught")
+    if name == "patch" and taught:
+        every, strided = taught["ms"] / 1000, taught["strided"]
+        words.append(
+            f"{taught['patches']:,} patches of {taught['side']}x{taught['side']} px take {every:.2g} s, one for every "
+            f"{strided['stride']}th pixel and row "
+            f"{strided['ms'] / 1000:.2g} s, the dense twin {taught['dense_ms'] / 1000:.2g} s, all in {taught['engine']}"
+        )
     return ", ".join(words)
+
+
+def in_short(parts: dict[str, Any]) -> str:
+    """The outcome in two sentences, from the figures; empty where cost or accuracy was not measured."""
+    scores = parts.get("accuracy", {}).get("by_rung", {})
+    times = {name: entry["ms"]["p50"] for name in order(parts) if (entry := cost_of(parts, name)) is not None}
+    f1 = {name: scores[name]["scores"]["mean"]["relaxed_f1"] for name in times if name in scores and name not in PRODUCT}
+    if len(f1) < 2:
+        return ""
+    best = max(f1, key=lambda name: f1[name])
+    near = min((name for name in f1 if f1[name] >= f1[best] - NEAR), key=lambda name: times[name])
+    text = f"Of the rungs with the same training, {best} sees best: relaxed F1 {f1[best]:.3f} at {ms(times[best])} ms a frame."
+    if near != best:
+        text += f" {near} comes within {NEAR} of it at {ms(times[near])} ms."
+    product = [
+        f"{name} {scores[name]['scores']['mean']['relaxed_f1']:.3f} at {ms(times[name])} ms"
+        for name in PRODUCT
+        if name in scores and name in times
+    ]
+    return text + (f" The product, trained longer and on more: {', '.join(product)}." if product else "")
 
 
 def shown(parts: dict[str, Any]) -> list[str]:

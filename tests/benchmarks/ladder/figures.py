@@ -30,6 +30,7 @@ def parts() -> dict[str, Any]:
                 "side": 37,
                 "difference": 2e-6,
                 "dense_ms": 60.0,
+                "strided": {"stride": 8, "ms": 180.0},
             },
             "left_out": {"patch onnx int8": "onnx runs no int8 here"},
         },
