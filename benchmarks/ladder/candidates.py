@@ -50,11 +50,14 @@ def find_candidates(rungs: Sequence[Rung], weights: Path | None = None) -> tuple
         file = None if weights is None else weights / f"{rung.name}.onnx"
         model = str(file) if file is not None and file.is_file() else rung.name
         try:
-            load_segmenter(model).close()
+            with load_segmenter(model) as segmenter:
+                preferred = Combination(model, segmenter.engine.name, segmenter.engine.precision)
             possible, impossible = find_combinations(model)
         except InputError as error:
             missing[rung.name] = str(error)
             continue
+        if not possible:  # a program has an engine of its own, and no other is to be blamed
+            possible, impossible = [preferred], {}
         found.append(Candidate(rung, model, tuple(possible), impossible))
     return found, missing
 
@@ -76,13 +79,13 @@ def facts(candidate: Candidate) -> dict[str, Any]:
         "sha256": file.sha256,
         "training_data": list(file.metadata.training_data),
     }
+    if file.path.suffix != ".onnx":  # a program
+        return found | dict.fromkeys(("parameters", "operations", "bytes", "receptive_field"))
     return found | _graph_facts(file) | _network_facts(file)
 
 
 def _graph_facts(file: ModelFile) -> dict[str, Any]:
-    """Parameters, multiply-adds and bytes, of a model that is a graph."""
-    if not file.path.is_file() or file.path.suffix != ".onnx":
-        return {"parameters": None, "operations": None, "bytes": None, "receptive_field": None}
+    """Parameters, multiply-adds and bytes, by the graph."""
     graph = onnx.load_model_from_string(file.read()).graph
     try:
         operations = sum(layer.macs for layer in read_layers(file))
