@@ -57,14 +57,12 @@ RUNGS = (
         "classical",
         "Thresholds and lines",
         "Before anything was learnt, people wrote down what they know of paint: it is brighter than asphalt, its edges are sharp, it is "
-        "long and narrow, "
-        "and it lies on the road.",
+        "long and narrow, and it lies on the road.",
         "Each of these is a step: a threshold on colour and gradient, a region of interest, a clean-up by morphology, and a search for "
-        "lines (Hough's transform, "
-        "from 1972) or for columns of bright pixels. It needs no data, explains itself, and was real-time on the computers of 2008.",
+        "straight lines (Hough's transform, in its form of 1972). It needs no data, explains itself, and was real-time on the computers "
+        "of 2008.",
         "Every number in it is right for one light, one camera and one kind of road. Sunlit kerbs, guard rails, wet patches and the "
-        "edges of shadows are bright, long and narrow too, "
-        "and no threshold tells them from paint.",
+        "edges of shadows are bright, long and narrow too, and no threshold tells them from paint.",
         (_HOUGH, _ALY),
         learned=False,
     ),
@@ -74,11 +72,10 @@ RUNGS = (
         "A network that classifies pictures was at hand by 2012. The simplest way to a mask is to ask it, for every pixel, whether the "
         "middle of the patch around it is paint.",
         "Cut a small patch around every pixel, classify each, and put the answers together: a heatmap, which a threshold turns into a "
-        "mask. This won a contest in electron "
-        "microscopy in 2012. Neighbouring patches share nearly all of their pixels, and all of it is calculated anew for each. "
-        "Calculating the whole picture at once, layer by layer, gives the same result: "
-        "orders of magnitude faster, wrote Giusti and others in 2013, and Masci and others trained 1,500 times faster so. The bundled "
-        "model is that dense twin, made with dilated convolutions; its heatmap equals that of the patches to 1e-4.",
+        "mask. This won a contest in electron microscopy in 2012. Neighbouring patches share nearly all of their pixels, and all of it "
+        "is calculated anew for each. Calculating the whole picture at once, layer by layer, gives the same result: orders of magnitude "
+        "faster, wrote Giusti and others in 2013, and Masci and others trained 1,500 times faster so. The bundled model is that dense "
+        "twin, made with dilated convolutions; its heatmap equals that of the patches to 1e-4.",
         "It knows nothing beyond its patch. What fills the patch with white, a van, a kerb, a cloud, is paint to it, and a larger patch "
         "costs more and blurs where the edge is.",
         (_CIRESAN, _GIUSTI, _MASCI, _DILATED),
@@ -88,8 +85,8 @@ RUNGS = (
         "One network for the whole picture",
         "If patches share their work, let one network see the whole picture and answer for all places at once.",
         "Convolutions and pooling, as in a classifier, but with no layer that fixes the size: the fully convolutional network. Pooling "
-        "makes maps small, so that it is fast and each value sees far. "
-        "It took semantic segmentation from patches to whole pictures (62.2 % mean IoU on PASCAL VOC 2012, a fifth better than before).",
+        "makes maps small, so that it is fast and each value sees far. It took semantic segmentation from patches to whole pictures "
+        "(62.2 % mean IoU on PASCAL VOC 2012, a fifth better than before).",
         "The output is smaller than the input. A stroke of paint far away is narrower than one of its cells: it is lost, or comes back "
         "as a block.",
         (_FCN,),
@@ -101,8 +98,7 @@ RUNGS = (
         "Stride 1 and padding keep every map at full size; the last layer gives one number for every pixel, and binary cross-entropy "
         "against the mask trains it.",
         "Two prices. Every layer runs on every pixel, so that it is slow. And each 3x3 layer lets a pixel see only one pixel further: "
-        "its receptive field is a small window, narrower than the gap between two dashes. "
-        "It sees paint, never the lane.",
+        "its receptive field is a small window, narrower than the gap between two dashes. It sees paint, never the lane.",
         (_FCN, _EFFECTIVE),
     ),
     Rung(
@@ -127,10 +123,10 @@ RUNGS = (
         "unet3d",
         "Time as a third dimension",
         "A drive is no pile of pictures: what was paint a moment ago still is.",
-        "V-Net's residual blocks, with a few frames of time as the third dimension. It is causal: it sees this frame and earlier ones "
-        "only, and keeps the features of those from run to run, so that a frame costs one frame's work.",
-        "It is right about the past: after a cut it starts from nothing, and what moves fast across the picture lies elsewhere in the "
-        "frames before. A still has no past at all.",
+        "V-Net's residual blocks, with time as the third dimension. It is causal: it sees this frame and the seven before it, never the "
+        "next. The maps of the frame before are kept from run to run, so that a frame costs one frame's work and no delay.",
+        "It is right about the past: after a cut it starts from nothing, and what moves fast across the picture lay elsewhere a frame "
+        "ago. Labelled frames are stills, on which it remembers nothing: what it gains shows in the flicker alone.",
         (_VNET, _UNET),
     ),
     Rung(
@@ -140,8 +136,7 @@ RUNGS = (
         "Atrous (dilated) convolutions of several rates side by side, a pyramid, and an average over the whole picture beside them, on a "
         "light backbone.",
         "The answer is made at a fraction of the picture's size and scaled up: fine for cars and sky, coarse for a stroke of paint. On "
-        "the lanes of BDD100K a DeepLabV3+ of 15.4 million parameters is reported at 29.8 IoU, "
-        "behind a network of 0.44 million at 31.1.",
+        "the lanes of BDD100K a DeepLabV3+ of 15.4 million parameters is reported at 29.8 IoU, behind a network of 0.44 million at 31.1.",
         (_DEEPLAB, _DEEPLAB_PLUS, _TWIN),
     ),
     Rung(
@@ -149,9 +144,11 @@ RUNGS = (
         "Lanes as things",
         "A mask does not say which paint belongs together. Ask for objects.",
         "Propose regions, look at each by itself (RoIAlign), and draw a mask in it: every lane line comes out as an instance of its own, "
-        "which tracking can take as it is.",
-        "It was made for compact things. A lane line is long, thin and crosses other boxes: its box is mostly road, and a small mask "
-        "stretched over a large box is coarse. Two stages cost time: 5 frames a second on a GPU of 2017.",
+        "which tracking can take as it is. Here it is small, with sixteen regions a frame, and its anchors lean to the left or to the "
+        "right as lines do.",
+        "It was made for compact things. A lane line is long and thin: its box is mostly road and overlaps its neighbour's, and a cell "
+        "of a small mask stretched over a large box is several pixels wide, so that edges are blunt. A line for which no region is "
+        "proposed is lost as a whole. Two stages cost time: 5 frames a second on a GPU of 2017.",
         (_MASK_RCNN,),
     ),
     Rung(
@@ -160,8 +157,8 @@ RUNGS = (
         "What is left is engineering: an encoder that has seen a million photographs, an input no larger than needed, and training for "
         "light, weather and cameras.",
         "A U-Net on the first blocks of EfficientNet-Lite0, which starts from ImageNet's weights, quantised to int8, and looking at the "
-        "rows where the road is. It was trained longer and on more data than the rungs above, so that "
-        "the distance to them is not that of the architecture alone.",
+        "rows where the road is. It was trained longer and on more data than the rungs above, so that the distance to them is not that "
+        "of the architecture alone.",
         "Its card says where: light poles, word markings and zebra crossings.",
         (_UNET, _LITE),
     ),

@@ -13,8 +13,8 @@ TITLE = "The ladder: how the field learnt to see lanes"
 
 INTRODUCTION = (
     "Where is the lane paint in this picture? For fifty years that was answered by rules, then by a network asked once for every pixel, "
-    "then by one network for the whole picture, and "
-    "then by U-Net and its family. Each answer was made because of what was wrong with the one before.",
+    "then by one network for the whole picture, and then by U-Net and its family. Each answer was made because of what was wrong with "
+    "the one before.",
     "Here they all run: the same frames, the same data, the same seconds of training, the same program (`run_video.py --model NAME`), "
     "measured by one yardstick.",
 )
@@ -53,8 +53,7 @@ DEFINITIONS = (
 
 HOW = (
     "`python -m benchmarks.ladder` trains nothing: it measures the bundled rungs, and each part of this page can be measured by itself. "
-    "Thresholds were chosen on a part of the training data, never on "
-    "what is scored here. The command that measured last:"
+    "Thresholds were chosen on a part of the training data, never on what is scored here. The command that measured last:"
 )
 
 
@@ -181,8 +180,8 @@ def learning_line(parts: dict[str, Any]) -> str:
     settings = learning["settings"]
     return (
         f"Every point is {settings['seeds']} trainings of {settings['curve_seconds']:.0f} seconds of one processor core each, from "
-        "frames drawn by the seed; all see the same crops and are scored on the "
-        "same drives. The larger the number of frames, the more sources and drives are among them."
+        "frames drawn by the seed; all see the same crops and are scored on the same drives. The larger the number of frames, the more "
+        "sources and drives are among them."
     )
 
 
