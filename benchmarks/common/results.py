@@ -40,7 +40,7 @@ Result = dict[str, Any]
 
 schema    2
 kind      `latency`, `pipeline`, `compare`, `tradeoff`, `roofline`, `shapes`, `against_benchmark_app`, `gpu`, `lanes`, `soak`,
-          `faults`, `page`, `archive`
+          `faults`, `page`, `archive`, `ladder`
 name      one line for tables and plots
 created   ISO 8601, UTC
 command   that made it, without the credentials of addresses

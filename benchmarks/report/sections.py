@@ -14,6 +14,9 @@ from benchmarks.compare import command as compare
 from benchmarks.compare.show import change_cells
 from benchmarks.compare.show import draw as draw_changes
 from benchmarks.faults import command as faults
+from benchmarks.ladder import command as ladder
+from benchmarks.ladder.expectations import verdicts
+from benchmarks.ladder.page import ladder_context
 from benchmarks.lanes import command as lanes
 from benchmarks.lanes.page import lanes_context
 from benchmarks.lanes.targets import targets
@@ -172,6 +175,7 @@ CONTEXTS: dict[str, Callable[[Result], Context]] = {
     page.KIND: page_context,
     soak.KIND: soak_context,
     faults.KIND: faults_context,
+    ladder.KIND: ladder_context,
 }
 """What the template `benchmarks/KIND.html.j2` is filled with, beside `result` and `reasons`, by kind."""
 
@@ -215,4 +219,7 @@ def headline(result: Result) -> str:
     if kind in (soak.KIND, faults.KIND):
         found = soak_show.verdict(result) if kind == soak.KIND else faults.verdict(result)
         return f"{'passed' if result['passed'] else 'FAILED'}: {found}"
+    if kind == ladder.KIND:
+        made = [verdict.found for verdict in verdicts(result["parts"])]
+        return f"{made.count(True)} of {len(made)} predictions found, {made.count(None)} not measured"
     return str(kind)

@@ -28,6 +28,7 @@ PROGRAMS = [
             "shapes",
             "report",
             "against_benchmark_app",
+            "ladder",
             "lanes",
             "soak",
             "faults",

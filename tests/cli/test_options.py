@@ -26,6 +26,7 @@ PROGRAMS = [
         "benchmarks.report",
         "benchmarks.gpu",
         "benchmarks.against_benchmark_app",
+        "benchmarks.ladder",
         "benchmarks.lanes",
         "benchmarks.soak",
         "benchmarks.faults",
