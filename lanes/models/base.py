@@ -79,15 +79,6 @@ class LaneNetwork(nn.Module):
                 f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
             )
 
-    def check_size(self, images: Tensor) -> None:
-        """Raises ValueError, with the nearest size that fits, where width or height of images (N, 3, H, W) is no multiple of `divisor`."""
-        height, width = images.shape[-2:]
-        if height % self.divisor or width % self.divisor:
-            fit = [max(1, round(side / self.divisor)) * self.divisor for side in (width, height)]
-            raise ValueError(
-                f"a {width}x{height} input does not halve evenly: sides must be multiples of {self.divisor}, as in {fit[0]}x{fit[1]}"
-            )
-
     def load_pretrained(self) -> None:
         """Takes the weights that `pretraining` speaks of. Raises ModuleNotFoundError where they are not installed."""
 
