@@ -6,7 +6,7 @@
                  and one frame interval, and must not grow
 --returns        a real RTSP server (GStreamer's) is killed and started again: a run is back within 2 s of its return after an outage
                  under 10 s, within 11 s after a longer one; every fourth is one
---minutes        the whole program on that server, 1280x720 at 25 frames a second from the renderer, its page watched, its recording in
+--minutes        the whole program on that server, 640x360 at 25 frames a second from the renderer, its page watched, its recording in
                  segments; the server goes for 5 s once in three minutes. From the third minute to the last, memory may grow by 2 %,
                  and threads and descriptors not at all. Before the third are the first reconnection and the first files, for which
                  a process takes what it keeps. The latency of the last minute may be 10 % above that of the first, p50 and p95

@@ -57,7 +57,7 @@ LADDER = {
     "deeplab": _rung({"arch": "deeplab", "widths": [16, 32, 64], "rates": [2, 4, 8]}),
     "maskrcnn": _rung({"arch": "maskrcnn"}, task="lanes.train.maskrcnn:MaskRcnnTask", learning_rate=2e-3),
 }
-"""The networks of the ladder (docs/ladder.md), in the order in which the field came to them: they are made to be understood."""
+"""The networks of the ladder (docs/training.md), in the order in which the field came to them: they are made to be understood."""
 
 NETWORKS = PRODUCT | LADDER
 """All networks by name."""
