@@ -133,7 +133,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         nargs="*",
         default=(25, 50, 100, 200, None),
         metavar="N",
-        help="numbers of frames to learn from, or all; by default 25 50 100 200 all, and none without a number",
+        help="numbers of frames to learn from, or all; without a number there are no curves",
     )
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="trainings of each, with seeds from 1 up")
     parser.add_argument("--jobs", type=count, default=1, metavar="N", help="trainings at a time")
