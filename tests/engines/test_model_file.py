@@ -209,11 +209,12 @@ def test_an_engine_older_than_the_file_says_so_without_its_own_source() -> None:
 
 
 def test_every_bundled_model_has_a_line_and_its_licences() -> None:
-    head, line, *licences = describe_models().splitlines()
+    head, line, program, *licences = describe_models().splitlines()
     assert head.split() == ["name", "parameters", "input", "files"]
     assert line.split()[0] == "tiny"
     assert f"{WIDTH}x{HEIGHT}" in line
     assert line.endswith("int8, fp32")
+    assert program.split() == ["classical", "a", "program", "512x160", "none"]
     assert licences == ["", "licences of tiny:", "  none"]
 
 

@@ -237,7 +237,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 def test_the_choices_are_those_of_the_engines_and_encoders() -> None:
     assert table()["encoder"].kind.choices == ENCODERS
-    assert set(table()["engine"].kind.choices) == {"auto", *ENGINES, *GPU_ENGINES}
+    assert set(table()["engine"].kind.choices) == {"auto", "opencv", *ENGINES, *GPU_ENGINES}
     assert set(table()["precision"].kind.choices) == {"auto", *PRECISIONS}
 
 
