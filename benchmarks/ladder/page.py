@@ -93,6 +93,7 @@ def ladder_context(result: Result) -> dict[str, Any]:
 
 
 def detail_rows(parts: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """Head and rows of each table of details, of the parts that were measured."""
     found = []
     for name, rows in DETAILS:
         if parts.get(name):

@@ -95,7 +95,7 @@ class Processes(Workers):
                     yield message
             return
         except (EOFError, OSError):
-            pass
+            pass  # it has died: what of, its exit status says
         worker.process.join(PATIENCE_S)
         code = worker.process.exitcode
         worker.end()

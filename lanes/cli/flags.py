@@ -56,6 +56,7 @@ def make_parser(program: str = "lanestream", layers: Mapping[str, Any] | None = 
 
 
 def add_setting(group: argparse._ArgumentGroup, setting: Setting, default: Any) -> None:
+    """Adds the flag of a setting; one that is on or off gets its opposite as well, which help does not list."""
     if setting.kind is FLAG:
         group.add_argument(setting.flag, dest=setting.name, action="store_true", default=default, help=setting.description)
         group.add_argument(setting.opposite, dest=setting.name, action="store_false", default=default, help=argparse.SUPPRESS)
