@@ -12,21 +12,21 @@ import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.archive import trials
 from benchmarks.archive.drives import write_drives
 from benchmarks.archive.plan import plan
+from benchmarks.archive.trials import Figures
 from benchmarks.common.cli import add_json, check_outputs, print_notes
 from benchmarks.common.observe import observe_machine
-from benchmarks.common.results import new_result, write_result
+from benchmarks.common.results import Result, new_result, write_result
 from lanes.cli.arguments import Parser, count, output_path, positive
 from lanes.cli.console import plain_console
 from lanes.errors import InputError, exit_status
 
 KIND = "archive"
 
-TRIALS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+TRIALS: dict[str, Callable[[Path, Path], Figures]] = {
     "faults": trials.faults,
     "cluster": trials.cluster,
     "broken": trials.broken,
@@ -34,6 +34,20 @@ TRIALS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "memory": trials.memory,
     "plan": plan,
 }
+
+
+COLUMNS = ("trial", "", "found")
+
+
+def row(name: str, trial: Figures) -> list[str]:
+    """A trial, whether it passed, and what it found in words."""
+    return [name, "passed" if trial["passed"] else "FAILED", trial["words"]]
+
+
+def verdict(result: Result) -> str:
+    """How many of the trials passed."""
+    passed = sum(trial["passed"] for trial in result["trials"].values())
+    return f"{passed} of {len(result['trials'])} trials passed: {', '.join(result['trials'])}"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -70,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         for name in args.trials:
             console.print(f"{name} ...")
             found[name] = TRIALS[name](folder, Path(scratch) / name)
-            output.print(f"{name}: {'passed' if found[name]['passed'] else 'FAILED'}: {found[name]['words']}", soft_wrap=True)
+            output.print("{}: {}: {}".format(*row(name, found[name])), soft_wrap=True)
     result = new_result(KIND, f"{args.drives} drives of {args.seconds:g} s at {args.fps} fps", observation, trials=found)
     if args.json:
         write_result(args.json, result)

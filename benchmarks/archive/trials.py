@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from benchmarks.archive.drives import BREAKS
+from benchmarks.archive.nodes import add_nodes, local_cluster
 from lanes.archive.cluster import Cluster
 from lanes.archive.commit import committed
 from lanes.archive.folder import quarantined
@@ -93,20 +94,14 @@ def faults(drives: Path, folder: Path) -> Figures:
 
 def cluster(drives: Path, folder: Path) -> Figures:
     """A cluster of three nodes on this machine; one is killed in the middle."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster as Nodes
-
     count = len(list(drives.iterdir()))
     archive(drives, folder / "unbroken")
-    nodes: Any = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * MIB})
-    try:
-        three = [nodes.add_node(num_cpus=1, object_store_memory=80 * MIB) for _ in range(3)]
+    with local_cluster() as nodes:
+        three = add_nodes(nodes, 3)
         killing = _At(count // 2, lambda: nodes.remove_node(three[0], allow_graceful=False))
         begun = time.monotonic()
         tally = archive(drives, folder / "cluster", lambda settings: Cluster(settings, nodes.address), killing)
         seconds = time.monotonic() - begun
-    finally:
-        nodes.shutdown()
     same = tables(folder / "cluster") == tables(folder / "unbroken")
     lost = count - tally.done - tally.known
     words = f"{count} drives in {seconds:.0f} s, one node of three killed: {killing.happened}; lost: {lost}; tables equal: {same}"

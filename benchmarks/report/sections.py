@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import against_benchmark_app, gpu, pipeline, shapes
+from benchmarks.archive import command as archive
 from benchmarks.common.cli import left_out
 from benchmarks.common.results import Result
 from benchmarks.compare import command as compare
@@ -162,6 +163,11 @@ def faults_context(result: Result) -> Context:
     return {"outcomes": table(faults.COLUMNS, faults.rows(result)), "verdict": faults.verdict(result), "problems": faults.problems(result)}
 
 
+def archive_context(result: Result) -> Context:
+    """What each trial of an archive found."""
+    return {"found": table(archive.COLUMNS, [archive.row(name, trial) for name, trial in result["trials"].items()])}
+
+
 CONTEXTS: dict[str, Callable[[Result], Context]] = {
     latency.KIND: latency_context,
     pipeline.KIND: pipeline_context,
@@ -176,6 +182,7 @@ CONTEXTS: dict[str, Callable[[Result], Context]] = {
     soak.KIND: soak_context,
     faults.KIND: faults_context,
     ladder.KIND: ladder_context,
+    archive.KIND: archive_context,
 }
 """What the template `benchmarks/KIND.html.j2` is filled with, beside `result` and `reasons`, by kind."""
 
@@ -219,6 +226,8 @@ def headline(result: Result) -> str:
     if kind in (soak.KIND, faults.KIND):
         found = soak_show.verdict(result) if kind == soak.KIND else faults.verdict(result)
         return f"{'passed' if result['passed'] else 'FAILED'}: {found}"
+    if kind == archive.KIND:
+        return archive.verdict(result)
     if kind == ladder.KIND:
         made = [verdict.found for verdict in verdicts(result["parts"])]
         return f"{made.count(True)} of {len(made)} predictions found, {made.count(None)} not measured"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +12,35 @@ import pytest
 
 pytest.importorskip("ray", reason="clusters need the extra lanestream[ray]")
 
+from benchmarks.archive.nodes import NoClusterError, add_nodes, local_cluster
 from lanes.archive.cluster import Cluster
 from lanes.archive.listener import Listener, Tally
 from lanes.archive.work import WorkerSettings
 from lanes.errors import InputError
 from lanes.settings import Settings
-from tests.archive.conftest import COUNT, ROOT, run, tables
-
-MEMORY = 80 << 20
-
-STARTS = 4
-"""How often a node is started: Ray gives its helpers 15 s, which they do not keep on a busy machine."""
+from tests.archive.conftest import COUNT, run, tables
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head without cores for drives."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_health_check_period_ms", "1000")  # of a node that is gone; a busy machine may take long to answer
-        patch.setenv("RAY_health_check_timeout_ms", "15000")
-        patch.setenv("PYTHONPATH", str(ROOT))
-        from ray.cluster_utils import Cluster as Nodes
-
-        options = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": MEMORY}
-        found = patiently(lambda: Nodes(initialize_head=True, head_node_args=options))
+    with skipped_without_nodes(), local_cluster() as found:
         yield found
-        found.shutdown()
 
 
-def patiently(start: Callable[[], Any]) -> Any:
-    """What `start` returns when it succeeds."""
-    for _ in range(STARTS):
-        try:
-            return start()
-        except Exception as error:
-            reason = str(error)
-    pytest.skip(f"Ray starts no node here: {reason}")
+@contextmanager
+def skipped_without_nodes() -> Iterator[None]:
+    """A machine on which Ray starts no node skips the test."""
+    try:
+        yield
+    except NoClusterError as error:
+        pytest.skip(f"Ray starts no node here: {error}")
 
 
-def add_nodes(cluster: Any, count: int) -> list[Any]:
-    """So many nodes with one core each."""
-    return [patiently(lambda: cluster.add_node(num_cpus=1, object_store_memory=MEMORY)) for _ in range(count)]
+def nodes_of(cluster: Any, count: int) -> list[Any]:
+    """So many nodes more, with one core each."""
+    with skipped_without_nodes():
+        return add_nodes(cluster, count)
 
 
 class Killing(Listener):
@@ -68,7 +56,7 @@ class Killing(Listener):
 
 
 def test_a_node_that_is_killed_loses_nothing(cluster: Any, drives: Path, unbroken: dict[str, bytes], tmp_path: Path) -> None:
-    nodes = add_nodes(cluster, 3)
+    nodes = nodes_of(cluster, 3)
     killing = Killing(cluster, nodes[0])
     try:
         tally = run(drives, tmp_path, lambda settings: Cluster(settings, cluster.address), killing)
@@ -81,7 +69,7 @@ def test_a_node_that_is_killed_loses_nothing(cluster: Any, drives: Path, unbroke
 
 
 def test_the_model_that_no_worker_can_use_is_refused(cluster: Any, drives: Path, tmp_path: Path) -> None:
-    nodes = add_nodes(cluster, 1)
+    nodes = nodes_of(cluster, 1)
     settings = Settings(output="none", model="nothing")
     try:
         with pytest.raises(InputError, match="nothing"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("s3fs", reason="object stores need the extra lanestream[s3]")
-pytest.importorskip("moto.server", reason="the S3 server of these tests needs moto[s3,server]")
+pytest.importorskip("moto.server", reason="the S3 server of these tests needs moto, flask and flask-cors")
 
 import s3fs
 from moto.server import ThreadedMotoServer

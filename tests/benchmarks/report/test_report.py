@@ -162,6 +162,14 @@ def faults_result() -> dict[str, Any]:
     return made("faults", "2 files, 0 streams, seed 0", seed=0, cases=cases, passed=False, **fields)
 
 
+def archive_result() -> dict[str, Any]:
+    trials = {
+        "faults": {"passed": True, "words": "200 drives; lost: 0"},
+        "scaling": {"passed": False, "words": "two workers against one: 1.50 times"},
+    }
+    return made("archive", "200 drives of 10 s at 10 fps", trials=trials)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One result of each kind."""
@@ -300,6 +308,13 @@ def test_what_was_found_live_is_shown_with_its_limits(tmp_path: Path) -> None:
         assert text in page
     assert page.count('<svg class="plot"') == 1
     assert not Page(page).open
+
+
+def test_the_trials_of_an_archive_are_shown(tmp_path: Path) -> None:
+    page = report_page([(tmp_path / "archive.json", archive_result())], broken := {})
+    assert not broken
+    for text in ("1 of 2 trials passed: faults, scaling", "200 drives; lost: 0", "FAILED", "two workers against one: 1.50 times"):
+        assert text in page
 
 
 def test_the_index_shows_the_range_of_rounds_beside_a_ratio(tmp_path: Path) -> None:
