@@ -135,6 +135,7 @@ def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, mo
         segmenter = stack.enter_context(load_segmenter(model, engine, precision))
         network = stack.enter_context(load_segmenter(model, "torch", "fp32")).engine
         assert isinstance(network, TorchEngine)
+        segmenter.engine.share_cores()
         run_pipeline(clip, output, segmenter, 20)
         run_baseline(clip, output, network, 5)
         with observe_machine() as observation:

@@ -153,6 +153,9 @@ class Engine(ABC):
                 array.fill(0)
             self._reset()
 
+    def share_cores(self) -> None:  # noqa: B027  most engines' waiting threads sleep
+        """Leaves cores to the stages around inference, where that costs it little and them much. Results stay the same to the bit."""
+
     def profile(self, batch: NDArray[np.uint8], runs: int) -> dict[str, float] | None:  # noqa: ARG002
         """Median milliseconds of each node of the engine's own graph, as `infer` runs it on a batch.
 

@@ -117,6 +117,7 @@ class Session:
             self._engine = segmenter.engine
             self.state.engine_opened(EngineFacts.of(segmenter.engine))
             self._listener.engine_opened(segmenter.engine)
+            segmenter.engine.share_cores()
             segmenter.warm_up()
             stack.callback(self._write_report)
             for source in sources:

@@ -74,6 +74,7 @@ def measure(engine: Engine, library: Sequence[BGRImage], plan: Plan, clock: Chec
     pipeline: dict[str, Any] = {}
     with observe_machine() as observation:
         if plan.scenario == "camera":
+            engine.share_cores()
             segmenter = Segmenter(engine) if plan.stub_ms is None else camera.StubSegmenter(engine, plan.stub_ms)
             run, warmed, figures = camera.run_camera(segmenter, library, plan.fps, plan.length, clock, bar.advance)
             pipeline = {"pipeline": asdict(figures)}

@@ -64,6 +64,7 @@ def overload(minutes: float, progress: Callable[[float], None] = lambda _: None)
     library = [renderer.render(index / CAMERA_FPS).pixels for index in range(LIBRARY)]
     with open_engine("auto", "auto", "unet") as engine:
         segmenter = HeldSegmenter(engine, ENGINE_FPS)
+        engine.share_cores()
         segmenter.warm_up()
         length = Length(1, 60 * minutes)
         run, _, figures = run_camera(segmenter, library, CAMERA_FPS, length, CheckedClock(), progress, TrackingEstimator(None, 1.4))

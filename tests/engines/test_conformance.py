@@ -105,6 +105,26 @@ def test_thread_count_is_taken(engine: Engine) -> None:
         torch.set_num_threads(before)
 
 
+def test_sharing_cores_changes_no_result(engine: Engine) -> None:
+    frame = draw_roads(1, seed=11)[0]
+    expected = engine.infer(frame).copy()
+    engine.share_cores()
+    np.testing.assert_array_equal(engine.infer(frame), expected)
+
+
+@pytest.mark.parametrize(("brief_ms", "threads"), [(1e9, 1), (0.0, 2)], ids=["brief runs", "long runs"])
+def test_openvino_shares_cores_where_runs_are_brief(brief_ms: float, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino", exc_type=ImportError)
+    from engines.backends import openvino_cpu
+
+    monkeypatch.setattr(openvino_cpu, "physical_cores", lambda: 2)
+    monkeypatch.setattr(openvino_cpu, "BRIEF_MS", brief_ms)
+    engine = openvino_cpu.OpenVinoEngine(model_file.find_model("tiny", "fp32"), threads=2)
+    engine.share_cores()
+    assert engine._options["INFERENCE_NUM_THREADS"] == threads
+    engine.close()
+
+
 # --- the contract ----------------------------------------------------------------------------------------------------------------
 
 
