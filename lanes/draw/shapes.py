@@ -37,7 +37,7 @@ def blend(pixels: BGRImage, colour: Colour, opacity: float, out: BGRImage) -> No
     """out = pixels (1 - opacity) + colour opacity."""
     cv2.convertScaleAbs(pixels, out, alpha=1.0 - opacity)
     if any(colour):
-        cv2.add(out, np.array([*colour, 0]) * opacity, out)
+        cv2.add(out, np.round(np.array([*colour, 0]) * opacity), out)  # of whole numbers: others are added in floating point
 
 
 class Veil:
