@@ -78,6 +78,8 @@ def run_pipeline(clip: Path, output: Path, segmenter: Segmenter, limit: int) -> 
     """The project's pipeline over the clip into an overlay video. Returns the number of frames processed."""
     telemetry = Telemetry()
     with Selected(VideoFile(clip), limit=limit) as source, ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, cv2.getNumThreads())  # the baseline's
+        cv2.setNumThreads(1)  # as run_video.py does
         sinks = [stack.enter_context(sink) for sink in open_outputs(source.info, output=output, overwrite=True)]
         pipeline = Pipeline(source, segmenter, PerFrameEstimator(), telemetry, overlay=Overlay(), threshold=segmenter.threshold)
         for result in stack.enter_context(closing(pipeline.results())):

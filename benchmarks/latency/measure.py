@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import cv2
 from rich.console import Console
 
 from benchmarks.common.confidence import early_stopping_estimate, queries_least, queries_needed, summarise_with_confidence
@@ -75,6 +76,7 @@ def measure(engine: Engine, library: Sequence[BGRImage], plan: Plan, clock: Chec
     with observe_machine() as observation:
         if plan.scenario == "camera":
             engine.share_cores()
+            cv2.setNumThreads(1)  # as run_video.py does
             segmenter = Segmenter(engine) if plan.stub_ms is None else camera.StubSegmenter(engine, plan.stub_ms)
             run, warmed, figures = camera.run_camera(segmenter, library, plan.fps, plan.length, clock, bar.advance)
             pipeline = {"pipeline": asdict(figures)}

@@ -66,6 +66,7 @@ def run(settings: Settings) -> int:
     from lanes.cli.run import run as carry_out
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # this program reports broken images itself
+    cv2.setNumThreads(1)  # its others would wait for work without sleeping, and the stages have a thread each
     return carry_out(settings, make_console(settings))
 
 
