@@ -115,7 +115,7 @@ class Scorer:
             return agreement
         drop = self.reference.mean_f1 - score.mean_f1
         f1 = f"relaxed F1 {score.mean_f1:.4f} against {self.reference.mean_f1:.4f} in fp32"
-        return f"{f1}: a drop of {drop:.4f}, at most {self._acceptance.f1_drop} allowed; {agreement}"
+        return f"{f1}: a drop of {drop:.4f}, at most {self._acceptance.f1_drop:.4f} allowed; {agreement}"
 
     def _score(self, maps: NDArray[np.uint8]) -> Score:
         counts: dict[str, PixelCounts] = defaultdict(PixelCounts)

@@ -34,6 +34,8 @@ def make_network(widths: tuple[int, ...] = (4, 6, 8, 12)) -> UNet3D:
             for values in (module.weight, module.bias, module.running_mean, module.running_var):
                 assert values is not None
                 nn.init.uniform_(values, 0.5, 1.5)
+    for block in (*network.encoders, *network.decoders):
+        nn.init.kaiming_normal_(block.before.weight)
     nn.init.normal_(network.head.weight)
     with torch.no_grad():
         logits = network(torch.randn(1, 4, 3, HEIGHT, WIDTH))
@@ -68,6 +70,15 @@ def test_frame_by_frame_is_the_clip_at_once(network: UNet3D) -> None:
     at_once = network(clips)
     assert at_once.std() > 1
     torch.testing.assert_close(step_through(network, clips), at_once, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_still_is_seen_as_without_memory() -> None:
+    network, still = make_network(), torch.randn(1, 3, HEIGHT, WIDTH)
+    seen = network(still)
+    for block in (*network.encoders, *network.decoders):
+        nn.init.zeros_(block.before.weight)
+    torch.testing.assert_close(network(still), seen)
 
 
 @torch.inference_mode()
