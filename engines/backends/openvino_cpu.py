@@ -25,6 +25,11 @@ def _core() -> Any:
     return openvino.Core()
 
 
+def _threads(count: int) -> dict[str, Any]:
+    """Options for so many threads, on whichever cores are free: pinned, as they would be, those of each process go to the first cores."""
+    return {"INFERENCE_NUM_THREADS": count, "ENABLE_CPU_PINNING": False}
+
+
 class OpenVinoEngine(Engine):
     """Runs fp32 files in fp32 or bf16, and files quantised to int8.
 
@@ -41,7 +46,7 @@ class OpenVinoEngine(Engine):
             self._options["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[self.precision]
         # It counts physical cores itself, but not the quota of a container.
         if threads is not None or cpu_quota() is not None:
-            self._options["INFERENCE_NUM_THREADS"] = threads or physical_cores()
+            self._options |= _threads(threads or physical_cores())
         try:
             self._request = self._compile(self._options)
         except RuntimeError as error:
@@ -67,7 +72,7 @@ class OpenVinoEngine(Engine):
         """
         if physical_cores() < 2:
             return
-        options = self._options | {"INFERENCE_NUM_THREADS": physical_cores() // 2}
+        options = self._options | _threads(physical_cores() // 2)
         with self._lock:
             request = self._compile(options)
             times = []

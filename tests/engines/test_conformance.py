@@ -105,6 +105,28 @@ def test_thread_count_is_taken(engine: Engine) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux says on which cores a thread may run")
+def test_a_thread_runs_on_whichever_core_is_free(engine: Engine) -> None:
+    """Pinned to the first core, as OpenVINO would have it, two workers with a thread each share one core and leave the other idle."""
+    before, frame, stop = torch.get_num_threads(), draw_roads(1, seed=11)[0], threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            single.infer(frame)
+
+    try:
+        with open_engine(engine.name, "fp32", "tiny", threads=1) as single:
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert thread.native_id is not None
+            allowed = {frozenset(os.sched_getaffinity(thread.native_id)) for _ in range(2000)}
+            stop.set()
+            thread.join()
+    finally:
+        torch.set_num_threads(before)
+    assert allowed == {frozenset(os.sched_getaffinity(0))}
+
+
 def test_sharing_cores_changes_no_result(engine: Engine) -> None:
     frame = draw_roads(1, seed=11)[0]
     expected = engine.infer(frame).copy()
