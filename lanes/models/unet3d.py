@@ -33,19 +33,18 @@ the order of the blocks."""
 
 
 class CausalBlock(nn.Module):
-    """Residual block over two frames: ReLU(maps + convolution of maps + convolution of the frame before's). (N, channels, H, W), all.
+    """Residual block over two frames: ReLU(maps + convolution of maps and of the frame before's). (N, channels, H, W), all.
 
-    The frame before goes through no batch norm: of a first frame there is none, its maps are zeros, and a norm would take their variance
-    into its running one. Zeros add nothing, so that a still is seen as without memory, and what is added to begin with is little.
+    The sum of the two convolutions is one over the maps of both frames side by side. They share a batch norm: of a first frame there is
+    none before it, its maps are zeros, and a norm of their own would take the variance of zeros into its running one.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.now = _convolution(channels, channels, 3)
-        self.before = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.both = _convolution(2 * channels, channels, 3)
 
     def forward(self, maps: Tensor, before: Tensor) -> Tensor:
-        return torch.relu(maps + self.now(maps) + self.before(before))
+        return torch.relu(maps + self.both(torch.cat([maps, before], dim=1)))
 
 
 class UNet3D(LaneNetwork):
@@ -74,8 +73,6 @@ class UNet3D(LaneNetwork):
         self.decoders = nn.ModuleList(CausalBlock(width) for width in widths[-2:0:-1])
         self.head = nn.Conv2d(widths[0], 1, 1)
         initialise(self, self.head)
-        for block in (*self.encoders, *self.decoders):
-            block.before.weight.data.mul_(0.1)
         blocks = [("encoder", level) for level in range(1, len(widths))] + [("decoder", level) for level in range(len(widths) - 2, 0, -1)]
         self.state = {f"{part}{level}_before": f"{part}{level}_after" for part, level in blocks}
         self._memories = [(widths[level], 2**level) for _, level in blocks]

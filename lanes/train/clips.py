@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -18,51 +20,65 @@ from lanes.train.loaders import TrainingStream
 from lanes.train.task import Example, Task
 
 FRAMES = 3
-"""Of a clip."""
+"""Of a clip, at most."""
+
+STILLS = 0.6
+"""Share of the examples that are a frame by itself. They are how a network learns to see; clips alone took it twice as long."""
 
 FADED = 0.4
 """Share of the clips whose last frame has lost some of its paint: glare, a puddle, a coarse recording. The frames before still show it."""
 
 
 class ClipTask(Task):
-    """Examples are clips with the masks of their first and last frame, and the loss is one over the pixels of one of the two.
+    """Examples are clips with the mask of their last frame, and the loss is one over its pixels.
 
-    A step sees the last frame after one or two others, or the first by itself, as a network with memory sees the first frames of a
-    video, and a still. The frames before leave their memory and are not learnt from: learning from all would take twice as long a clip,
-    to learn almost the same from each. Light and camera are those of the clip; noise, exposure and what is faded are each frame's own,
-    since what all frames had in common, memory could not mend.
+    The last frame is seen after one or two others, or by itself, as a network with memory sees the first frame of a video, and a still.
+    The frames before leave their memory and are not learnt from: learning from all would take twice as long a clip, to learn almost the
+    same from each. Light and camera are those of the clip; noise, exposure and what is faded are each frame's own, since what all frames
+    had in common, memory could not mend.
     """
 
     def example(self, frame: Sample, stream: TrainingStream, rng: Generator) -> Example:
-        """Pixels (FRAMES, 3, H, W) uint8 RGB, target and weight (2, 1, H, W) uint8 of the first and the last frame."""
+        """Pixels (FRAMES, 3, H, W) uint8 RGB, of which the last `count` are a clip, the others zeros; target and weight (1, H, W) uint8 of
+        the last frame; count () int64.
+        """
+        if rng.random() < STILLS:
+            pixels, target, weight = super().example(frame, stream, rng)
+            return _at_the_end([pixels]), target, weight, torch.tensor(1)
+        count = int(rng.integers(2, FRAMES + 1))
         matrix, zoom = random_camera(frame, stream.transform, *stream.crop, rng)
         motion = random_motion(frame, FRAMES, rng)
         light = int(rng.integers(2**32))
-        parts = []
-        for number in range(FRAMES):
+        shown = []
+        for number in range(FRAMES - count, FRAMES):
             view = shaken(matrix, frame.target.shape[0], motion, number, rng)
             seen = warped(advance(frame, motion, number), view, zoom, stream.transform, stream.crop)
-            pixels = stream.light(seen.pixels, np.random.default_rng(light))
+            lit = stream.light(seen.pixels, np.random.default_rng(light))
             if number == FRAMES - 1 and rng.random() < FADED:
-                pixels = faded(pixels, rng)
-            parts.append(to_tensors(Sample(unsteady(pixels, rng), seen.target, seen.weight)))
-        rgb, target, weight = (torch.stack(values) for values in zip(*parts, strict=True))
-        return rgb, target[[0, -1]], weight[[0, -1]]
+                lit = faded(lit, rng)
+            pixels, target, weight = to_tensors(Sample(unsteady(lit, rng), seen.target, seen.weight))
+            shown.append(pixels)
+        return _at_the_end(shown), target, weight, torch.tensor(count)
 
     def loss(self, network: LaneNetwork, batch: Example) -> Tensor:
         assert isinstance(network, UNet3D)
-        clips, targets, weights = batch
-        before = int(torch.randint(0, clips.shape[1], ()))
-        if not before:
-            pixels, target, weight = normalise((clips[:, 0], targets[:, 0], weights[:, 0]))
-            return self.pixel_loss(network(pixels), target, weight)
-        *earlier, last = clips[:, -1 - before :].unbind(1)
+        clips, target, weight, counts = batch
         state = network.initial_state(len(clips), *clips.shape[-2:])
+        network.eval()  # memory comes from the network as it will run, and few frames at a time leave no mark on the batch norms
         with torch.no_grad():
-            for frame in earlier:
-                state = network.remember(normalise_pixels(frame), *state)
-        pixels, target, weight = normalise((last, targets[:, -1], weights[:, -1]))
+            for number in range(FRAMES - 1):
+                there = torch.nonzero(counts >= FRAMES - number).flatten()
+                if len(there):
+                    after = network.remember(normalise_pixels(clips[there, number]), *(maps[there] for maps in state))
+                    state = tuple(maps.index_copy(0, there, kept.to(maps.dtype)) for maps, kept in zip(state, after, strict=True))
+        network.train()
+        pixels, target, weight = normalise((clips[:, -1], target, weight))
         return self.pixel_loss(network.step(pixels, *state)[0], target, weight)
+
+
+def _at_the_end(frames: Sequence[Tensor]) -> Tensor:
+    """Frames, (3, H, W) each, after zeros in the place of those that are missing to FRAMES."""
+    return torch.stack([torch.zeros_like(frames[0])] * (FRAMES - len(frames)) + list(frames))
 
 
 def unsteady(pixels: BGRImage, rng: Generator) -> BGRImage:
