@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engines import model_file, registry
+from engines.engine import Engine
 from engines.model_file import ModelFile
+from engines.registry import ENGINES, open_engine
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,10 @@ def tiny_is_bundled(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundled models are `tiny` alone, and there is no GPU: what one does is tested in tests/gpu."""
     monkeypatch.setattr(model_file, "WEIGHTS", weights)
     monkeypatch.setattr(registry, "has_driver", lambda: False)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tiny_is_bundled: None) -> Iterator[Engine]:  # noqa: ARG001
+    """Each engine that runs on a CPU, with the tiny model in fp32."""
+    with open_engine(request.param, model="tiny", precision="fp32") as opened:
+        yield opened
