@@ -43,6 +43,11 @@ class CausalBlock(nn.Module):
         super().__init__()
         self.both = _convolution(2 * channels, channels, 3)
 
+    def forget(self) -> None:
+        """Makes what the frame before adds nothing: memory that says nothing yet would be noise as loud as what is seen."""
+        weight = self.both.get_parameter("0.weight")
+        nn.init.zeros_(weight[:, len(weight) :])
+
     def forward(self, maps: Tensor, before: Tensor) -> Tensor:
         return torch.relu(maps + self.both(torch.cat([maps, before], dim=1)))
 
@@ -73,6 +78,9 @@ class UNet3D(LaneNetwork):
         self.decoders = nn.ModuleList(CausalBlock(width) for width in widths[-2:0:-1])
         self.head = nn.Conv2d(widths[0], 1, 1)
         initialise(self, self.head)
+        with torch.no_grad():
+            for block in (*self.encoders, *self.decoders):
+                block.forget()
         blocks = [("encoder", level) for level in range(1, len(widths))] + [("decoder", level) for level in range(len(widths) - 2, 0, -1)]
         self.state = {f"{part}{level}_before": f"{part}{level}_after" for part, level in blocks}
         self._memories = [(widths[level], 2**level) for _, level in blocks]

@@ -34,6 +34,8 @@ def make_network(widths: tuple[int, ...] = (4, 6, 8, 12)) -> UNet3D:
             for values in (module.weight, module.bias, module.running_mean, module.running_var):
                 assert values is not None
                 nn.init.uniform_(values, 0.5, 1.5)
+    for block in (*network.encoders, *network.decoders):
+        nn.init.kaiming_normal_(block.both[0].weight)
     nn.init.normal_(network.head.weight)
     with torch.no_grad():
         logits = network(torch.randn(1, 4, 3, HEIGHT, WIDTH))
@@ -75,7 +77,7 @@ def test_a_still_is_seen_as_without_memory() -> None:
     network, still = make_network(), torch.randn(1, 3, HEIGHT, WIDTH)
     seen = network(still)
     for block in (*network.encoders, *network.decoders):
-        nn.init.zeros_(block.both[0].weight[:, block.both[0].out_channels :])
+        block.forget()
     torch.testing.assert_close(network(still), seen)
 
 

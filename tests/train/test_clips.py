@@ -33,7 +33,7 @@ def test_the_network_names_its_task() -> None:
 
 
 def test_an_example_is_a_clip_or_a_still_with_the_mask_of_its_last_frame(stream: TrainingStream) -> None:
-    examples = [example for example, _ in zip(stream, range(16), strict=False)]
+    examples = [example for example, _ in zip(stream, range(60), strict=False)]
     for pixels, target, weight, count in examples:
         assert (pixels.shape, pixels.dtype) == ((FRAMES, 3, 64, 96), torch.uint8)
         assert target.shape == weight.shape == (1, 64, 96)
