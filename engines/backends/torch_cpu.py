@@ -45,7 +45,8 @@ class TorchEngine(Engine):
         with torch.inference_mode():
             results = self._network(*(_tensor(inputs[tensor.name]) for tensor in self.model.inputs))
         given = (results,) if isinstance(results, Tensor) else results
-        return {tensor.name: value.numpy() for tensor, value in zip(self.model.outputs, given, strict=True)}
+        # Contiguous, as a state is at first and after a reset: in another layout convolutions round otherwise.
+        return {tensor.name: value.contiguous().numpy() for tensor, value in zip(self.model.outputs, given, strict=True)}
 
     def _release(self) -> None:
         self._network = None
