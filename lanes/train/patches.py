@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,13 +12,8 @@ from lanes.train.batches import normalise
 from lanes.train.task import Example, Task
 
 PATCHES = 96
-"""Patches a crop: half of paint, where there is so much; the others of anything else that the label knows."""
-
-PAINT = 0.012
-"""Share of paint in a frame: half of the patches are of it. What that does to the probability is put right by `PRIOR`."""
-
-PRIOR = math.log((1 - PAINT) / PAINT)
-"""What is added to the logits of a training half of which is paint, so that without it they hold for frames (King and Zeng 2001)."""
+"""Patches a crop: half of paint, where there is so much; the others of anything else that the label knows. Of a frame a hundredth is paint:
+its heatmap is brighter than that of a network that learnt from whole frames, and its threshold is higher."""
 
 
 class PatchTask(Task):
@@ -37,7 +30,7 @@ class PatchTask(Task):
                 image[:, row : row + PATCH, column : column + PATCH] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
             ]
             labels.append(mask[rows, columns])
-        logits = network.classify(torch.stack(patches)) + PRIOR
+        logits = network.classify(torch.stack(patches))
         answers = torch.cat(labels)[:, None]
         return self.pixel_loss(logits, answers, torch.ones_like(answers))
 

@@ -15,7 +15,7 @@ from lanes.models.build import build_network  # noqa: E402
 from lanes.models.fcn_pooled import PooledFCN  # noqa: E402
 from lanes.models.patch import PatchClassifier  # noqa: E402
 from lanes.train.loss import entropy_loss  # noqa: E402
-from lanes.train.patches import PATCHES, PRIOR, PatchTask, choose_pixels  # noqa: E402
+from lanes.train.patches import PATCHES, PatchTask, choose_pixels  # noqa: E402
 from lanes.train.pooled import PooledTask  # noqa: E402
 from lanes.train.task import Task, make_task  # noqa: E402
 
@@ -71,17 +71,8 @@ def test_the_patches_that_are_classified_are_those_around_their_pixels() -> None
     mask = torch.rand(40, 50) < 0.3
     pixels, target, weight = batch(mask)
     pixels = torch.where(mask, 255, 0).to(torch.uint8).expand(1, 3, -1, -1)
-    network.classify = lambda patches: 40 * patches[:, :1, 18, 18] - PRIOR  # type: ignore[method-assign]
+    network.classify = lambda patches: 40 * patches[:, :1, 18, 18]  # type: ignore[method-assign]
     assert float(PatchTask(entropy_loss).loss(network, (pixels, target, weight))) < 1e-3
-
-
-def test_balanced_patches_do_not_change_what_the_probability_means() -> None:
-    """One who has learnt nothing but the share of paint says, of frames, that share."""
-    network = PatchClassifier((2, 2, 2))
-    torch.nn.init.constant_(network.head.bias, -PRIOR)
-    mask = torch.zeros(40, 50, dtype=torch.bool)
-    mask[20] = True
-    assert float(PatchTask(entropy_loss).loss(network, batch(mask))) == pytest.approx(math.log(2), rel=1e-5)
 
 
 def test_a_small_output_is_taught_the_share_of_paint_in_what_is_known() -> None:

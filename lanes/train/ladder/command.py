@@ -126,7 +126,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder for frames, checkpoints and scores")
     parser.add_argument("--only", type=str, nargs="+", choices=list(LADDER), metavar="NAME", help="rungs to train; without it all")
     parser.add_argument("--seconds", type=positive, default=240.0, metavar="S", help="processor seconds of each training")
-    parser.add_argument("--curve-seconds", type=positive, default=110.0, metavar="S", help="the same of each point of a learning curve")
+    parser.add_argument("--curve-seconds", type=positive, default=60.0, metavar="S", help="the same of each point of a learning curve")
     parser.add_argument(
         "--curve-frames",
         type=frames_of_curve,
