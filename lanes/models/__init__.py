@@ -53,7 +53,7 @@ LADDER = {
     "fcn": _rung({"arch": "fcn", "width": 16, "convolutions": 8}, loss="entropy"),
     "unet_plain": _rung({"arch": "unet_plain", "widths": [8, 16, 32, 48, 64]}),
     "unet_noskip": _rung({"arch": "unet_noskip", "widths": [8, 16, 32, 48, 64]}),
-    "unet3d": _rung({"arch": "unet3d", "widths": [8, 16, 24, 40, 64]}, task="lanes.train.clips:ClipTask", learning_rate=3e-3),
+    "unet3d": _rung({"arch": "unet3d", "widths": [8, 16, 24, 40, 64]}, task="lanes.train.clips:ClipTask"),
     "deeplab": _rung({"arch": "deeplab", "widths": [16, 32, 64], "rates": [2, 4, 8]}),
     "maskrcnn": _rung({"arch": "maskrcnn"}, task="lanes.train.maskrcnn:MaskRcnnTask", learning_rate=2e-3),
 }

@@ -7,7 +7,6 @@ the third dimension is time, and what differs is what a running camera asks for:
 - a convolution over two frames and 3x3 pixels is the sum of two flat ones, over the maps of this frame and over those of the frame before.
   The maps of the frame before are kept: a frame costs one pass, whatever the number of frames it is seen with, and the exported
   graph has the operators of a U-Net. `Conv3d` is slow or not to be quantised in many engines;
-- maps double by bilinear interpolation, as in the project's own U-Net, where V-Net has up-convolutions;
 - the finest level has no memory: from frame to frame paint moves there by many times the 3 pixels that a convolution reaches.
 
 Each block with memory adds a frame to what a pixel depends on: with five levels, seven frames before its own.
@@ -28,15 +27,18 @@ from lanes.models.deploy import LaneModel
 from lanes.models.layers import initialise
 
 Recall: TypeAlias = Callable[[Tensor], Tensor]
-"""What a block saw one frame ago, given what it sees now, (N, C, H, W) both; zeros before the first frame. It is asked once a block, in
-the order of the blocks."""
+"""What a block saw one frame ago, (M, C, H, W), given what it sees now, (N, C, H, W): of the last M of the N, the others are first frames.
+It is asked once a block, in the order of the blocks."""
 
 
 class CausalBlock(nn.Module):
     """Residual block over two frames: ReLU(maps + convolution of maps and of the frame before's). (N, channels, H, W), all.
 
     The sum of the two convolutions is one over the maps of both frames side by side. They share a batch norm: of a first frame there is
-    none before it, its maps are zeros, and a norm of their own would take the variance of zeros into its running one.
+    none before it, and a norm of their own would take the variance of nothing into its running one.
+
+    The maps before are those of the last M of N frames; the others are first frames, for which only what they show is calculated, as it
+    would be with zeros before them.
     """
 
     def __init__(self, channels: int) -> None:
@@ -49,7 +51,15 @@ class CausalBlock(nn.Module):
         nn.init.zeros_(weight[:, len(weight) :])
 
     def forward(self, maps: Tensor, before: Tensor) -> Tensor:
-        return torch.relu(maps + self.both(torch.cat([maps, before], dim=1)))
+        convolution, norm = self.both
+        assert isinstance(convolution, nn.Conv2d)
+        first, channels = len(maps) - len(before), maps.shape[1]
+        seen = []
+        if first:
+            seen.append(functional.conv2d(maps[:first], convolution.weight[:, :channels], padding=1))
+        if len(before):
+            seen.append(convolution(torch.cat([maps[first:], before], dim=1)))
+        return torch.relu(maps + norm(seen[0] if len(seen) == 1 else torch.cat(seen)))
 
 
 class UNet3D(LaneNetwork):
@@ -74,7 +84,8 @@ class UNet3D(LaneNetwork):
         self.downs = nn.ModuleList(nn.Sequential(*_convolution(a, b, 2, stride=2), nn.ReLU(inplace=True)) for a, b in pairwise(widths))
         self.encoders = nn.ModuleList(CausalBlock(width) for width in widths[1:])
         upwards = list(pairwise(reversed(widths)))
-        self.merges = nn.ModuleList(nn.Sequential(*_convolution(deep + skip, skip, 3), nn.ReLU(inplace=True)) for deep, skip in upwards)
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(deep, skip, 2, stride=2) for deep, skip in upwards)
+        self.merges = nn.ModuleList(nn.Sequential(*_convolution(2 * skip, skip, 3), nn.ReLU(inplace=True)) for _, skip in upwards)
         self.decoders = nn.ModuleList(CausalBlock(width) for width in widths[-2:0:-1])
         self.head = nn.Conv2d(widths[0], 1, 1)
         initialise(self, self.head)
@@ -91,7 +102,7 @@ class UNet3D(LaneNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         if images.ndim == 4:
-            return self._logits(images, torch.zeros_like)
+            return self._logits(images, lambda maps: maps[:0])
         clips = images.shape[:2]
 
         def shift(maps: Tensor) -> Tensor:
@@ -113,7 +124,7 @@ class UNet3D(LaneNetwork):
 
     def _logits(self, images: Tensor, recall: Recall) -> Tensor:
         maps, finest = self._road(images, recall)
-        logits: Tensor = self.head(_join(self.merges[-1], maps, finest))
+        logits: Tensor = self.head(self.merges[-1](torch.cat([self.enlarge[-1](maps), finest], dim=1)))
         return logits
 
     def _road(self, images: Tensor, recall: Recall) -> tuple[Tensor, Tensor]:
@@ -125,8 +136,8 @@ class UNet3D(LaneNetwork):
             skips.append(maps)
             maps = down(maps)
             maps = encoder(maps, recall(maps))
-        for merge, decoder in zip(self.merges[:-1], self.decoders, strict=True):
-            maps = _join(merge, maps, skips.pop())
+        for enlarge, merge, decoder in zip(self.enlarge[:-1], self.merges[:-1], self.decoders, strict=True):
+            maps = merge(torch.cat([enlarge(maps), skips.pop()], dim=1))
             maps = decoder(maps, recall(maps))
         return maps, skips.pop()
 
@@ -144,13 +155,6 @@ class _Memory:
     def __call__(self, maps: Tensor) -> Tensor:
         self.kept.append(maps)
         return self._state[len(self.kept) - 1]
-
-
-def _join(merge: nn.Module, maps: Tensor, skip: Tensor) -> Tensor:
-    """Maps at twice their size beside those of the way down, made one."""
-    maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-    joined: Tensor = merge(torch.cat([maps, skip], dim=1))
-    return joined
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -22,8 +22,9 @@ from lanes.train.task import Example, Task
 FRAMES = 3
 """Of a clip, at most."""
 
-STILLS = 0.8
-"""Share of the examples that are a frame by itself. They are how a network learns to see; clips alone took it twice as long."""
+STILLS = 0.7
+"""Share of the training whose examples are frames by themselves. Clips come after it: what a network that cannot see yet keeps of a frame
+is noise, and learning from both at a time, it saw less well in the end than by either alone."""
 
 FADED = 0.4
 """Share of the clips whose last frame has lost some of its paint: glare, a puddle, a coarse recording. The frames before still show it."""
@@ -32,17 +33,18 @@ FADED = 0.4
 class ClipTask(Task):
     """Examples are clips with the mask of their last frame, and the loss is one over its pixels.
 
-    The last frame is seen after one or two others, or by itself, as a network with memory sees the first frame of a video, and a still.
-    The frames before leave their memory and are not learnt from: learning from all would take twice as long a clip, to learn almost the
-    same from each. Light and camera are those of the clip; noise, exposure and what is faded are each frame's own, since what all frames
-    had in common, memory could not mend.
+    The last frame is seen after one or two others; at first by itself, as a network with memory sees a still. The frames before leave
+    their memory and are not learnt from: learning from all would take twice as long a clip, to learn almost the same from each.
+
+    Light and camera are those of the clip; noise, exposure and what is faded are each frame's own, since what all frames had in common,
+    memory could not mend.
     """
 
     def example(self, frame: Sample, stream: TrainingStream, rng: Generator) -> Example:
         """Pixels (FRAMES, 3, H, W) uint8 RGB, of which the last `count` are a clip, the others zeros; target and weight (1, H, W) uint8 of
         the last frame; count () int64.
         """
-        if rng.random() < STILLS:
+        if stream.progress < STILLS:
             pixels, target, weight = super().example(frame, stream, rng)
             return _at_the_end([pixels]), target, weight, torch.tensor(1)
         count = int(rng.integers(2, FRAMES + 1))
@@ -62,15 +64,15 @@ class ClipTask(Task):
 
     def loss(self, network: LaneNetwork, batch: Example) -> Tensor:
         assert isinstance(network, UNet3D)
-        clips, target, weight, counts = batch
-        state = network.initial_state(len(clips), *clips.shape[-2:])
+        order = torch.argsort(batch[3])  # the longer ones last: memory is that of the last of a batch
+        clips, target, weight, counts = (values[order] for values in batch)
+        state = network.initial_state(0, *clips.shape[-2:])
         network.eval()  # memory comes from the network as it will run, and few frames at a time leave no mark on the batch norms
         with torch.no_grad():
             for number in range(FRAMES - 1):
-                there = torch.nonzero(counts >= FRAMES - number).flatten()
-                if len(there):
-                    after = network.remember(normalise_pixels(clips[there, number]), *(maps[there] for maps in state))
-                    state = tuple(maps.index_copy(0, there, kept.to(maps.dtype)) for maps, kept in zip(state, after, strict=True))
+                seen = clips[counts >= FRAMES - number, number]
+                if len(seen):
+                    state = network.remember(normalise_pixels(seen), *state)
         network.train()
         pixels, target, weight = normalise((clips[:, -1], target, weight))
         return self.pixel_loss(network.step(pixels, *state)[0], target, weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 import cv2
 import numpy as np
@@ -135,6 +136,10 @@ class TrainingStream(IterableDataset[Example]):
         crop: (width, height) of the examples.
         seed: numbers that make the sequence; each worker draws its own.
         task: makes an example of a frame; by default a crop and its mask.
+        done, examples: how many the training has seen before, and how many it sees in all; None where that is not known.
+
+    Attributes:
+        progress: how far the training is, 0 to 1, for tasks that teach first things first; 1 where it is not known.
 
     Raises:
         InputError: while drawing, a frame or its label is missing or broken.
@@ -148,6 +153,9 @@ class TrainingStream(IterableDataset[Example]):
         crop: tuple[int, int],
         seed: Sequence[int],
         task: Task | None = None,
+        *,
+        done: int = 0,
+        examples: int | None = None,
     ) -> None:
         self.frames = frames
         self.task = task or Task(lane_loss)
@@ -156,15 +164,21 @@ class TrainingStream(IterableDataset[Example]):
         self.transform = transform
         self.crop = crop
         self.seed = seed
+        self.done = done
+        self.examples = examples
+        self.progress = 1.0
         self.frame_keys = [(source, index) for source, group in frames.items() for index in range(len(group))]
         self.palettes: dict[tuple[str, int], Palette] = {}
         self.cache = Cache(MEMORY)
 
     def __iter__(self) -> Iterator[Example]:
         worker = get_worker_info()
-        self.cache = Cache(MEMORY // (worker.num_workers if worker else 1))
+        workers = worker.num_workers if worker else 1
+        self.cache = Cache(MEMORY // workers)
         rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
-        while True:
+        for seen in count(self.done, workers):
+            if self.examples:
+                self.progress = min(1.0, seen / self.examples)
             yield self.task.example(self.draw(rng), self, rng)
 
     def draw(self, rng: Generator) -> Sample:
@@ -235,8 +249,14 @@ def fit_sample(frame: LabelledFrame, transform: FrameTransform) -> Sample:
 
 
 def training_loader(
-    args: argparse.Namespace, frames: Mapping[str, Sequence[LabelledFrame]], transform: FrameTransform, seed: Sequence[int], task: Task
+    args: argparse.Namespace,
+    frames: Mapping[str, Sequence[LabelledFrame]],
+    transform: FrameTransform,
+    seed: Sequence[int],
+    task: Task,
+    steps_done: int,
 ) -> DataLoader[Example]:
     """Examples drawn from the frames by source, as many at once as the command line asks for."""
-    stream = TrainingStream(frames, mix_shares(frames), transform, tuple(args.crop), seed, task)
+    done, examples = steps_done * args.batch, args.steps * args.batch
+    stream = TrainingStream(frames, mix_shares(frames), transform, tuple(args.crop), seed, task, done=done, examples=examples)
     return DataLoader(stream, batch_size=args.batch, num_workers=args.workers, prefetch_factor=4 if args.workers else None)

@@ -111,8 +111,9 @@ def train(args: argparse.Namespace) -> Path:
         module.load_state_dict(unfinished["state_dict"])
     else:
         # Neither a resumed run nor another GPU may see the first one's examples again in the first one's order.
-        seed = (args.seed, unfinished["global_step"] if unfinished else 0, trainer.global_rank)
-        training = training_loader(args, data.training, transform, seed, task)
+        done = unfinished["global_step"] if unfinished else 0
+        seed = (args.seed, done, trainer.global_rank)
+        training = training_loader(args, data.training, transform, seed, task, done)
         _fit(trainer, module, training, validation, args.out / LAST if unfinished else None)
     checkpoint: Path = args.out / f"{args.model}.pt"
     if trainer.is_global_zero:

@@ -15,7 +15,7 @@ from lanes.data.open import list_frames  # noqa: E402
 from lanes.models import NETWORKS  # noqa: E402
 from lanes.models.unet3d import UNet3D  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.clips import FRAMES, ClipTask, faded, unsteady  # noqa: E402
+from lanes.train.clips import FRAMES, STILLS, ClipTask, faded, unsteady  # noqa: E402
 from lanes.train.loaders import TrainingStream  # noqa: E402
 from lanes.train.loss import lane_loss  # noqa: E402
 from lanes.train.mix import mix_shares  # noqa: E402
@@ -32,7 +32,8 @@ def test_the_network_names_its_task() -> None:
     assert isinstance(make_task(NETWORKS["unet3d"]), ClipTask)
 
 
-def test_an_example_is_a_clip_or_a_still_with_the_mask_of_its_last_frame(stream: TrainingStream) -> None:
+def test_examples_are_stills_at_first_then_clips_with_the_mask_of_their_last_frame(stream: TrainingStream) -> None:
+    stream.examples = 60
     examples = [example for example, _ in zip(stream, range(60), strict=False)]
     for pixels, target, weight, count in examples:
         assert (pixels.shape, pixels.dtype) == ((FRAMES, 3, 64, 96), torch.uint8)
@@ -42,7 +43,10 @@ def test_an_example_is_a_clip_or_a_still_with_the_mask_of_its_last_frame(stream:
         assert there == [number >= FRAMES - count for number in range(FRAMES)]
         if count > 1:  # exposure and noise are each frame's own
             assert (pixels[-2] != pixels[-1]).any()
-    assert {int(count) for *_, count in examples} == {1, 2, 3}
+    counts = [int(count) for *_, count in examples]
+    begun = round(STILLS * len(counts))
+    assert set(counts[:begun]) == {1}
+    assert set(counts[begun:]) == {2, 3}
 
 
 def test_the_same_seed_gives_the_same_clips(stream: TrainingStream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,11 +12,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
 
+from torch.utils.data import DataLoader  # noqa: E402
+
 from lanes.data.augment import Sample  # noqa: E402
 from lanes.data.bands import labelled_band  # noqa: E402
 from lanes.data.open import list_frames  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
 from lanes.train.loaders import Cache, SeenFrames, TrainingStream, read_sample, render_sample  # noqa: E402
+from lanes.train.loss import lane_loss  # noqa: E402
+from lanes.train.task import Example, Task  # noqa: E402
 
 TRANSFORM = FrameTransform(128, 64)
 
@@ -30,6 +35,22 @@ def test_a_worker_is_given_paths_and_no_pictures(rendered_sources: Path) -> None
     pickled = pickle.dumps(stream)
     assert len(pickled) < 20_000
     pickle.loads(pickled).draw(rng)
+
+
+def test_a_task_is_told_how_far_the_training_is(rendered_sources: Path) -> None:
+    """Also where it goes on from a checkpoint, and by whichever number of workers its examples are made."""
+
+    class Recorder(Task):
+        def example(self, frame: Sample, stream: TrainingStream, rng: np.random.Generator) -> Example:  # noqa: ARG002
+            return (torch.tensor(stream.progress),)
+
+    frames = {"north": list_frames(rendered_sources, "train", {"north"})}
+    stream = TrainingStream(frames, {"north": 1.0}, TRANSFORM, (64, 64), (1,), Recorder(lane_loss), done=8, examples=16)
+    for workers in (0, 2):
+        batches = islice(DataLoader(stream, batch_size=2, num_workers=workers), 4)
+        told = torch.cat([progress for (progress,) in batches]).tolist()
+        assert told[0] == 0.5
+        assert told == pytest.approx(np.arange(8, 16) / 16, abs=0.13)
 
 
 def test_what_finds_no_room_is_read_again() -> None:

@@ -168,6 +168,7 @@ def train_within(
     while (share := (time.process_time() - begun) / seconds) < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * one_cycle(share)
+        stream.progress = share
         examples = [stream.task.example(stream.draw(rng), stream, rng) for _ in range(settings.batch)]
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
             loss = stream.task.loss(network, default_collate(examples))
