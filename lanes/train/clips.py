@@ -23,8 +23,8 @@ FRAMES = 3
 """Of a clip, at most."""
 
 STILLS = 0.7
-"""Share of the training whose examples are frames by themselves. Clips come after it: what a network that cannot see yet keeps of a frame
-is noise, and learning from both at a time, it saw less well in the end than by either alone."""
+"""Share of the training in which there are no clips yet. What a network that cannot see keeps of a frame is noise: learning to see and to
+remember at once, it saw less well in the end."""
 
 FADED = 0.4
 """Share of the clips whose last frame has lost some of its paint: glare, a puddle, a coarse recording. The frames before still show it."""
@@ -33,8 +33,8 @@ FADED = 0.4
 class ClipTask(Task):
     """Examples are clips with the mask of their last frame, and the loss is one over its pixels.
 
-    The last frame is seen after one or two others; at first by itself, as a network with memory sees a still. The frames before leave
-    their memory and are not learnt from: learning from all would take twice as long a clip, to learn almost the same from each.
+    The last frame is seen after one or two others, or by itself, as a network with memory sees a still. The frames before leave their
+    memory and are not learnt from: learning from all would take twice as long a clip, to learn almost the same from each.
 
     Light and camera are those of the clip; noise, exposure and what is faded are each frame's own, since what all frames had in common,
     memory could not mend.
@@ -44,10 +44,10 @@ class ClipTask(Task):
         """Pixels (FRAMES, 3, H, W) uint8 RGB, of which the last `count` are a clip, the others zeros; target and weight (1, H, W) uint8 of
         the last frame; count () int64.
         """
-        if stream.progress < STILLS:
+        count = 1 if stream.progress < STILLS else int(rng.integers(1, FRAMES + 1))
+        if count == 1:
             pixels, target, weight = super().example(frame, stream, rng)
             return _at_the_end([pixels]), target, weight, torch.tensor(1)
-        count = int(rng.integers(2, FRAMES + 1))
         matrix, zoom = random_camera(frame, stream.transform, *stream.crop, rng)
         motion = random_motion(frame, FRAMES, rng)
         light = int(rng.integers(2**32))
