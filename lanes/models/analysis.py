@@ -24,8 +24,8 @@ class Analysis:
 
     Attributes:
         parameters: numbers that training sets.
-        operations: multiplications, and as many additions, for one image of the network's input size.
-        receptive_field: width in pixels of the square of the image that can change one pixel of the output, the largest of any pixel;
+        operations: multiplications, and as many additions, for one frame of the network's input size, its memory included.
+        receptive_field: width in pixels of the square of that image that can change one pixel of the output, the largest of any pixel;
             None = the whole image.
     """
 
@@ -37,10 +37,10 @@ class Analysis:
 def analyse(network: LaneNetwork, size: tuple[int, int]) -> Analysis:
     """The facts of a network at an input of `size`, width and height, which must fit it."""
     network = copy.deepcopy(network).eval()
-    images = torch.zeros(1, 3, size[1], size[0])
+    images, state = torch.zeros(1, 3, size[1], size[0]), network.initial_state(1, size[1], size[0])
     return Analysis(
         sum(parameter.numel() for parameter in network.parameters()),
-        count_operations(network, images),
+        count_operations(lambda frame: network.step(frame, *state)[0], images),
         receptive_field(network, network.divisor),
     )
 

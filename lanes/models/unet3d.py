@@ -7,6 +7,7 @@ the third dimension is time, and what differs is what a running camera asks for:
 - a convolution over two frames and 3x3 pixels is the sum of two flat ones, over the maps of this frame and over those of the frame before.
   The maps of the frame before are kept: a frame costs one pass, whatever the number of frames it is seen with, and the exported
   graph has the operators of a U-Net. `Conv3d` is slow or not to be quantised in many engines;
+- the deeper a level, the more convolutions, up to three in V-Net, two here;
 - the finest level has no memory: from frame to frame paint moves there by many times the 3 pixels that a convolution reaches.
 
 Each block with memory adds a frame to what a pixel depends on: with five levels, seven frames before its own.
@@ -25,6 +26,9 @@ from torch.nn import functional
 from lanes.models.base import LaneNetwork
 from lanes.models.deploy import LaneModel
 from lanes.models.layers import initialise
+
+DEEP = 2
+"""Levels, the coarsest, that have one convolution more on the way down: there it costs little and sees far."""
 
 Recall: TypeAlias = Callable[[Tensor], Tensor]
 """What a block saw one frame ago, (M, C, H, W), given what it sees now, (N, C, H, W): of the last M of the N, the others are first frames.
@@ -53,11 +57,11 @@ class CausalBlock(nn.Module):
     def forward(self, maps: Tensor, before: Tensor) -> Tensor:
         convolution, norm = self.both
         assert isinstance(convolution, nn.Conv2d)
-        first, channels = len(maps) - len(before), maps.shape[1]
+        first, channels = maps.shape[0] - before.shape[0], maps.shape[1]  # of len() the export would make a constant
         seen = []
         if first:
             seen.append(functional.conv2d(maps[:first], convolution.weight[:, :channels], padding=1))
-        if len(before):
+        if before.shape[0]:
             seen.append(convolution(torch.cat([maps[first:], before], dim=1)))
         return torch.relu(maps + norm(seen[0] if len(seen) == 1 else torch.cat(seen)))
 
@@ -81,7 +85,9 @@ class UNet3D(LaneNetwork):
         self.divisor = 2 ** (len(widths) - 1)
         self.stem = nn.Sequential(*_convolution(3, widths[0], 3), nn.ReLU(inplace=True))
         self.first = nn.Sequential(*_convolution(widths[0], widths[0], 3), nn.ReLU(inplace=True))
-        self.downs = nn.ModuleList(nn.Sequential(*_convolution(a, b, 2, stride=2), nn.ReLU(inplace=True)) for a, b in pairwise(widths))
+        self.downs = nn.ModuleList(
+            _down(finer, coarser, deep=level >= len(widths) - DEEP) for level, (finer, coarser) in enumerate(pairwise(widths), 1)
+        )
         self.encoders = nn.ModuleList(CausalBlock(width) for width in widths[1:])
         upwards = list(pairwise(reversed(widths)))
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(deep, skip, 2, stride=2) for deep, skip in upwards)
@@ -155,6 +161,14 @@ class _Memory:
     def __call__(self, maps: Tensor) -> Tensor:
         self.kept.append(maps)
         return self._state[len(self.kept) - 1]
+
+
+def _down(finer: int, coarser: int, *, deep: bool) -> nn.Sequential:
+    """From a level to the next: a strided convolution, and where it is `deep` one more to see further."""
+    layers: list[nn.Module] = [*_convolution(finer, coarser, 2, stride=2), nn.ReLU(inplace=True)]
+    if deep:
+        layers += [*_convolution(coarser, coarser, 3), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -96,6 +96,17 @@ def test_an_image_by_itself_is_the_first_of_its_clip(network: UNet3D) -> None:
     torch.testing.assert_close(network(clips[:, 0]), network(clips)[:, 0], atol=1e-5, rtol=0)
 
 
+@torch.inference_mode()
+def test_in_a_batch_the_last_may_follow_on_a_frame_and_the_others_be_first_frames(network: UNet3D) -> None:
+    """As training has them side by side."""
+    images = torch.randn(3, 3, HEIGHT, WIDTH)
+    _, *state = network.step(torch.randn(1, 3, HEIGHT, WIDTH), *network.initial_state(0, HEIGHT, WIDTH))
+    together = network.step(images, *state)
+    apart = [network(images[:2]), network.step(images[2:], *state)[0]]
+    torch.testing.assert_close(together[0], torch.cat(apart), atol=1e-4, rtol=0)
+    assert (together[0][2:] - network(images[2:])).abs().max() > 0.1
+
+
 def test_the_ladders_network_is_small_and_of_its_size() -> None:
     network = UNet3D(NETWORKS["unet3d"].config["widths"])
     assert sum(parameter.numel() for parameter in network.parameters()) <= 300_000
@@ -117,7 +128,7 @@ def test_engines_give_frame_by_frame_what_the_network_gives_at_once(name: str, n
 
 
 def test_the_graph_has_the_operators_of_a_unet(exported: ModelFile) -> None:
-    usual = {"Cast", "Sub", "Transpose", "Conv", "Relu", "Add", "Resize", "Concat", "Sigmoid", "Mul", "Round", "Squeeze"}
+    usual = {"Cast", "Sub", "Transpose", "Conv", "ConvTranspose", "Relu", "Add", "Concat", "Sigmoid", "Mul", "Round", "Squeeze"}
     assert {node.op_type for node in onnx.load(exported.path).graph.node} <= usual
 
 
