@@ -54,7 +54,6 @@ class PatchClassifier(LaneNetwork):
         )
         self.head = nn.Conv2d(widths[-1], outputs, 1)
         initialise(self, self.head)
-        nn.init.zeros_(self.head.get_parameter("bias"))  # half of the patches that teach it are paint
 
     def forward(self, images: Tensor) -> Tensor:
         maps = images

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from lanes.models.base import LaneNetwork
+from lanes.models.layers import RARE
 from lanes.models.patch import PATCH, PatchClassifier
 from lanes.train.batches import normalise
 from lanes.train.task import Example, Task
 
 PATCHES = 96
-"""Patches a crop: half of paint, where there is so much; the others of anything else that the label knows. Of a frame a hundredth is paint:
-its heatmap is brighter than that of a network that learnt from whole frames, and its threshold is higher."""
+"""Patches a crop: half of paint, where there is so much; the others of anything else that the label knows."""
 
 
 class PatchTask(Task):
@@ -30,7 +30,8 @@ class PatchTask(Task):
                 image[:, row : row + PATCH, column : column + PATCH] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
             ]
             labels.append(mask[rows, columns])
-        logits = network.classify(torch.stack(patches))
+        # Half of the patches are paint, few pixels of a frame are: without the shift the probability holds for frames (King and Zeng 2001).
+        logits = network.classify(torch.stack(patches)) - RARE
         answers = torch.cat(labels)[:, None]
         return self.pixel_loss(logits, answers, torch.ones_like(answers))
 

@@ -13,6 +13,7 @@ from torch import Tensor  # noqa: E402
 from lanes.models import NETWORKS  # noqa: E402
 from lanes.models.build import build_network  # noqa: E402
 from lanes.models.fcn_pooled import PooledFCN  # noqa: E402
+from lanes.models.layers import RARE  # noqa: E402
 from lanes.models.patch import PatchClassifier  # noqa: E402
 from lanes.train.loss import entropy_loss  # noqa: E402
 from lanes.train.patches import PATCHES, PatchTask, choose_pixels  # noqa: E402
@@ -71,8 +72,16 @@ def test_the_patches_that_are_classified_are_those_around_their_pixels() -> None
     mask = torch.rand(40, 50) < 0.3
     pixels, target, weight = batch(mask)
     pixels = torch.where(mask, 255, 0).to(torch.uint8).expand(1, 3, -1, -1)
-    network.classify = lambda patches: 40 * patches[:, :1, 18, 18]  # type: ignore[method-assign]
+    network.classify = lambda patches: 40 * patches[:, :1, 18, 18] + RARE  # type: ignore[method-assign]
     assert float(PatchTask(entropy_loss).loss(network, (pixels, target, weight))) < 1e-3
+
+
+def test_balanced_patches_do_not_change_what_the_probability_means() -> None:
+    """One who has learnt nothing but that paint is rare says, of patches half of which are paint, one half."""
+    mask = torch.zeros(40, 50, dtype=torch.bool)
+    mask[20] = True
+    loss = PatchTask(entropy_loss).loss(PatchClassifier((2, 2, 2)), batch(mask))
+    assert float(loss) == pytest.approx(math.log(2), rel=1e-5)
 
 
 def test_a_small_output_is_taught_the_share_of_paint_in_what_is_known() -> None:
