@@ -7,6 +7,9 @@ the third dimension is time, and what differs is what a running camera asks for:
 - a convolution over two frames and 3x3 pixels is the sum of two flat ones, over the maps of this frame and over those of the frame before.
   The maps of the frame before are kept: a frame costs one pass, whatever the number of frames it is seen with, and the exported
   graph has the operators of a U-Net. `Conv3d` is slow or not to be quantised in many engines;
+- before its first frame a camera is taken to have stood still: what the first frame shows is what was before it, as an image is often
+  continued beyond its edge. So a still teaches both halves of a convolution, and a network that has learnt from stills needs memory, and
+  has only to learn how it moves. With zeros before the first frame, it learnt to see without, and made hardly any use of it afterwards;
 - the deeper a level, the more convolutions, up to three in V-Net, two here;
 - the finest level has no memory: from frame to frame paint moves there by many times the 3 pixels that a convolution reaches.
 
@@ -34,25 +37,20 @@ Recall: TypeAlias = Callable[[Tensor], Tensor]
 """What a block saw one frame ago, (M, C, H, W), given what it sees now, (N, C, H, W): of the last M of the N, the others are first frames.
 It is asked once a block, in the order of the blocks."""
 
+FOLLOWS = ("follows_before", "follows_after")
+"""The state that says whether there was a frame before, (N, 1, 1, 1): 0 at first, then 1."""
+
 
 class CausalBlock(nn.Module):
     """Residual block over two frames: ReLU(maps + convolution of maps and of the frame before's). (N, channels, H, W), all.
 
-    The sum of the two convolutions is one over the maps of both frames side by side. They share a batch norm: of a first frame there is
-    none before it, and a norm of their own would take the variance of nothing into its running one.
-
-    The maps before are those of the last M of N frames; the others are first frames, for which only what they show is calculated, as it
-    would be with zeros before them.
+    The sum of the two convolutions is one over the maps of both frames side by side. The maps before are those of the last M of N frames;
+    the others are first frames. What they show is what was before them, and two convolutions of the same maps are one of their sum.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.both = _convolution(2 * channels, channels, 3)
-
-    def forget(self) -> None:
-        """Makes what the frame before adds nothing: memory that says nothing yet would be noise as loud as what is seen."""
-        weight = self.both.get_parameter("0.weight")
-        nn.init.zeros_(weight[:, len(weight) :])
 
     def forward(self, maps: Tensor, before: Tensor) -> Tensor:
         convolution, norm = self.both
@@ -60,7 +58,8 @@ class CausalBlock(nn.Module):
         first, channels = maps.shape[0] - before.shape[0], maps.shape[1]  # of len() the export would make a constant
         seen = []
         if first:
-            seen.append(functional.conv2d(maps[:first], convolution.weight[:, :channels], padding=1))
+            weight = convolution.weight[:, :channels] + convolution.weight[:, channels:]
+            seen.append(functional.conv2d(maps[:first], weight, padding=1))
         if before.shape[0]:
             seen.append(convolution(torch.cat([maps[first:], before], dim=1)))
         return torch.relu(maps + norm(seen[0] if len(seen) == 1 else torch.cat(seen)))
@@ -73,7 +72,7 @@ class UNet3D(LaneNetwork):
         widths: channels at each resolution, finest first; its length less one is the depth.
 
     Attributes:
-        state: the maps of the frame before, of each block with memory.
+        state: the maps of the frame before, of each block with memory, and `FOLLOWS`.
     """
 
     arch = "unet3d"
@@ -95,16 +94,14 @@ class UNet3D(LaneNetwork):
         self.decoders = nn.ModuleList(CausalBlock(width) for width in widths[-2:0:-1])
         self.head = nn.Conv2d(widths[0], 1, 1)
         initialise(self, self.head)
-        with torch.no_grad():
-            for block in (*self.encoders, *self.decoders):
-                block.forget()
         blocks = [("encoder", level) for level in range(1, len(widths))] + [("decoder", level) for level in range(len(widths) - 2, 0, -1)]
-        self.state = {f"{part}{level}_before": f"{part}{level}_after" for part, level in blocks}
+        self.state = {f"{part}{level}_before": f"{part}{level}_after" for part, level in blocks} | dict([FOLLOWS])
         self._memories = [(widths[level], 2**level) for _, level in blocks]
 
     def initial_state(self, batch: int, height: int, width: int) -> tuple[Tensor, ...]:
         like = self.head.weight
-        return tuple(like.new_zeros(batch, channels, height // stride, width // stride) for channels, stride in self._memories)
+        memories = (like.new_zeros(batch, channels, height // stride, width // stride) for channels, stride in self._memories)
+        return (*memories, like.new_zeros(batch, 1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         if images.ndim == 4:
@@ -113,20 +110,20 @@ class UNet3D(LaneNetwork):
 
         def shift(maps: Tensor) -> Tensor:
             frames = maps.reshape(*clips, *maps.shape[1:])
-            return torch.cat([torch.zeros_like(frames[:, :1]), frames[:, :-1]], dim=1).flatten(0, 1)
+            return torch.cat([frames[:, :1], frames[:, :-1]], dim=1).flatten(0, 1)
 
         logits = self._logits(images.flatten(0, 1), shift)
         return logits.reshape(*clips, *logits.shape[1:])
 
     def step(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         recall = _Memory(state)
-        return (self._logits(images, recall), *recall.kept)
+        return (self._logits(images, recall), *recall.kept, state[-1] * 0 + 1)
 
     def remember(self, images: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """The next state alone, (N, 3, H, W) and the state before it given: what is calculated for the logits only is left out."""
         recall = _Memory(state)
         self._road(images, recall)
-        return tuple(recall.kept)
+        return (*recall.kept, images.new_ones(len(images), 1, 1, 1))
 
     def _logits(self, images: Tensor, recall: Recall) -> Tensor:
         maps, finest = self._road(images, recall)
@@ -152,15 +149,16 @@ class UNet3D(LaneNetwork):
 
 
 class _Memory:
-    """A `Recall` of a state, one tensor a block, that keeps what each block saw: the next state."""
+    """A `Recall` of a state, one tensor a block and `FOLLOWS`, that keeps what each block saw: the next state."""
 
     def __init__(self, state: Sequence[Tensor]) -> None:
-        self._state = state
+        *self._state, self._follows = state
         self.kept: list[Tensor] = []
 
     def __call__(self, maps: Tensor) -> Tensor:
         self.kept.append(maps)
-        return self._state[len(self.kept) - 1]
+        before = self._state[len(self.kept) - 1]
+        return before + (1 - self._follows) * maps[maps.shape[0] - before.shape[0] :]
 
 
 def _down(finer: int, coarser: int, *, deep: bool) -> nn.Sequential:

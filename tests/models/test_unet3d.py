@@ -34,8 +34,6 @@ def make_network(widths: tuple[int, ...] = (4, 6, 8, 12)) -> UNet3D:
             for values in (module.weight, module.bias, module.running_mean, module.running_var):
                 assert values is not None
                 nn.init.uniform_(values, 0.5, 1.5)
-    for block in (*network.encoders, *network.decoders):
-        nn.init.kaiming_normal_(block.both[0].weight)
     nn.init.normal_(network.head.weight)
     with torch.no_grad():
         logits = network(torch.randn(1, 4, 3, HEIGHT, WIDTH))
@@ -73,12 +71,11 @@ def test_frame_by_frame_is_the_clip_at_once(network: UNet3D) -> None:
 
 
 @torch.inference_mode()
-def test_a_still_is_seen_as_without_memory() -> None:
-    network, still = make_network(), torch.randn(1, 3, HEIGHT, WIDTH)
+def test_a_still_is_seen_as_by_a_car_that_stands(network: UNet3D) -> None:
+    still = torch.randn(2, 3, HEIGHT, WIDTH)
     seen = network(still)
-    for block in (*network.encoders, *network.decoders):
-        block.forget()
-    torch.testing.assert_close(network(still), seen)
+    for logits in step_through(network, still[:, None].expand(-1, 5, -1, -1, -1)).unbind(1):
+        torch.testing.assert_close(logits, seen, atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
@@ -87,20 +84,20 @@ def test_no_frame_knows_a_later_one_and_each_knows_as_many_as_there_are_blocks(n
     other = clip.clone()
     other[:, 3] += 1
     changed = (network(other) - network(clip)).abs().amax(dim=(0, 2, 3, 4)) > 1e-6
-    assert changed.tolist() == [3 <= frame <= 3 + len(network.state) for frame in range(12)]
+    assert changed.tolist() == [3 <= frame <= 3 + len(network.state) - 1 for frame in range(12)]
 
 
 @torch.inference_mode()
 def test_an_image_by_itself_is_the_first_of_its_clip(network: UNet3D) -> None:
     clips = torch.randn(2, 3, 3, HEIGHT, WIDTH)
-    torch.testing.assert_close(network(clips[:, 0]), network(clips)[:, 0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(network(clips[:, 0]), network(clips)[:, 0], atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
 def test_in_a_batch_the_last_may_follow_on_a_frame_and_the_others_be_first_frames(network: UNet3D) -> None:
     """As training has them side by side."""
     images = torch.randn(3, 3, HEIGHT, WIDTH)
-    _, *state = network.step(torch.randn(1, 3, HEIGHT, WIDTH), *network.initial_state(0, HEIGHT, WIDTH))
+    state = network.remember(torch.randn(1, 3, HEIGHT, WIDTH), *network.initial_state(0, HEIGHT, WIDTH))
     together = network.step(images, *state)
     apart = [network(images[:2]), network.step(images[2:], *state)[0]]
     torch.testing.assert_close(together[0], torch.cat(apart), atol=1e-4, rtol=0)
