@@ -125,8 +125,9 @@ RUNGS = (
         "A drive is no pile of pictures: what was paint a moment ago still is.",
         "V-Net's residual blocks, with time as the third dimension. It is causal: it sees this frame and the seven before it, never the "
         "next. The maps of the frame before are kept from run to run, so that a frame costs one frame's work and no delay.",
-        "It is right about the past: after a cut it starts from nothing, and what moves fast across the picture lay elsewhere a frame "
-        "ago. Labelled frames are stills, on which it remembers nothing: what it gains shows in the flicker alone.",
+        "It is right about the past, and the road moves: from frame to frame paint close by moves further than its convolutions reach, "
+        "and stays behind as a ghost; paint far ahead hardly flickers to begin with. In the same seconds it has to learn both to see and "
+        "to remember, from clips that are made of single frames. So theory's promise of steadier masks is not kept at this size.",
         (_VNET, _UNET),
     ),
     Rung(

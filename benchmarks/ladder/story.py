@@ -178,11 +178,19 @@ def learning_line(parts: dict[str, Any]) -> str:
     if not learning:
         return ""
     settings = learning["settings"]
-    return (
+    text = (
         f"Every point is {settings['seeds']} trainings of {settings['curve_seconds']:.0f} seconds of one processor core each, from "
         "frames drawn by the seed; all see the same crops and are scored on the same drives. The larger the number of frames, the more "
         "sources and drives are among them."
     )
+    curves = [points for points in learning["curves"].values() if len(points) > 1]
+    if curves and all(points[-1]["mean"] - points[0]["mean"] <= points[-1]["std"] + points[0]["std"] for points in curves):
+        text += " None rises by more than its bands from the fewest frames to the most: in so short a training time is the limit, not data."
+    scores = {name: rung["scores"]["mean"]["relaxed_f1"]["mean"] for name, rung in learning["rungs"].items() if name in learning["curves"]}
+    if scores:
+        found = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+        text += f" With {settings['seconds']:.0f} seconds and all frames they reach: {found}."
+    return text
 
 
 def grid_line(parts: dict[str, Any]) -> str:

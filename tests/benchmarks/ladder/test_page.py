@@ -120,6 +120,16 @@ def test_learning_curves_have_a_band_each() -> None:
     assert [line.get_label() for line in figure.axes[0].lines] == ["unet_plain", "unet_noskip"]
 
 
+def test_curves_that_do_not_rise_are_said_to_be_short_of_time() -> None:
+    rising = parts()
+    flat = parts()
+    for curve in flat["learning"]["curves"].values():
+        curve[-1]["mean"] = curve[0]["mean"] - 0.03
+    assert "time is the limit" in story.learning_line(flat)
+    assert "time is the limit" not in story.learning_line(rising)
+    assert "With 240 seconds and all frames they reach: " in story.learning_line(rising)
+
+
 def test_a_rung_that_sees_nothing_is_not_praised() -> None:
     row = {"relaxed_f1": 0.0, "relaxed_precision": 0.0, "relaxed_recall": 0.0, "false_area": 0.0, "paint": True}
     assert story.best_and_worst({"day": row, "night": row}) == "It finds no paint in any of these frames."
