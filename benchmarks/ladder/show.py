@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +167,10 @@ def colour_of(name: str) -> tuple[str, str]:
     return COLOURS[index % len(COLOURS)], MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
+PLACES = ((9, 4, "left"), (9, -13, "left"), (-9, 4, "right"), (-9, -13, "right"), (0, 10, "center"), (0, -19, "center"))
+"""Where the name of a point may stand: points to the right and up, and which end of it lies there."""
+
+
 def draw_tradeoff(parts: Parts) -> Figure:
     """Accuracy over cost: a point a rung, in the engine that runs them all. Raises InputError without Matplotlib."""
     figure, (ax,) = new_figure(width=9, height=5.2)
@@ -193,9 +196,9 @@ def draw_tradeoff(parts: Parts) -> Figure:
         ax.plot(taught["ms"], dense[1], marker, markerfacecolor="none", markeredgecolor=colour, markersize=11, zorder=3)
         points.append(("patch, as it was taught", (taught["ms"], dense[1])))
     ax.set_xscale("log")
-    _label(ax, points)
     low, high = ax.get_ylim()
     ax.set_ylim(max(0.0, low - 0.08 * (high - low)), min(1.0, high + 0.08 * (high - low)))
+    _label(ax, points)
     common = common_engine(parts) or ("", "")
     ax.set_xlabel(f"milliseconds a frame, {' '.join(common)}, median", fontsize=11)
     ax.set_ylabel("relaxed F1, mean over sources", fontsize=11)
@@ -205,21 +208,22 @@ def draw_tradeoff(parts: Parts) -> Figure:
 
 
 def _label(ax: Any, points: Sequence[tuple[str, tuple[float, float]]]) -> None:
-    """Names beside their points, on the side towards the middle; one that would lie over another goes below its point."""
-    if not points:
-        return
-    costs = [at[0] for _, at in points]
-    middle = (min(costs) * max(costs)) ** 0.5
-    width = max(max(costs) / min(costs), 1.0001)
-    values = [at[1] for _, at in points]
-    height = max(max(values) - min(values), 1e-6)
-    taken: list[tuple[float, float]] = []
-    for name, at in sorted(points, key=lambda point: -point[1][1]):
-        place = log(at[0]) / log(width), at[1] / height
-        near = [other for other in taken if abs(other[0] - place[0]) < 0.22 and abs(other[1] - place[1]) < 0.06]
-        taken.append(place)
-        side, anchor = (-9, "right") if at[0] > middle else (9, "left")
-        ax.annotate(name, at, xytext=(side, -14 if near else 4), textcoords="offset points", ha=anchor, fontsize=9.5)
+    """Names beside their points: each at the first of `PLACES` where it lies over no point, no other name and no edge of the plot."""
+    from matplotlib.transforms import Bbox
+
+    ax.figure.draw_without_rendering()
+    inside, size = ax.get_window_extent(), ax.figure.dpi / 72
+    centres = [ax.transData.transform(at) for _, at in points]
+    taken = [Bbox.from_bounds(x - 6 * size, y - 6 * size, 12 * size, 12 * size) for x, y in centres]
+    for name, at in points:
+        for x, y, side in PLACES:
+            label = ax.annotate(name, at, xytext=(x, y), textcoords="offset points", ha=side, fontsize=9.5)
+            box = label.get_window_extent()
+            free = inside.x0 <= box.x0 and box.x1 <= inside.x1 and not any(box.overlaps(other) for other in taken)
+            if free or (x, y, side) == PLACES[-1]:
+                taken.append(box)
+                break
+            label.remove()
 
 
 def draw_learning(parts: Parts) -> Figure:
