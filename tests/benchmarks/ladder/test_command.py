@@ -26,6 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = UNet((4, 8), stem_stride=2).eval()
         metadata = ModelMetadata(name, FrameTransform(96, 64), 0.5, ["lane"], "fp32", "nothing", [], [], network.config)
         export_onnx(network, metadata, folder / f"{name}.onnx")
+    (folder / "unet3d.onnx").write_bytes(b"no model")
     return folder
 
 
