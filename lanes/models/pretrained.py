@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor, nn
 
 from lanes.models.base import Pretraining
-from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE, NAME, EfficientNetLite
+from lanes.models.efficientnet_lite import IMAGENET, IMAGENET_LICENCE, EfficientNetLite
 from lanes.models.unet import EncoderDecoder
 
 
@@ -17,7 +17,7 @@ class PretrainedUNet(EncoderDecoder):
     The finest map is half the image's size, and the head predicts four sub-pixels, as behind the plain network's strided stem.
 
     Args:
-        encoder: its name; there is `efficientnet-lite0`.
+        encoder: a name of `lanes.models.efficientnet_lite.VARIANTS`.
         blocks: how many of the encoder's blocks.
         widths: channels of the decoder's blocks, finest first; one less than the resolutions that the encoder's blocks reach.
         outputs: maps predicted, one for lane paint.
@@ -33,9 +33,7 @@ class PretrainedUNet(EncoderDecoder):
     def __init__(self, *, encoder: str, blocks: int, widths: Sequence[int], outputs: int = 1) -> None:
         config = {"encoder": encoder, "blocks": blocks, "widths": list(widths), "outputs": outputs}
         super().__init__(config, stride=2)
-        if encoder != NAME:
-            raise ValueError(f"no encoder is called {encoder!r}: there is {NAME}")
-        self.encoder = EfficientNetLite(blocks)
+        self.encoder = EfficientNetLite(encoder, blocks)
         levels = len(self.encoder.channels) - 1
         if len(widths) != levels or min(widths) < 1:
             raise ValueError(f"widths must name {levels} levels of one channel or more, not {tuple(widths)}")

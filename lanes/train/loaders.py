@@ -50,6 +50,10 @@ RENDERED_WIDTH = (640, 1024)
 RENDERED_ASPECT = (0.5, 0.75)
 """The same of their height, in widths."""
 
+RENDERINGS, LOOKS = 48, 4
+"""Rendered frames that a worker has at hand, and how often each is drawn on the mean before another takes its place. Rendering costs
+more than all that is done to an example, and no two examples of a frame are alike."""
+
 LONGEST_SIDE = 1280
 """Frames are kept no larger than this, pixels: at most 4.6 MB each with what their labels teach."""
 
@@ -170,6 +174,7 @@ class TrainingStream(IterableDataset[Example]):
         self.frame_keys = [(source, index) for source, group in frames.items() for index in range(len(group))]
         self.palettes: dict[tuple[str, int], Palette] = {}
         self.cache = Cache(MEMORY)
+        self.rendered: list[Sample] = []
 
     def __iter__(self) -> Iterator[Example]:
         worker = get_worker_info()
@@ -185,7 +190,7 @@ class TrainingStream(IterableDataset[Example]):
         """A frame of a source, or the band of its rows that a running model may see, now and then behind a bonnet."""
         name = self.names[int(rng.choice(len(self.names), p=self.shares))]
         if name == SYNTHETIC:
-            sample = render_sample(rng)
+            sample = self._render(rng)
         else:
             sample = self._read(name, int(rng.integers(len(self.frames[name]))))
         if rng.random() < BANDS:
@@ -206,6 +211,17 @@ class TrainingStream(IterableDataset[Example]):
             other = self._palette(self.frame_keys[int(rng.integers(len(self.frame_keys)))])
             pixels = recolour(pixels, other, float(rng.uniform(0.3, 1)))
         return random_light(pixels, rng)
+
+    def _render(self, rng: Generator) -> Sample:
+        """A rendered road: a new one, or one of those at hand. The ones at hand are replaced at random."""
+        if rng.random() < 1 / LOOKS or not self.rendered:
+            sample = render_sample(rng)
+            if len(self.rendered) < RENDERINGS:
+                self.rendered.append(sample)
+            else:
+                self.rendered[int(rng.integers(RENDERINGS))] = sample
+            return sample
+        return self.rendered[int(rng.integers(len(self.rendered)))]
 
     def _read(self, source: str, index: int) -> Sample:
         return self.cache.get((source, index), lambda: read_sample(self.frames[source][index]))

@@ -1,12 +1,13 @@
 """Labels frames that nobody labelled, for self-training: `python -m lanes.train.pseudo_label FRAMES --out DIR --licence TEXT`.
 
 The teachers are models of this project, each looking at the whole frame and at the band of its road, both mirrored too, and, with
-`--maps`, the probability maps of a foreign model. Only what all of them agree on teaches: paint where every teacher sees paint,
-background where none does; the rest is ignored. What lies side by side as the bars of a zebra crossing do, or across the road as a stop
-line does, is ignored too: teachers that take it for lane paint are not to pass it on.
+`--maps`, the probability maps of a foreign model, which count as much as all of them together: what a model cannot see itself it can
+only learn from another. Only where the mean of the teachers is sure does it teach, as paint or as background; the rest is ignored.
+What lies side by side as the bars of a zebra crossing do, or across the road as a stop line does, is ignored too: teachers that take
+it for lane paint are not to pass it on.
 
 What is written is a folder of images and masks as `lanes.data.folder` reads it, all of it for training. A frame in which the
-teachers agree on next to no paint is left out: its background would teach that faint paint is none.
+teachers are sure of next to no paint is left out: its background would teach that faint paint is none.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ from lanes.segment.first_look import find_band
 from lanes.segment.segmenter import Segmenter
 
 SURE_PAINT, SURE_BACKGROUND = 0.5, 0.15
-"""Mean probability of a model's looks above which, or below which, it is sure."""
+"""Mean probability of the teachers above which, or below which, they are sure."""
 
-MAP_PAINT, MAP_BACKGROUND = 0.4, 0.25
-"""The same of a foreign map, which is steadier and lower."""
+BAND = 0.6
+"""Weight of a look at the band; the whole frame, which shows the same road smaller, has the rest."""
 
-NEAR = 5
-"""Pixels within which a foreign map may have its paint: it is drawn at another scale."""
+FOREIGN = 0.5
+"""Weight of a foreign map; the models have the rest."""
 
 LEAST_PAINT = 0.0004
-"""Share of a frame that must be agreed paint."""
+"""Share of a frame that must be paint."""
 
 
 def look(segmenter: Segmenter, pixels: BGRImage, band: Band | None) -> NDArray[np.float32]:
@@ -64,32 +65,28 @@ def look(segmenter: Segmenter, pixels: BGRImage, band: Band | None) -> NDArray[n
     return mean
 
 
-def looks(segmenter: Segmenter, pixels: BGRImage) -> list[NDArray[np.float32]]:
-    """What a model says of a frame as a whole, and of the band of its road where the whole shows one."""
+def seen(segmenter: Segmenter, pixels: BGRImage) -> NDArray[np.float32]:
+    """What a model says of a frame, (H, W) float32: of the whole, and, where that shows one, of the band of its road."""
     whole = look(segmenter, pixels, None)
     band = find_band(np.where(whole > segmenter.threshold / 255, 255, 0).astype(np.uint8), segmenter.transform)
-    return [whole] if band is None else [whole, look(segmenter, pixels, band)]
+    return whole if band is None else (1 - BAND) * whole + BAND * look(segmenter, pixels, band)
 
 
 def agree(found: Sequence[NDArray[np.float32]], foreign: ProbabilityMap | None) -> tuple[Mask, Mask]:
     """What the teachers agree on.
 
     Args:
-        found: each look of each model, (H, W) float32, 0 to 1, and 0 outside a band.
+        found: what each model says, (H, W) float32, 0 to 1.
         foreign: (H, W) uint8, the probability map of another model; None where there is none.
 
     Returns:
         mask: (H, W) uint8, 255 = lane paint. ignore: (H, W) uint8, 255 = not agreed on.
     """
-    stack = np.stack(found)
-    paint = stack.mean(axis=0) > SURE_PAINT
-    background = stack.max(axis=0) < 2 * SURE_BACKGROUND
-    background &= stack.mean(axis=0) < SURE_BACKGROUND
+    mean = np.mean(found, axis=0)
     if foreign is not None:
-        paint &= cv2.dilate(foreign, np.ones((NEAR, NEAR), np.uint8)) > 255 * MAP_PAINT
-        background &= foreign < 255 * MAP_BACKGROUND
-    mask = np.where(paint, 255, 0).astype(np.uint8)
-    ignore = np.where(paint | background, 0, 255).astype(np.uint8)
+        mean = (1 - FOREIGN) * mean + FOREIGN / 255 * foreign
+    mask = np.where(mean > SURE_PAINT, 255, 0).astype(np.uint8)
+    ignore = np.where((mean > SURE_PAINT) | (mean < SURE_BACKGROUND), 0, 255).astype(np.uint8)
     across = across_the_road(mask)
     mask[across > 0] = 0
     ignore[cv2.dilate(across, np.ones((7, 7), np.uint8)) > 0] = 255
@@ -113,7 +110,7 @@ def pseudo_label(args: argparse.Namespace, console: Console) -> Path:
         for image in track(images, "frames", console=console, transient=True):
             pixels = read_image(args.frames / image, cv2.IMREAD_COLOR)
             foreign = read_image((args.maps / image.name).with_suffix(".png"), cv2.IMREAD_GRAYSCALE) if args.maps else None
-            mask, ignore = agree([each for segmenter in segmenters for each in looks(segmenter, pixels)], foreign)
+            mask, ignore = agree([seen(segmenter, pixels) for segmenter in segmenters], foreign)
             if np.count_nonzero(mask) < LEAST_PAINT * mask.size:
                 continue
             drive = drives.get(image.name, "")

@@ -58,7 +58,7 @@ def test_the_encoder_sees_our_pictures_as_it_saw_imagenet() -> None:
     taught = torch.nn.functional.conv2d((values - 127) / 128, weights["_conv_stem.weight"], stride=2, padding=1)
     norm = [weights[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
     taught = torch.nn.functional.batch_norm(taught, *norm, eps=1e-3).clamp(0, 6)
-    encoder = EfficientNetLite(3)
+    encoder = EfficientNetLite("efficientnet-lite0", 3)
     encoder.load_imagenet()
     ours = (values / 255 - torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGE_STD).view(1, 3, 1, 1)
     found = encoder.eval().stem(ours)
@@ -68,7 +68,7 @@ def test_the_encoder_sees_our_pictures_as_it_saw_imagenet() -> None:
 def test_every_weight_of_the_encoder_comes_from_imagenet() -> None:
     """But for the stem, which is rescaled: as many numbers as the file has before its classifier, and the same ones."""
     weights = imagenet_weights()
-    encoder = EfficientNetLite(16)
+    encoder = EfficientNetLite("efficientnet-lite0", 16)
     encoder.load_imagenet()
     taught = torch.cat([value.flatten().float() for name, value in weights.items() if name.startswith("_blocks")])
     ours = torch.cat([value.flatten().float() for name, value in encoder.state_dict().items() if name.startswith("blocks")])
