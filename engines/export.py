@@ -27,7 +27,7 @@ from torch import nn
 
 from engines.export_checks import OPSET, OUTLIERS, check_graph, check_half_range, made_up_frames, make_clips, predict
 from engines.model_file import METADATA_KEY, ModelFile, ModelMetadata
-from lanes.cli.arguments import Parser, count, output_path
+from lanes.cli.arguments import Parser, count, output_path, probability
 from lanes.errors import InputError, exit_status
 from lanes.files import check_file, write_atomically
 from lanes.models.base import LaneNetwork
@@ -175,6 +175,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="file that lanes.train wrote: NETWORK.pt, or best.ckpt of a run stopped early")
     parser.add_argument("--out", type=output_path, required=True, metavar="FILE", help=".onnx file to write")
     parser.add_argument("--fp16", action="store_true", help="also write an fp16 model for GPUs beside it, FILE with .fp16.onnx for .onnx")
+    parser.add_argument(
+        "--threshold",
+        type=probability,
+        metavar="P",
+        help="probability above which a pixel is lane, chosen on other roads than the training chose its own on",
+    )
     parser.add_argument("--batch", type=count, metavar="N", help="fix the batch to N images, by default any number")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="folder of images to check the files on, by default made-up ones")
     args = parser.parse_args(arguments)
@@ -187,6 +193,8 @@ def _export(args: argparse.Namespace) -> None:
     for path in outputs.values():
         check_file(path, [args.checkpoint], overwrite=True)
     network, metadata = load_checkpoint(args.checkpoint)
+    if args.threshold is not None:
+        metadata = replace(metadata, threshold=args.threshold, threshold_drives=[])
     frames = _read_frames(args.frames, metadata) if args.frames else None
     files = [
         export_onnx(network, metadata, path, precision=precision, static_batch=args.batch, frames=frames)

@@ -2,8 +2,8 @@
 
 A lane label means one of four things, and a loss or a metric that takes one for another is wrong about real roads.
 `supervise` turns a label of any definition into the one question this project asks, "is this pixel lane paint?", with a
-weight of 0 wherever the label does not know. That an ego label knows nothing of lines beyond its lane is not in the label: its data set
-says where they may be, in `ignore`, or they are taught as road.
+weight of 0 wherever the label does not know. An ego label knows nothing of what lies beside its lane: there are lines of other lanes
+there, and no data set's `ignore` holds all of them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ class LabelDefinition(Enum):
         return "ABCD"[list(LabelDefinition).index(self)]
 
     @property
+    def of_ego_lane(self) -> bool:
+        """Whether the label is of the ego lane alone, and says nothing of what lies beside it."""
+        return self in (LabelDefinition.EGO_PAINT, LabelDefinition.EGO_CONTINUOUS)
+
+    @property
     def continuous(self) -> bool:
         """Whether the label runs on through gaps, so that it is no proof of paint."""
         return self in (LabelDefinition.EGO_CONTINUOUS, LabelDefinition.ALL_CONTINUOUS)
@@ -38,6 +43,10 @@ class LabelDefinition(Enum):
 
 GUESSED_WIDTH_WEIGHT = 0.3
 """How much a pixel of a line of guessed width counts: it is there, but nobody measured where it ends."""
+
+
+BESIDE = 0.015
+"""How far beside an ego lane's boundaries its label still knows, in the frame's width: the road on their outer side."""
 
 
 def supervise(pixels: BGRImage, mask: Mask, ignore: Mask | None, definition: LabelDefinition) -> tuple[Mask, NDArray[np.uint8]]:
@@ -64,9 +73,30 @@ def supervise(pixels: BGRImage, mask: Mask, ignore: Mask | None, definition: Lab
             weight[painted] = round(255 * GUESSED_WIDTH_WEIGHT)
         weight[unproven] = 0
         target[unproven] = 0
+    if definition.of_ego_lane:
+        weight[beside_ego_lane(mask)] = 0
     if ignore is not None:
         weight[ignore > 0] = 0
     return target, weight
+
+
+def beside_ego_lane(mask: Mask) -> NDArray[np.bool_]:
+    """What lies left and right of the ego lane, further than `BESIDE`, in the rows that it covers.
+
+    Args:
+        mask: (H, W) uint8, non-zero where the two boundaries are, whole or in strokes. The lane is their convex hull.
+
+    Returns:
+        (H, W) bool; false everywhere where nothing is labelled.
+    """
+    beside = np.zeros(mask.shape, bool)
+    points = cv2.findNonZero(mask)
+    if points is None:
+        return beside
+    lane = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), cv2.convexHull(points), 255)
+    rows = lane.any(axis=1)
+    beside[rows] = cv2.dilate(lane, np.ones((1, 2 * round(BESIDE * mask.shape[1]) + 1), np.uint8))[rows] == 0
+    return beside
 
 
 def brighter_than_surroundings(pixels: BGRImage, mask: Mask) -> NDArray[np.bool_]:

@@ -36,7 +36,23 @@ def test_a_label_of_paint_is_taken_at_its_word(definition: LabelDefinition) -> N
     pixels, label = dashed_road()
     target, weight = supervise(pixels, label, None, definition)
     assert (target == label).all()
-    assert (weight == 255).all()
+    assert (weight[:, 98:110] == 255).all()
+
+
+def test_a_label_of_the_ego_lane_says_nothing_of_what_lies_beside_it() -> None:
+    label = np.zeros((100, 400), np.uint8)
+    cv2.line(label, (190, 40), (120, 80), 255, 3)
+    cv2.line(label, (210, 40), (200, 47), 255, 3)
+    cv2.line(label, (270, 70), (280, 80), 255, 3)
+    pixels = np.full((100, 400, 3), 90, np.uint8)
+    for definition in (LabelDefinition.EGO_PAINT, LabelDefinition.EGO_CONTINUOUS):
+        _, weight = supervise(pixels, label, None, definition)
+        assert (weight[70, [60, 100, 320, 399]] == 0).all()  # other lanes, and what stands beside the road
+        assert (weight[70, [150, 200, 250]] == 255).all()  # the ego lane
+        assert (weight[:38] == 255).all()  # above the road
+        assert (weight[84:] == 255).all()  # the bonnet
+    assert (supervise(pixels, label, None, LabelDefinition.ALL_PAINT)[1] == 255).all()
+    assert (supervise(pixels, np.zeros_like(label), None, LabelDefinition.EGO_PAINT)[1] == 255).all()  # a road without a lane
 
 
 @pytest.mark.parametrize("definition", [LabelDefinition.EGO_CONTINUOUS, LabelDefinition.ALL_CONTINUOUS])
@@ -48,7 +64,7 @@ def test_a_continuous_label_teaches_the_dash_and_says_nothing_of_the_gap(definit
     assert (weight[inner, LINE] > 0).all()
     assert (weight[33:57, LINE] == 0).all()
     assert (target[33:57, LINE] == 0).all()
-    assert (weight[:, :80] == 255).all()
+    assert (weight[:, :80] == (0 if definition.of_ego_lane else 255)).all()
 
 
 def test_a_guessed_width_counts_less() -> None:

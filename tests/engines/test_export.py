@@ -214,6 +214,15 @@ def test_command_writes_the_checkpoint_as_a_model_file(network: UNet, tmp_path: 
     assert file.sha256 in capsys.readouterr().out
 
 
+def test_another_threshold_takes_the_place_of_the_one_chosen_and_of_the_drives_it_was_chosen_on(network: UNet, tmp_path: Path) -> None:
+    metadata = metadata_of(network)
+    stored = dataclasses.asdict(metadata) | {"transform": metadata.transform.to_dict(), "threshold_drives": ["north/monday"]}
+    checkpoint = save_checkpoint(tmp_path / "small.pt", network, metadata=stored)
+    assert main([str(checkpoint), "--out", str(tmp_path / "small.onnx"), "--threshold", "0.25"]) == 0
+    found = ModelFile.load(tmp_path / "small.onnx").metadata
+    assert (found.threshold, found.threshold_drives) == (0.25, [])
+
+
 def test_command_refuses_what_is_no_checkpoint_in_one_line(network: UNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.pt"
     text.write_text("lanes")
