@@ -160,15 +160,15 @@ RUNGS = (
         "A U-Net on the first blocks of EfficientNet-Lite0, which starts from ImageNet's weights, quantised to int8, and looking at the "
         "rows where the road is. It was trained longer and on more data than the rungs above, so that the distance to them is not that "
         "of the architecture alone.",
-        "Its card says where: light poles, word markings and zebra crossings.",
+        "Its card says where: edge lines on the far side of the road, reflections in rain, zebra crossings.",
         (_UNET, _LITE),
     ),
     Rung(
         "unet-large",
         "The product, for a GPU",
         "The same where there is time for more.",
-        "Twice the channels in the decoder, whole frames, a larger input.",
-        "On a CPU it is too slow for real time, and sees little that the smaller one does not.",
+        "The encoder of EfficientNet-Lite2, twice the channels in the decoder, twice the pixels.",
+        "It costs several times as much, and sees little that the smaller one does not.",
         (_UNET, _LITE),
     ),
 )
