@@ -31,12 +31,13 @@ class Network:
     learning_rate: float = 2e-3
 
 
-_SMALL: dict[str, Any] = {"encoder": "efficientnet-lite0", "blocks": 13, "widths": [16, 32, 64, 96]}
-_LARGE: dict[str, Any] = {"encoder": "efficientnet-lite2", "blocks": 17, "widths": [32, 64, 128, 192]}
+def _pretrained(encoder: str, blocks: int, widths: list[int]) -> dict[str, Any]:
+    return {"arch": "pretrained_unet", "encoder": encoder, "blocks": blocks, "widths": widths}
+
 
 PRODUCT = {
-    "unet": Network({"arch": "pretrained_unet"} | _SMALL, (704, 224)),
-    "unet-large": Network({"arch": "pretrained_unet"} | _LARGE, (1024, 320), (1024, 320)),
+    "unet": Network(_pretrained("efficientnet-lite0", 13, [16, 32, 64, 96]), (704, 224)),
+    "unet-large": Network(_pretrained("efficientnet-lite2", 17, [32, 64, 128, 192]), (1024, 320), (1024, 320)),
 }
 """The networks that are made to be used: for real time on a CPU or a small GPU, and for a GPU."""
 

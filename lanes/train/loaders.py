@@ -180,11 +180,15 @@ class TrainingStream(IterableDataset[Example]):
         worker = get_worker_info()
         workers = worker.num_workers if worker else 1
         self.cache = Cache(MEMORY // workers)
+        self.rendered = []
         rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
         for seen in count(self.done, workers):
             if self.examples:
                 self.progress = min(1.0, seen / self.examples)
             yield self.task.example(self.draw(rng), self, rng)
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"rendered": []}  # a worker is given no pictures, as `Cache` has it
 
     def draw(self, rng: Generator) -> Sample:
         """A frame of a source, or the band of its rows that a running model may see, now and then behind a bonnet."""

@@ -73,14 +73,14 @@ def seen(segmenter: Segmenter, pixels: BGRImage) -> NDArray[np.float32]:
 
 
 def agree(found: Sequence[NDArray[np.float32]], foreign: ProbabilityMap | None) -> tuple[Mask, Mask]:
-    """What the teachers agree on.
+    """What the teachers are sure of together.
 
     Args:
         found: what each model says, (H, W) float32, 0 to 1.
         foreign: (H, W) uint8, the probability map of another model; None where there is none.
 
     Returns:
-        mask: (H, W) uint8, 255 = lane paint. ignore: (H, W) uint8, 255 = not agreed on.
+        mask: (H, W) uint8, 255 = lane paint. ignore: (H, W) uint8, 255 = not sure.
     """
     mean = np.mean(found, axis=0)
     if foreign is not None:
@@ -121,7 +121,7 @@ def pseudo_label(args: argparse.Namespace, console: Console) -> Path:
             (base / "images" / drive).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(args.frames / image, base / "images" / drive / image.name)
             kept += 1
-    console.print(f"{kept} of {len(images)} frames have paint that all teachers agree on")
+    console.print(f"{kept} of {len(images)} frames have paint that the teachers are sure of")
     out: Path = args.out
     return out
 

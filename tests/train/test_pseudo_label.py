@@ -42,6 +42,16 @@ def test_another_model_can_refuse_paint_and_background() -> None:
     assert (ignore[RIGHT] == 255).all()
 
 
+def test_another_model_can_teach_paint_that_the_models_doubt() -> None:
+    foreign = np.zeros((90, 160), np.uint8)
+    foreign[LEFT] = 230
+    foreign[RIGHT] = 230
+    mask, ignore = agree([at(0.3, LEFT)], foreign)
+    assert (mask[LEFT] == 255).all()
+    assert not mask[RIGHT].any()  # which they do not see at all
+    assert (ignore[RIGHT] == 255).all()
+
+
 def test_bars_side_by_side_and_lines_across_are_hardly_lanes() -> None:
     mask = np.zeros((90, 160), np.uint8)
     for column in range(20, 60, 8):
