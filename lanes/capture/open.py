@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from glob import glob, has_magic
@@ -21,6 +23,10 @@ from lanes.capture.video import VideoFile
 from lanes.errors import InputError
 
 _log = logging.getLogger(__name__)
+
+VIDEO4LINUX = 81
+"""Major number of Linux's cameras (https://www.kernel.org/doc/html/latest/admin-guide/devices.html). Of any other device no frame ever
+comes, and it would be waited for."""
 
 
 class Sources:
@@ -144,7 +150,11 @@ def _device(text: str) -> str | None:
     if re.fullmatch(r"\d+|/dev/video\d+|/dev/v4l/.+", name):
         return text
     path = Path(name).expanduser()
-    return f"{path}?{query}" if path.is_char_device() else None
+    if not path.is_char_device():
+        return None
+    if sys.platform.startswith("linux") and os.major(path.stat().st_rdev) != VIDEO4LINUX:
+        raise InputError(f"{path}: a device, but no camera (those are /dev/video0 and so on); give one, or a file")
+    return f"{path}?{query}"
 
 
 def _camera(text: str) -> Make:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,7 @@ import pytest
 
 from lanes.capture import find_sources, open_source
 from lanes.capture.events import Lost, Notice, Resumed
+from lanes.capture.open import VIDEO4LINUX
 from lanes.capture.reconnecting import Reconnecting
 from lanes.capture.usb import USBCamera
 from lanes.errors import InputError
@@ -26,14 +29,27 @@ def test_missing(source: str) -> None:
 @pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no device to link to")
 def test_any_name_of_a_device_is_a_camera(tmp_path: Path) -> None:
     """udev links /dev/v4l/by-id/... and whatever its rules say to the device."""
-    link, other = tmp_path / "usb-Cam_HD-video-index0", tmp_path / "front"
-    link.symlink_to("/dev/zero")
+    device, link, other = tmp_path / "device", tmp_path / "usb-Cam_HD-video-index0", tmp_path / "front"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(VIDEO4LINUX, 250))  # that is not connected
+    except PermissionError:
+        pytest.skip("devices are made by root alone")
+    link.symlink_to(device)
     other.symlink_to(link)
     for path in (link, other):
         (source,) = find_sources(str(path))
         assert isinstance(source, USBCamera)
         with pytest.raises(InputError, match=f"{path.name}: the camera cannot be opened"):
             source.open()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="no such device")
+def test_a_device_of_another_kind_is_not_waited_for(tmp_path: Path) -> None:
+    link = tmp_path / "front"
+    link.symlink_to("/dev/zero")
+    for path in (link, Path("/dev/zero")):
+        with pytest.raises(InputError, match=f"{path.name}: a device, but no camera"):
+            find_sources(str(path))
 
 
 @pytest.mark.skipif(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer")
