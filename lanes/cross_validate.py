@@ -4,6 +4,9 @@ Trains once for each source of labelled frames without it, and scores the result
 the training would otherwise hold back, and, since nothing of the source was seen, those that it would otherwise train on. The
 scores are the honest ones: every other figure is of drives filmed by a camera that the training knew.
 
+All are taken at one threshold: the best for all sources together on the drives of the split `train`. It is the one to export a model
+with that is to see roads which nobody labelled (`python -m engines.export --threshold`).
+
 What is not an option here (`--steps`, `--precision`, `--model`) goes on to `lanes.train`. The same command again goes on where it
 stopped, and does nothing twice; another request in the same `--out` is refused.
 """
@@ -11,8 +14,8 @@ stopped, and does nothing twice; another request in the same `--out` is refused.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,25 +26,30 @@ from lanes.cli.console import plain_console
 from lanes.cli.logs import messages
 from lanes.data.open import list_frames
 from lanes.errors import InputError, exit_status
-from lanes.evaluate.scores import SCORES, Row, mean_row
+from lanes.evaluate.probability import LEVELS, LevelCounts
+from lanes.evaluate.scores import SCORES, Row, mean_row, score_row
 from lanes.files import write_atomically
 from lanes.train.command import parse
-from lanes.train.cross_validation import SPLITS, Scores, read_scores, validate_without
+from lanes.train.cross_validation import SPLITS, LeftOut, common_threshold, read_counts, to_json, validate_without
 from lanes.train.request import claim
 
 
-def score_table(found: dict[str, dict[str, Scores]]) -> Table:
-    """A row for each source and drive, and the mean over the sources."""
+def score_table(found: dict[str, LeftOut], threshold: float) -> Table:
+    """A row for each source and drive, and the mean over the sources, at a threshold of 0 to 1."""
     table = Table("left out", "split", "drive", "frames", *(score.replace("_", "\n", 1) for score in SCORES), box=None)
+    table.title, table.title_justify = f"threshold {threshold:.3f}, chosen on the split train", "left"
+    level = round((LEVELS - 1) * threshold)
+    rows_of_all = defaultdict(list)
     for source, splits in found.items():
-        for split, scores in splits.items():
-            table.add_row(source, split, "all", *_cells(scores["all"]), style="bold")
-            for drive, row in scores["drives"].items():
-                table.add_row(source, split, drive, *_cells(row))
+        for split, drives in splits.items():
+            together = score_row(sum(drives.values(), LevelCounts()).at(level))
+            rows_of_all[split].append(together)
+            table.add_row(source, split, "all", *_cells(together), style="bold")
+            for drive, counts in drives.items():
+                table.add_row(source, split, drive, *_cells(score_row(counts.at(level))))
     for split in SPLITS:
-        rows_of_all = [splits[split]["all"] for splits in found.values() if split in splits]
-        if rows_of_all:
-            table.add_row("mean", split, "all", *_cells(mean_row(rows_of_all)), style="bold")
+        if split in rows_of_all:
+            table.add_row("mean", split, "all", *_cells(mean_row(rows_of_all[split])), style="bold")
     return table
 
 
@@ -65,20 +73,22 @@ def run(args: argparse.Namespace, passed_on: Sequence[str]) -> None:
     if len(everything) < 2:
         raise InputError(f"{args.data} has one source alone: nothing is left to train on without it")
     claim(args.out, {"data": str(args.data.resolve()), "options": list(passed_on)})
-    found: dict[str, dict[str, Scores]] = {}
+    found: dict[str, LeftOut] = {}
     for source in sources:
-        path = args.out / source / "scores.json"
+        path = args.out / source / "counts.json"
         if not path.exists():
-            write_atomically(path, json.dumps(validate_without(source, args, passed_on), indent=1) + "\n")
-        found[source] = read_scores(path)
-    plain_console(width=140).print(score_table(found))
+            write_atomically(path, to_json(validate_without(source, args, passed_on)))
+        found[source] = read_counts(path)
+    plain_console(width=140).print(score_table(found, common_threshold(found)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = Parser("python -m lanes.cross_validate", __doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled frames of several sources (docs/training.md)")
-    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder for a run and the scores of each source")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="DIR", help="folder for a run of each source, and what it counted"
+    )
     parser.add_argument(
         "--sources", type=str, nargs="+", metavar="SOURCE", help="sources to leave out; without it all that have val frames"
     )

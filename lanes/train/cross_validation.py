@@ -1,41 +1,40 @@
-"""Trains once for each source without it, and scores the result on that source: what a model is worth on roads of a kind it never saw."""
+"""Trains once for each source without it, and counts what the result finds there: what a model is worth on roads of a kind it never saw."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, Literal
+
+import numpy as np
 
 from engines.export import export_onnx, load_checkpoint
 from lanes import load_segmenter
+from lanes.data.frames import LabelledFrame
 from lanes.data.open import list_frames
 from lanes.errors import InputError
-from lanes.evaluate.pixels import PixelCounts
+from lanes.evaluate.probability import LEVELS, LevelCounts
 from lanes.evaluate.run import measure
-from lanes.evaluate.scores import SCORES, Row, score_row
 from lanes.train.command import parse
 from lanes.train.run import train
+from lanes.train.threshold import choose_threshold
 
-SPLITS = ("val", "train")
+Split = Literal["val", "train"]
+SPLITS: tuple[Split, ...] = ("val", "train")
 
+Drives = dict[str, LevelCounts]
+"""What was counted of each drive, at every threshold."""
 
-class Scores(TypedDict):
-    """What was scored of a split: rows of `lanes.evaluate.scores.SCORES`.
-
-    Attributes:
-        all: of the pixels of its drives together.
-        drives: of each drive.
-    """
-
-    all: Row
-    drives: dict[str, Row]
+LeftOut = dict[Split, Drives]
+"""What was counted of a source by a network that never saw it: drives that trainings hold back, and those that they train on."""
 
 
-def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[str]) -> dict[str, Scores]:
-    """Trains without a source and scores the result on it, by split.
+def validate_without(source: str, args: argparse.Namespace, passed_on: Iterable[str]) -> LeftOut:
+    """Trains without a source and runs the result over it.
 
     Raises:
         InputError, ProcessingError: the training, the export or the evaluation do.
@@ -46,29 +45,48 @@ def validate_without(source: str, args: argparse.Namespace, passed_on: Sequence[
     asked = ["--data", str(args.data), "--out", str(folder), "--leave-out", source, "--resume", "--devices", "1"]
     checkpoint = train(parse([*passed_on, *asked]))
     model = export_onnx(*load_checkpoint(checkpoint), folder / "model.onnx")
-    found: dict[str, Scores] = {}
+    found: LeftOut = {}
     with load_segmenter(str(model.path)) as segmenter:
         for split in SPLITS:
-            frames = list_frames(args.data, split, {source})
-            if frames:
-                by_drive: dict[str, PixelCounts] = defaultdict(PixelCounts)
-                for frame, counts in measure(segmenter, frames).frames:
-                    by_drive[frame.drive] += counts
-                together = score_row(sum(by_drive.values(), PixelCounts()))
-                found[split] = {"all": together, "drives": {drive: score_row(counts) for drive, counts in by_drive.items()}}
+            by_drive: defaultdict[str, list[LabelledFrame]] = defaultdict(list)
+            for frame in list_frames(args.data, split, {source}):
+                by_drive[frame.drive].append(frame)
+            if by_drive:
+                found[split] = {drive: measure(segmenter, frames).sources[source].levels for drive, frames in by_drive.items()}
     return found
 
 
-def read_scores(path: Path) -> dict[str, Scores]:
-    """What `validate_without` found. Raises InputError where the file is damaged."""
+def common_threshold(found: Mapping[str, LeftOut]) -> float:
+    """The threshold that is best for all networks together, by `choose_threshold`, on drives that trainings otherwise train on.
+
+    On roads never seen a network is less sure than on those that it knows, and what its own training chose is too high for them. The
+    drives of the split `val`, which figures elsewhere are of, decide nothing.
+    """
+    return choose_threshold([sum(splits["train"].values(), LevelCounts()) for splits in found.values() if "train" in splits])
+
+
+def to_json(found: LeftOut) -> str:
+    """What `read_counts` reads."""
+    rows = {
+        split: {drive: {name: np.asarray(value).tolist() for name, value in asdict(counts).items()} for drive, counts in drives.items()}
+        for split, drives in found.items()
+    }
+    return json.dumps(rows) + "\n"
+
+
+def read_counts(path: Path) -> LeftOut:
+    """What `to_json` made of a source. Raises InputError where the file is damaged."""
     try:
-        found: dict[str, Scores] = json.loads(path.read_bytes())
-        for scores in found.values():
-            for row in (scores["all"], *scores["drives"].values()):
-                if not {"frames", *SCORES} <= row.keys():
-                    raise ValueError
+        found: dict[Split, dict[str, Any]] = json.loads(path.read_bytes())
+        return {split: {drive: _counts(row) for drive, row in found[split].items()} for split in SPLITS if split in found}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: delete it, and the source is scored again") from None
-    return found
+
+
+def _counts(row: dict[str, Any]) -> LevelCounts:
+    histograms = {each.name: np.array(row[each.name], np.int64) for each in fields(LevelCounts) if each.name != "frames"}
+    if any(histogram.shape != (LEVELS,) for histogram in histograms.values()):
+        raise ValueError
+    return LevelCounts(int(row["frames"]), **histograms)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from lanes.evaluate.probability import LevelCounts
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
 pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
-from lanes.cross_validate import main  # noqa: E402
+from lanes.cross_validate import main, score_table  # noqa: E402
 from lanes.models import Network  # noqa: E402
+from lanes.train.cross_validation import LeftOut, common_threshold, read_counts, to_json  # noqa: E402
 
 
 def test_each_source_is_scored_by_a_network_that_never_saw_it(
@@ -39,9 +44,9 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
     assert main([*command, "--val-every", "2"]) == 0
     for source, other in (("north", "south"), ("south", "north")):
         run = tmp_path / "cv" / source
-        scores = json.loads((run / "scores.json").read_text())
-        assert {split: list(rows["drives"]) for split, rows in scores.items()} == {"val": ["valing"], "train": ["training"]}
-        assert scores["val"]["all"]["frames"] == 2
+        counts = json.loads((run / "counts.json").read_text())
+        assert {split: list(drives) for split, drives in counts.items()} == {"val": ["valing"], "train": ["training"]}
+        assert counts["val"]["valing"]["frames"] == 2
         trained_on = torch.load(run / "unet.pt", weights_only=True)["metadata"]["training_data"]
         assert other in trained_on
         assert source not in trained_on
@@ -60,9 +65,49 @@ def test_each_source_is_scored_by_a_network_that_never_saw_it(
     elsewhere = shutil.copytree(rendered_sources, tmp_path / "elsewhere")
     assert main(["--data", str(elsewhere), *command[2:], "--val-every", "2"]) == 2
     assert f"of a training on {rendered_sources}" in capsys.readouterr().err
-    (tmp_path / "cv/south/scores.json").write_text('{"val": 3}')
-    assert main([*command, "--val-every", "2"]) == 2
-    assert "south/scores.json is damaged" in capsys.readouterr().err
+    for damaged in (
+        '{"val": 3}',
+        '{"val": {"valing": {"frames": 2}}}',
+        (tmp_path / "cv/north/counts.json").read_text().replace("[", "[0,", 1),
+    ):
+        (tmp_path / "cv/south/counts.json").write_text(damaged)
+        assert main([*command, "--val-every", "2"]) == 2
+        assert "south/counts.json is damaged" in capsys.readouterr().err
+
+
+def sure_of(level: int, true: int, false: int) -> LevelCounts:
+    """Counts of a frame of 100,000 pixels, paint on 1,000 of them: a network gives `true` of these `level`, and `false` others 90."""
+    counts = LevelCounts(1)
+    for histogram, found, every in ((counts.lane, true, 1000), (counts.near, true, 1000), (counts.reached, true, 1000)):
+        histogram[level], histogram[0] = found, every - found
+    for histogram in (counts.other, counts.far):
+        histogram[90], histogram[0] = false, 99_000 - false
+    return counts
+
+
+def test_one_threshold_for_all_is_chosen_on_drives_that_figures_elsewhere_are_not_of(tmp_path: Path) -> None:
+    # Above a level of 90 nothing is false; 120 is the least sure of the two networks, and neither loses paint up to there.
+    found: dict[str, LeftOut] = {
+        "north": {"val": {"c": sure_of(30, 900, 0)}, "train": {"a": sure_of(200, 500, 400), "b": sure_of(200, 400, 300)}},
+        "south": {"train": {"d": sure_of(120, 800, 500)}},
+    }
+    threshold = common_threshold(found)
+    assert 90 <= round(255 * threshold) < 120
+    # It is neither south's own, which would do as well up to 119 alone, nor moved by what `val` holds.
+    without_val: dict[str, LeftOut] = {source: {"train": splits["train"]} for source, splits in found.items()}
+    assert common_threshold(without_val) == threshold
+    table = score_table(found, threshold)
+    text = StringIO()
+    Console(file=text, width=140).print(table)
+    rows = {tuple(line.split()[:3]): line.split()[3:] for line in text.getvalue().splitlines()}
+    assert rows["north", "train", "all"][0] == "2"
+    precision, recall, f1, false_area = (float(cell) for cell in rows["mean", "train", "all"][3:])
+    assert (precision, recall, false_area) == (1.0, (0.45 + 0.8) / 2, 0.0)
+    assert f1 == pytest.approx((2 * 0.45 / 1.45 + 2 * 0.8 / 1.8) / 2, abs=1e-4)
+    # What is kept of a source is read back as it was.
+    path = tmp_path / "counts.json"
+    path.write_text(to_json(found["north"]))
+    assert to_json(read_counts(path)) == to_json(found["north"])
 
 
 def test_wrong_requests_are_one_line(rendered_sources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
