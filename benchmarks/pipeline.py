@@ -1,7 +1,8 @@
 """This pipeline against a baseline, the loop that anybody writes in ten minutes: `python -m benchmarks.pipeline CLIP`.
 
 The baseline reads with OpenCV, runs the same weights in eager fp32 PyTorch, tints the mask and writes `mp4v` with OpenCV, one step after
-the other. The two are run interleaved over the same frames, so that a machine whose speed drifts is fair to both.
+the other. The two are run interleaved over the same frames, so that a machine whose speed drifts is fair to both. With `--baseline-model`
+the loop runs other weights: those of an earlier release show what all that has changed since then is worth, the network included.
 
 The bound is what this machine could do at best with the pipeline's own parts: the rate of the slowest stage when it is run by itself,
 or the cores divided by the processor time that a frame takes, whichever is less.
@@ -129,13 +130,19 @@ def _rate(step: Callable[[int], None], count: int) -> float:
     return count / (perf_counter() - started)
 
 
-def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, model: str, console: Console) -> Result:
-    """Both loops interleaved, `rounds` times, and the bound measured in between. Raises InputError where a part is not available."""
+def compare(
+    clip: Path, rounds: int, limit: int, engine: str, precision: str, model: str, console: Console, baseline_model: str | None = None
+) -> Result:
+    """Both loops interleaved, `rounds` times, and the bound measured in between. Raises InputError where a part is not available.
+
+    Args:
+        baseline_model: what the baseline runs; None for the same as the pipeline.
+    """
     results: dict[str, Any] = {"pipeline_fps": [], "baseline_fps": [], "cpu_seconds_per_frame": [], "stages_fps": []}
     with ExitStack() as stack:
         output = Path(stack.enter_context(TemporaryDirectory())) / "out.mp4"
         segmenter = stack.enter_context(load_segmenter(model, engine, precision))
-        network = stack.enter_context(load_segmenter(model, "torch", "fp32")).engine
+        network = stack.enter_context(load_segmenter(baseline_model or model, "torch", "fp32")).engine
         assert isinstance(network, TorchEngine)
         segmenter.engine.share_cores()
         run_pipeline(clip, output, segmenter, 20)
@@ -151,7 +158,8 @@ def compare(clip: Path, rounds: int, limit: int, engine: str, precision: str, mo
                 results[f"{name}_fps"].append(frames / (perf_counter() - started))
                 if name == "pipeline":
                     results["stages_fps"].append(stage_rates(clip, output, segmenter, limit))
-        facts = engine_facts(segmenter.engine)
+        facts, loop = engine_facts(segmenter.engine), network.model.metadata
+    results["baseline_model"] = f"{loop.name} {loop.transform.width}x{loop.transform.height}"
     results["ratio"] = [a / b for a, b in zip(results["pipeline_fps"], results["baseline_fps"], strict=True)]
     results["bound_fps"] = [
         min(min(stages.values()), usable_cores() / cpu)
@@ -174,7 +182,7 @@ def table(results: Result) -> Table:
         view.add_column(column, justify="left" if not column else "right")
     rows = {
         "this pipeline, frames a second": results["pipeline_fps"],
-        "baseline loop, frames a second": results["baseline_fps"],
+        f"baseline loop ({results['baseline_model']}), frames a second": results["baseline_fps"],
         "ratio": results["ratio"],
         "processor seconds a frame, x1000": [1000 * seconds for seconds in results["cpu_seconds_per_frame"]],
     }
@@ -209,6 +217,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add_rounds(parser, 5)
     parser.add_argument("--limit", "--frames", type=count, default=200, metavar="N", help="frames of the clip in a round")
     add_model_options(parser, ALL_ENGINES)
+    parser.add_argument("--baseline-model", type=str, metavar="NAME|FILE", help="what the loop runs (default: the same as the pipeline)")
     add_json(parser)
     return parser.parse_args(arguments)
 
@@ -222,7 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Measures, prints and writes. Raises InputError or ProcessingError."""
     check_outputs(args.json)
-    result = compare(args.source, args.rounds, args.limit, args.engine, args.precision, args.model, plain_console(stderr=True))
+    console = plain_console(stderr=True)
+    result = compare(args.source, args.rounds, args.limit, args.engine, args.precision, args.model, console, args.baseline_model)
     console = plain_console(width=100)
     console.print(table(result))
     if args.json:
