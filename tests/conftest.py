@@ -25,6 +25,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # Set before torch is imported. Its OpenMP threads else spin while they wait, on the cores that the other tests want: a third of the time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# A container that keeps Python from writing bytecode makes each of the programs that tests start compile all of the sources again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # The same examples in every run of the same test: what fails for one change has failed by it, and fails again where it is looked for.
 # `--hypothesis-profile=search` looks for new ones. Neither minds how long a busy machine takes.
 hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

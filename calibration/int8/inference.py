@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,9 @@ from calibration.int8.frame_sets import FittedFrame
 from calibration.progress import show_progress
 from engines.engine import Engine
 from engines.model_file import ModelFile
-from engines.registry import open_engine
+from engines.registry import ENGINES, load_engine_class, open_engine
 from lanes.arrays import BGRImage
 from lanes.errors import InputError, ProcessingError
-
-if TYPE_CHECKING:
-    from engines.backends.openvino_cpu import OpenVinoEngine
 
 STILL_FRAMES = 4
 """Frames for which a model that remembers sees each image, as of a car that stands: the first with no memory, the last, which is scored,
@@ -35,6 +31,8 @@ WARM_UP_RUNS = 5
 LIBRARIES = {"openvino": "openvino", "onnx": "onnxruntime"}
 """What must be installed for each engine that runs int8 files on a CPU."""
 
+WITHOUT_BF16 = (ENGINES["openvino"][0], "OpenVinoWithoutBf16", ENGINES["openvino"][2])
+
 
 def open_on_cpu(precision: str, file: ModelFile) -> Engine:
     """The engine to score with: TensorRT would spend minutes on building each of fifty candidates, to run a few frames.
@@ -43,10 +41,9 @@ def open_on_cpu(precision: str, file: ModelFile) -> Engine:
     where it can, rounding alone costs as much agreement with fp32 as all of int8 may.
     """
     name = next((name for name, library in LIBRARIES.items() if find_spec(library)), "onnx")
-    engine = open_engine(name, precision, file.path, batch=file.batch or 1)
     if name == "openvino" and precision == "int8":
-        cast("OpenVinoEngine", engine).without_bf16()
-    return engine
+        return load_engine_class(name, WITHOUT_BF16)(file, precision, file.batch or 1)
+    return open_engine(name, precision, file.path, batch=file.batch or 1)
 
 
 def run_engine(engine: Engine, frames: Sequence[FittedFrame], console: Console | None = None, what: str = "") -> NDArray[np.uint8]:

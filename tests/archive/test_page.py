@@ -38,7 +38,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, out = tmp_path_factory.mktemp("card"), tmp_path_factory.mktemp("archive")
     camera = twelve(folder)
     (camera / "broken.mp4").write_bytes(b"nothing of the kind")
-    settings = Settings(output="none", engine="onnx")
+    settings = Settings(output="none")
     worker = WorkerSettings(str(out), settings, CameraFile.read(camera_file(folder / "camera.yaml")), Wanted(clips=True, overlays=True))
     tally = Tally()
     Archive(open_store(str(out)), lambda: Processes(worker, 2), Listener(), tally).run([str(camera)])
