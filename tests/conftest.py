@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
@@ -58,16 +59,24 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """A small U-Net that has learnt to see drawn lines, in fp32. Not to be written to."""
+    """A small U-Net that has learnt to see drawn lines, in fp32. Not to be written to: one is made for all processes of the tests."""
     pytest.importorskip("torch", reason="the model is trained here: it needs the extra lanestream[train]")
     from engines.export import export_onnx
     from tests.engines.made_models import HEIGHT, WIDTH, draw_roads, train_tiny_network
 
-    network = train_tiny_network()
-    metadata = ModelMetadata(
-        "tiny", FrameTransform(WIDTH, HEIGHT), 0.5, ["lane"], "fp32", "drawn lines", ["drawn"], ["none"], network.config
-    )
-    return export_onnx(network, metadata, tmp_path_factory.mktemp("model") / "tiny.onnx", frames=draw_roads(4, seed=2)[0])
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "model"
+    folder.mkdir(exist_ok=True)
+    path = folder / "tiny.onnx"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            network = train_tiny_network()
+            metadata = ModelMetadata(
+                "tiny", FrameTransform(WIDTH, HEIGHT), 0.5, ["lane"], "fp32", "drawn lines", ["drawn"], ["none"], network.config
+            )
+            export_onnx(network, metadata, path, frames=draw_roads(4, seed=2)[0])
+    return ModelFile.load(path)
 
 
 @pytest.fixture
