@@ -34,7 +34,7 @@ class OpenVinoEngine(Engine):
     """Runs fp32 files in fp32 or bf16, and files quantised to int8.
 
     `auto` takes bf16 where the processor multiplies it (AMX, AVX-512 BF16), which is several times as fast as fp32 there. The
-    compiled network is not cached on disk: compiling takes a tenth of a second.
+    compiled network is not cached on disk: compiling takes half a second at most.
     """
 
     name = "openvino"

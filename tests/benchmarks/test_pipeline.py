@@ -37,7 +37,18 @@ def test_the_program_writes_a_result_that_can_be_drawn(tiny: Path, tmp_path: Pat
         assert result["bound_fps"][number] <= min(stages.values())
         assert result["ratio"][number] == pytest.approx(result["pipeline_fps"][number] / result["baseline_fps"][number])
     assert draw(result).axes
-    assert "baseline loop, frames a second" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "baseline loop, frames a second" in said
+    assert "the loop runs tiny 96x64" in said
+
+
+def test_the_loop_may_run_another_model(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, out = Clip(frames=3).write(tmp_path / "clip.mp4"), tmp_path / "pipeline.json"
+    words = [str(clip), "--model", str(tiny), "--engine", "onnx", "--rounds", "1", "--limit", "2", "--json", str(out)]
+    assert main([*words, "--baseline-model", "fcn"]) == 0
+    assert load_result(out)["baseline_model"].startswith("fcn ")
+    assert main([*words, "--baseline-model", str(tmp_path / "absent.onnx")]) == 2
+    assert "absent.onnx" in capsys.readouterr().err
 
 
 def test_a_clip_that_is_not_there_is_one_line(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
