@@ -84,7 +84,7 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     children = np.searchsorted(row * stride + left, (row + 1) * stride + right + 1, side="right") - below
     follows = (end - above == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
 
-    is_stripe = _stripes(row, left, right, grid.shape[1])
+    is_stripe = stripes_of(row, left, right, grid.shape[1])
 
     chains: list[list[int]] = []
     chain_of: list[int] = []
@@ -115,7 +115,7 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     return strokes
 
 
-def _stripes(row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], columns: int) -> NDArray[np.bool_]:
+def stripes_of(row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], columns: int) -> NDArray[np.bool_]:
     """Which runs are of a zebra crossing: one of at least `FEWEST_STRIPES` side by side, about equally wide and as far apart as wide.
 
     Lane lines are twenty times as far apart as they are wide. Of a double line there are two. What lies between such stripes is of it too.

@@ -3,8 +3,8 @@
 The teachers are models of this project, each looking at the whole frame and at the band of its road, both mirrored too, and, with
 `--maps`, the probability maps of a foreign model, which count as much as all of them together: what a model cannot see itself it can
 only learn from another. Only where the mean of the teachers is sure does it teach, as paint or as background; the rest is ignored.
-What lies side by side as the bars of a zebra crossing do, or across the road as a stop line does, is ignored too: teachers that take
-it for lane paint are not to pass it on.
+What lies across the road as a stop line does, arrows and words are ignored too: teachers that take them for lane paint are not to pass it
+on. The bars of a zebra crossing teach that they are none.
 
 What is written is a folder of images and masks as `lanes.data.folder` reads it, all of it for training. A frame in which the
 teachers are sure of next to no paint is left out: its background would teach that faint paint is none.
@@ -39,6 +39,7 @@ from lanes.files import write_atomically
 from lanes.results import Band
 from lanes.segment.first_look import find_band
 from lanes.segment.segmenter import Segmenter
+from lanes.train.other_markings import other_markings
 
 SURE_PAINT, SURE_BACKGROUND = 0.5, 0.15
 """Mean probability of the teachers above which, or below which, they are sure."""
@@ -87,9 +88,11 @@ def agree(found: Sequence[NDArray[np.float32]], foreign: ProbabilityMap | None) 
         mean = (1 - FOREIGN) * mean + FOREIGN / 255 * foreign
     mask = np.where(mean > SURE_PAINT, 255, 0).astype(np.uint8)
     ignore = np.where((mean > SURE_PAINT) | (mean < SURE_BACKGROUND), 0, 255).astype(np.uint8)
-    across = across_the_road(mask)
-    mask[across > 0] = 0
-    ignore[cv2.dilate(across, np.ones((7, 7), np.uint8)) > 0] = 255
+    crossing, strange = other_markings(mask)
+    doubtful = cv2.dilate(np.maximum(across_the_road(mask), strange), np.ones((7, 7), np.uint8)) > 0
+    ignore[doubtful] = 255
+    ignore[crossing > 0] = 0
+    mask[doubtful | (crossing > 0)] = 0
     return mask, ignore
 
 

@@ -52,6 +52,24 @@ def test_another_model_can_teach_paint_that_the_models_doubt() -> None:
     assert (ignore[RIGHT] == 255).all()
 
 
+def test_a_zebra_that_all_teachers_take_for_paint_teaches_that_it_is_none() -> None:
+    bars = [(slice(50, 62), slice(column, column + 6)) for column in (20, 34, 48)]
+    mask, ignore = agree([at(0.9, RIGHT, *bars)] * 2, None)
+    assert (mask[RIGHT] == 255).all()
+    for bar in bars:
+        assert not mask[bar].any()
+        assert not ignore[bar].any()
+
+
+def test_an_arrow_that_all_teachers_take_for_paint_teaches_nothing() -> None:
+    arrow = (slice(48, 78), slice(60, 64)), (slice(40, 48), slice(52, 72))
+    mask, ignore = agree([at(0.9, RIGHT, *arrow)] * 2, None)
+    assert (mask[RIGHT] == 255).all()
+    for part in arrow:
+        assert not mask[part].any()
+        assert (ignore[part] == 255).all()
+
+
 def test_bars_side_by_side_and_lines_across_are_hardly_lanes() -> None:
     mask = np.zeros((90, 160), np.uint8)
     for column in range(20, 60, 8):
