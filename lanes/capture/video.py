@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 
+from engines.cores import codec_threads
 from lanes.capture.container import FORMATS, metadata
 from lanes.capture.decoder import Decoder
 from lanes.capture.source import FileInfo, Source, SourceInfo, Track
@@ -29,7 +30,7 @@ class VideoFile(Source):
 
     Args:
         path: the file.
-        threads: of the decoder; by default as many as there are cores.
+        threads: of the decoder; by default as many as serve it beside the rest of a run.
 
     Opening raises:
         InputError: no such file, no permission, empty, no video in it, or nothing in it can be decoded.
@@ -37,14 +38,14 @@ class VideoFile(Source):
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         super().__init__(path.name)
-        self._path, self._threads = path, threads
+        self._path, self._threads = path, threads or codec_threads()
         self._container: Any = None
         self._decoder: Decoder | None = None
 
     def _open(self) -> SourceInfo:
         path = self._path
         self._container = _open(path)
-        for stream in self._container.streams.video if self._threads else ():
+        for stream in self._container.streams.video:
             if stream.codec_context is not None:  # there is a decoder
                 stream.codec_context.thread_count = self._threads
         try:

@@ -16,7 +16,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from engines.cores import usable_cores
+from engines.cores import codec_threads
 from lanes.arrays import BGRImage
 from lanes.capture.decoder import SWSCALE_DEFAULT, SWSCALE_MATRICES
 from lanes.capture.source import Colour
@@ -95,7 +95,7 @@ class Encoder:
         threads: int | None = None,
     ) -> None:
         self._size = size
-        self._threads = min(_THREADS, usable_cores()) if threads is None else threads
+        self._threads = min(_THREADS, codec_threads()) if threads is None else threads
         self.unit = unit
         self._low_delay = low_delay
         self._padded: BGRImage | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engines import cores
-from engines.cores import cpu_quota, physical_cores, usable_cores
+from engines.cores import codec_threads, cpu_quota, physical_cores, usable_cores
 
 
 @pytest.fixture
@@ -64,3 +64,9 @@ def test_quota_of_version_1(controllers: str, seen: str, groups: Path) -> None:
 def test_without_cgroups_there_is_no_quota(groups: Path) -> None:
     (groups / "self").unlink()
     assert cpu_quota() is None
+
+
+@pytest.mark.parametrize(("usable", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 32)])
+def test_decoder_and_encoder_have_no_more_threads_than_there_are_cores(usable: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: usable)
+    assert codec_threads() == threads
