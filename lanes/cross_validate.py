@@ -37,7 +37,8 @@ from lanes.train.request import claim
 def score_table(found: dict[str, LeftOut], threshold: float) -> Table:
     """A row for each source and drive, and the mean over the sources, at a threshold of 0 to 1."""
     table = Table("left out", "split", "drive", "frames", *(score.replace("_", "\n", 1) for score in SCORES), box=None)
-    table.title, table.title_justify = f"threshold {threshold:.3f}, chosen on the split train", "left"
+    chosen = ", chosen on the split train" if any("train" in splits for splits in found.values()) else ""
+    table.title, table.title_justify = f"threshold {threshold:.3f}{chosen}", "left"
     level = round((LEVELS - 1) * threshold)
     rows_of_all = defaultdict(list)
     for source, splits in found.items():

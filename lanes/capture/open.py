@@ -145,7 +145,10 @@ def _of_files(files: Sequence[Path], name: str, what: str) -> list[Source]:
 
 
 def _device(text: str) -> str | None:
-    """The text where it names a camera, by number or any name of its device, and perhaps what is asked of it; else None."""
+    """The text where it names a camera, by number or any name of its device, and perhaps what is asked of it; else None.
+
+    Raises InputError where it is a device of another kind.
+    """
     name, _, query = text.partition("?")
     if re.fullmatch(r"\d+|/dev/video\d+|/dev/v4l/.+", name):
         return text

@@ -60,7 +60,7 @@ def common_threshold(found: Mapping[str, LeftOut]) -> float:
     """The threshold that is best for all networks together, by `choose_threshold`, on drives that trainings otherwise train on.
 
     On roads never seen a network is less sure than on those that it knows, and what its own training chose is too high for them. The
-    drives of the split `val`, which figures elsewhere are of, decide nothing.
+    drives of the split `val`, which figures elsewhere are of, decide nothing; where there are no others, it is the default.
     """
     return choose_threshold([sum(splits["train"].values(), LevelCounts()) for splits in found.values() if "train" in splits])
 

@@ -18,6 +18,7 @@ pytest.importorskip("lightning", reason="lightning is not installed: pip install
 from lanes.cross_validate import main, score_table  # noqa: E402
 from lanes.models import Network  # noqa: E402
 from lanes.train.cross_validation import LeftOut, common_threshold, read_counts, to_json  # noqa: E402
+from lanes.train.threshold import DEFAULT_THRESHOLD  # noqa: E402
 
 
 def test_each_source_is_scored_by_a_network_that_never_saw_it(
@@ -104,6 +105,11 @@ def test_one_threshold_for_all_is_chosen_on_drives_that_figures_elsewhere_are_no
     precision, recall, f1, false_area = (float(cell) for cell in rows["mean", "train", "all"][3:])
     assert (precision, recall, false_area) == (1.0, (0.45 + 0.8) / 2, 0.0)
     assert f1 == pytest.approx((2 * 0.45 / 1.45 + 2 * 0.8 / 1.8) / 2, abs=1e-4)
+    assert "chosen on the split train" in text.getvalue()
+    # Without such drives nothing is chosen, and nothing else is said.
+    held_back: dict[str, LeftOut] = {"north": {"val": {"c": sure_of(30, 900, 0)}}}
+    assert common_threshold(held_back) == DEFAULT_THRESHOLD
+    assert score_table(held_back, DEFAULT_THRESHOLD).title == "threshold 0.500"
     # What is kept of a source is read back as it was.
     path = tmp_path / "counts.json"
     path.write_text(to_json(found["north"]))
