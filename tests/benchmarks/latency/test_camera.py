@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from statistics import median
 
 import numpy as np
 import pytest
@@ -70,11 +69,17 @@ def test_the_pipeline_s_own_figures_are_those_of_the_run() -> None:
     assert figures.frames.captured == figures.frames.processed + sum(run.dropped.values())
     assert len(estimator.seen) < figures.frames.captured
     assert estimator.seen == sorted(set(estimator.seen))
-    # A frame is as old as its latency at least, and the pipeline's histogram, in bins of 0.5 %, agrees.
+    # A frame is as old as its latency at least.
     assert min(run.stages["inference"]) >= 1e3 * INFERENCE_S
     assert all(age >= latency >= inference for age, latency, inference in zip(run.age, run.latency, run.stages["inference"], strict=True))
+    # The pipeline's histogram, in bins of 0.5 %, holds a few frames more, from before and after the run: so many ranks may lie between
+    # the two medians, however much the machine was held up.
     assert figures.frame_age is not None
-    assert figures.frame_age.p50 == pytest.approx(median(run.age), rel=0.3)
+    assert figures.frame_age.p50 is not None
+    others = figures.frame_age.n - len(run.age)
+    assert 0 <= others < 10
+    ages, middle, ranks = sorted(run.age), len(run.age) // 2, others // 2 + 1
+    assert 0.98 * ages[middle - 1 - ranks] <= figures.frame_age.p50 <= 1.02 * ages[middle + ranks]
 
 
 def test_every_frame_of_the_run_is_counted_as_processed() -> None:
