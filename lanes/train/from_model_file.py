@@ -21,7 +21,6 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
-from torch.utils.data import default_collate
 
 from engines.model_file import ModelFile, find_model
 from lanes.cli.arguments import Parser, count, output_path
@@ -34,9 +33,7 @@ from lanes.models import IMAGE_STD
 from lanes.models.base import LaneNetwork
 from lanes.models.build import build_network
 from lanes.models.unet import EncoderDecoder
-from lanes.train.batches import normalise
-from lanes.train.loaders import TrainingStream
-from lanes.train.mix import mix_shares
+from lanes.train.loaders import example_images
 from lanes.train.threshold import BySource
 
 FILTER_LENGTH = 2**0.5
@@ -140,8 +137,7 @@ def convert(model: ModelFile, frames: BySource, batches: int) -> dict[str, Any]:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{model.path} is not the graph of its network: {error}") from None
     transform = model.metadata.transform
-    stream = iter(TrainingStream(frames, mix_shares(frames), transform, (transform.width, transform.height), (0,)))
-    measure_statistics(network, (normalise(default_collate([next(stream) for _ in range(8)]))[0] for _ in range(batches)))
+    measure_statistics(network, example_images(frames, transform, batches))
     metadata = asdict(model.metadata) | {"transform": transform.to_dict()}
     return {"network": network.config, "state_dict": network.state_dict(), "metadata": metadata}
 

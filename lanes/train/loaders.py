@@ -10,7 +10,8 @@ from itertools import count
 import cv2
 import numpy as np
 from numpy.random import Generator
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, get_worker_info
 
 from lanes.arrays import BGRImage
 from lanes.data.across import across_the_road
@@ -23,7 +24,7 @@ from lanes.renderer import RoadRenderer, Scene
 from lanes.renderer.elements import Marking
 from lanes.segment.first_look import MULTIPLE
 from lanes.segment.transform import FrameTransform
-from lanes.train.batches import Batch, to_tensors
+from lanes.train.batches import Batch, normalise, to_tensors
 from lanes.train.loss import lane_loss
 from lanes.train.mix import SYNTHETIC, mix_shares
 from lanes.train.task import Example, Task
@@ -234,6 +235,13 @@ class TrainingStream(IterableDataset[Example]):
         if key not in self.palettes:
             self.palettes[key] = palette(self._read(*key).pixels)
         return self.palettes[key]
+
+
+def example_images(frames: Mapping[str, Sequence[LabelledFrame]], transform: FrameTransform, batches: int) -> Iterator[Tensor]:
+    """Images that a network of that input is trained on, (8, 3, H, W) float32 normalised, so many times: to measure statistics on."""
+    stream = iter(TrainingStream(frames, mix_shares(frames), transform, (transform.width, transform.height), (0,)))
+    for _ in range(batches):
+        yield normalise(default_collate([next(stream) for _ in range(8)]))[0]
 
 
 class SeenFrames(Dataset[Batch]):

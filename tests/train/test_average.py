@@ -12,9 +12,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from engines.export import load_checkpoint  # noqa: E402
 from engines.model_file import ModelMetadata  # noqa: E402
+from lanes.data.frames import by_source  # noqa: E402
+from lanes.data.open import list_frames  # noqa: E402
 from lanes.models.build import build_network  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
 from lanes.train.average import main  # noqa: E402
+from lanes.train.loaders import example_images  # noqa: E402
 
 CONFIG: dict[str, Any] = {"arch": "unet", "widths": [4, 8]}
 BEFORE = ModelMetadata("small", FrameTransform(64, 32), 0.4, ["lane"], "fp32", "paint", ["a", "b"], ["x"], CONFIG, threshold_drives=["a/1"])
@@ -75,3 +78,22 @@ def test_neither_of_the_two_is_overwritten(tmp_path: Path, capsys: pytest.Captur
     assert main([str(before), str(after), "--out", str(after)]) == 2
     assert "is the input itself" in capsys.readouterr().err
     assert after.read_bytes() == content
+
+
+def test_batch_norms_are_measured_anew_on_examples(tmp_path: Path, rendered_sources: Path) -> None:
+    before, after = checkpoint(tmp_path / "before.pt", BEFORE, 1), checkpoint(tmp_path / "after.pt", AFTER, 2)
+    out = tmp_path / "mean.pt"
+    assert main([str(before), str(after), "--out", str(out), "--data", str(rendered_sources), "--batches", "3"]) == 0
+    network, metadata = load_checkpoint(out)
+    first = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    means, variances = [], []
+
+    def observe(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        means.append(given[0].mean((0, 2, 3)))
+        variances.append(given[0].var((0, 2, 3)))
+
+    first.register_forward_pre_hook(observe)
+    for images in example_images(by_source(list_frames(rendered_sources, "train")), metadata.transform, 3):
+        network.eval()(images)
+    torch.testing.assert_close(first.running_mean, torch.stack(means).mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(first.running_var, torch.stack(variances).mean(0), rtol=1e-4, atol=1e-4)
