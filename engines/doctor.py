@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from engines.cores import physical_cores
 from engines.engine import UnavailableError
 from engines.probe import has_driver, probe
+from engines.processor import cpu_facts, cpu_flags
 from engines.registry import ENGINES, GPU_ENGINES, EngineEntry, load_engine_class
 from engines.tensorrt.plan_cache import default_folder
 from lanes.cli.arguments import Parser
@@ -48,12 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.exists() else []
-    facts = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
-    flags = facts.get("flags", facts.get("Features", "")).split()
+    flags = cpu_flags()
     features = [words for flag, words in FEATURES.items() if flag in flags]
-    name = facts.get("model name", platform.processor() or platform.machine())
+    name = cpu_facts().get("model name", platform.processor() or platform.machine())
     return f"{name}, {physical_cores()} cores, {', '.join(features) or 'features not known'}"
 
 

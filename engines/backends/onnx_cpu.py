@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engines.backends.denormals import denormals_as_zero
 from engines.cores import physical_cores
 from engines.engine import Arrays, Engine, UnavailableError
+from engines.processor import int8_saturates
 
 PROVIDERS = ["CPUExecutionProvider"]
 WARM_UP_RUNS = 5
@@ -35,6 +36,9 @@ class OnnxEngine(Engine):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # For the session's own threads; `denormals_as_zero` does the same for the calling one.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        if int8_saturates():
+            # Calculates with the quantised values in fp32, in 0.7 of the time that its saturating int8 takes.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         try:
             # The first session of a process leaves its calling thread with denormals off: here the block puts that right.

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from engines import model_file
+from engines import model_file, processor
 from engines import registry as choose
 from engines.probe import has_driver
 from engines.registry import ENGINES, GPU_ENGINES, load_engine_class, open_engine
@@ -69,11 +69,16 @@ def test_every_engine_has_a_module_a_class_and_a_hint() -> None:
 
 
 @tiny
-def test_auto_takes_openvino_with_the_int8_file() -> None:
+@pytest.mark.parametrize(("flags", "precision"), [("sse4_2 avx2 avx512f avx512_vnni", "int8"), ("sse4_2 avx2 avx512f", "fp32")])
+def test_auto_takes_openvino_with_the_int8_file_where_int8_does_not_saturate(
+    flags: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("openvino")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     with open_engine(model="tiny") as opened:
-        assert (opened.name, opened.precision) == ("openvino", "int8")
-        assert opened.reason == "openvino int8: preferred among the engines that work on this CPU"
+        assert (opened.name, opened.precision) == ("openvino", precision)
+        assert opened.reason == f"openvino {precision}: preferred among the engines that work on this CPU"
 
 
 @tiny
@@ -123,6 +128,8 @@ def test_an_engine_that_cannot_load_the_file_is_passed_over(weights: Path, tmp_p
 def test_a_file_that_an_engine_cannot_use_gives_way_to_its_next_one(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(model_file, "WEIGHTS", tmp_path)
+    (tmp_path / "cpuinfo").write_text("flags : avx2 avx512_vnni\n")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     proto = onnx.load(tmp_path / "tiny.int8.onnx")
     next(node for node in proto.graph.node if node.op_type == "Sigmoid").op_type = "NoSuchOperator"
     onnx.save(proto, tmp_path / "tiny.int8.onnx")
