@@ -14,6 +14,7 @@ from lanes.geometry.instances import InstanceMap
 from lanes.results import Band
 from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.first_look import find_band
+from lanes.segment.hysteresis import Hysteresis
 from lanes.segment.instances import OUTPUTS, Regions, find_instances, to_frame
 from lanes.segment.transform import PADDING
 
@@ -51,6 +52,7 @@ class Segmenter:
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
+        self._hysteresis = Hysteresis()
         self._lock = threading.Lock()
         self._has_regions = set(OUTPUTS) <= engine.model.metadata.outputs.keys()
 
@@ -80,13 +82,14 @@ class Segmenter:
         None = the whole frame. What the model remembers is forgotten. Raises ValueError as `preprocess` does.
         """
         _check(pixels)
-        self.engine.reset()
+        self._forget()
         if not self.band.automatic:
             return self.band.fixed(pixels.shape[0])
         self.preprocess(pixels)
         self.infer()
-        self.engine.reset()
-        return find_band(self.mask(np.empty(pixels.shape[:2], np.uint8), self.threshold), self.transform)
+        mask = self.mask(np.empty(pixels.shape[:2], np.uint8), self.threshold)
+        self._forget()
+        return find_band(mask, self.transform)
 
     def frame_band(self, pixels: BGRImage, estimate: Band | None, *, still: bool) -> Band | None:
         """The band of the next frame of a source: `estimate`, from the frames before, where it is to be estimated; of stills, their own.
@@ -125,8 +128,12 @@ class Segmenter:
         return self._placement.to_frame(self._probability, out)
 
     def mask(self, out: Mask, threshold: int) -> Mask:
-        """Like `postprocess`, with 255 where the probability is above `threshold` (0 to 255) and 0 elsewhere."""
-        self.postprocess(out)
+        """Like `postprocess`, with 255 where there is paint at a `threshold` of 0 to 255, and 0 elsewhere.
+
+        Each call is the next frame of a video, in which what was paint stays paint at half the threshold (`Hysteresis`). `reset` begins
+        another, and so does `still_band`: of a still, the mask is where the probability is above the threshold.
+        """
+        self._placement.to_frame(self._hysteresis.apply(self._probability, self._placement, threshold), out)
         cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
         return out
 
@@ -141,9 +148,13 @@ class Segmenter:
         return to_frame(find_instances(self._regions, size, threshold / 255), self._placement)
 
     def reset(self) -> None:
-        """Forgets earlier frames, where the model remembers any: they mean nothing for the next one."""
+        """Forgets earlier frames: they mean nothing for the next one."""
         self._found = None
+        self._forget()
+
+    def _forget(self) -> None:
         self.engine.reset()
+        self._hysteresis.reset()
 
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""

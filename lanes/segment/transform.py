@@ -171,6 +171,17 @@ class Placement:
         corners = np.array([(x, y) for x in (0, self.frame_width) for y in (top, bottom)]) - 0.5
         return float(np.abs(self.points_to_model(corners) - other.points_to_model(corners)).max())
 
+    def take_over(self, values: NDArray[np.uint8], other: Placement) -> NDArray[np.uint8] | None:
+        """A map in another placement's pixels, (model_height, model_width) uint8, brought to this one's; 0 in rows that the other has not.
+
+        None where the other is of a frame of another size.
+        """
+        if (self.frame_width, self.frame_height) != (other.frame_width, other.frame_height):
+            return None
+        scale = self._scale / other._scale
+        matrix = np.column_stack([np.diag(scale), self._shift - scale * other._shift])
+        return cv2.warpAffine(values, matrix, (self.model_width, self.model_height)).astype(np.uint8, copy=False)
+
     def _make_halves(self) -> list[NDArray[np.uint8]]:
         """Buffers for the band halved, halved again, and so on, while four or more of its pixels fall on one of the model's.
 

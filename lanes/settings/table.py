@@ -191,7 +191,14 @@ class Settings:
         "P",
         "precision of the arithmetic: {choices}; auto takes what the engine prefers",
     )
-    threshold: float | None = _setting(None, PROBABILITY, MODEL, "T", "probability above which a pixel is lane", "the model's own")
+    threshold: float | None = _setting(
+        None,
+        PROBABILITY,
+        MODEL,
+        "T",
+        "probability above which a pixel is lane; in a video what was lane stays lane at half of it",
+        "the model's own",
+    )
     band: str = _setting(
         "auto",
         BAND,
