@@ -44,8 +44,8 @@ DEFINITIONS = (
     ),
     (
         "flicker",
-        "share of paint that both neighbours of a frame have and it has not, and of its paint that neither has, together (`python -m "
-        "lanes.flicker`)",
+        "share of paint that both neighbours of a frame have and it has not, and of its paint that neither has, together, in the masks of "
+        "a run: what was paint stays paint at half the threshold, but with unet3d, which has its own memory (`python -m lanes.flicker`)",
     ),
 )
 """What the table's columns mean."""

@@ -20,7 +20,6 @@ from lanes.geometry.estimator import LaneEstimator
 from lanes.pipeline.pipeline import FEEDBACK_LAG
 from lanes.results import Band, Frame, FrameResult
 from lanes.segment.band_choice import BandChoice
-from lanes.segment.hysteresis import Hysteresis
 from lanes.segment.segmenter import Segmenter
 from lanes.segment.transform import Placement
 
@@ -42,7 +41,6 @@ class SerialPipeline:
             raise ValueError(f"batches of {engine.batch} frames, where 1 to {LARGEST_BATCH} are possible")
         self.engine = engine
         self._segmenter = Segmenter(engine, band)
-        self._hysteresis = Hysteresis()
         self._threshold = self._segmenter.threshold if threshold is None else threshold
         transform = engine.model.metadata.transform
         self._input: NDArray[np.uint8] = np.zeros((engine.batch, transform.height, transform.width, 3), np.uint8)
@@ -54,8 +52,7 @@ class SerialPipeline:
         Raises:
             ProcessingError: the source cannot be read on, or the device failed. Frames before it have been given.
         """
-        self.engine.reset()
-        self._hysteresis.reset()
+        self._segmenter.reset()
         feedback: deque[Band | None] = deque([None] * FEEDBACK_LAG)
         settled = 0  # frames since the last cut
         frames = iter(source)
@@ -76,9 +73,9 @@ class SerialPipeline:
             for position, frame in enumerate(batch):
                 if frame.cut:
                     estimator.reset("the source has a cut here")
-                    self._hysteresis.reset()
+                    self._segmenter.hysteresis.reset()
                 mask = self._mask(position, frame)
-                probability = self._hysteresis.apply(probabilities[position], placements[position], self._threshold)
+                probability = self._segmenter.hysteresis.apply(probabilities[position], placements[position], self._threshold)
                 placements[position].to_frame(probability, mask)
                 cv2.threshold(mask, self._threshold, 255, cv2.THRESH_BINARY, dst=mask)
                 road = estimator.update(mask, frame)

@@ -22,9 +22,13 @@ class Hysteresis:
     """Raises the probability where the frame before had paint, so that one threshold serves for both.
 
     Nothing is painted where the model sees nothing now: what moves on leaves no trail.
+
+    Args:
+        stays: share of the threshold above which paint stays, 0 to 1; 1 for one threshold in all frames.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stays: float = STAYS) -> None:
+        self._stays = stays
         self._raised: NDArray[np.uint8] | None = None
         """By how much, 0 to 255, in the pixels of `_placement`; None before the first frame."""
         self._placement: Placement | None = None
@@ -42,7 +46,7 @@ class Hysteresis:
         """
         raised = self._follow(placement)
         judged = probability if raised is None else cv2.add(probability, raised)
-        _, paint = cv2.threshold(judged, threshold, round((1 - STAYS) * threshold), cv2.THRESH_BINARY)
+        _, paint = cv2.threshold(judged, threshold, round((1 - self._stays) * threshold), cv2.THRESH_BINARY)
         # Softened, or the mask would end at the edges of the model's pixels, which are steps in a larger frame.
         self._raised, self._placement = cv2.blur(paint, (3, 3)).astype(np.uint8, copy=False), placement
         return judged.astype(np.uint8, copy=False)

@@ -14,7 +14,7 @@ from lanes.geometry.instances import InstanceMap
 from lanes.results import Band
 from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.first_look import find_band
-from lanes.segment.hysteresis import Hysteresis
+from lanes.segment.hysteresis import STAYS, Hysteresis
 from lanes.segment.instances import OUTPUTS, Regions, find_instances, to_frame
 from lanes.segment.transform import PADDING
 
@@ -38,6 +38,8 @@ class Segmenter:
     Attributes:
         band: the choice that holds for this model.
         remembers: whether the model has a state. It goes from frame to frame, and is zeroed where the band jumps (`STEADY`) and for stills.
+        hysteresis: of a video's masks. One threshold holds for a model that remembers: with two, what it keeps too long would stay even
+            longer.
     """
 
     _regions: Regions | None = None
@@ -52,7 +54,7 @@ class Segmenter:
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
-        self._hysteresis = Hysteresis()
+        self.hysteresis = Hysteresis(1.0 if self.remembers else STAYS)
         self._lock = threading.Lock()
         self._has_regions = set(OUTPUTS) <= engine.model.metadata.outputs.keys()
 
@@ -130,10 +132,11 @@ class Segmenter:
     def mask(self, out: Mask, threshold: int) -> Mask:
         """Like `postprocess`, with 255 where there is paint at a `threshold` of 0 to 255, and 0 elsewhere.
 
-        Each call is the next frame of a video, in which what was paint stays paint at half the threshold (`Hysteresis`). `reset` begins
-        another, and so does `still_band`: of a still, the mask is where the probability is above the threshold.
+        Each call is the next frame of a video, in which what was paint stays paint at half the threshold (`Hysteresis`), unless the model
+        itself remembers. `reset` begins another, and so does `still_band`: the mask of a still is where the probability is above the
+        threshold.
         """
-        self._placement.to_frame(self._hysteresis.apply(self._probability, self._placement, threshold), out)
+        self._placement.to_frame(self.hysteresis.apply(self._probability, self._placement, threshold), out)
         cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
         return out
 
@@ -154,7 +157,7 @@ class Segmenter:
 
     def _forget(self) -> None:
         self.engine.reset()
-        self._hysteresis.reset()
+        self.hysteresis.reset()
 
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""

@@ -23,7 +23,7 @@ from lanes.segment.hysteresis import STAYS, Hysteresis
 from lanes.segment.segmenter import Segmenter
 from lanes.segment.transform import FrameTransform, Placement
 from lanes.telemetry.telemetry import Telemetry
-from tests.engines.made_models import save_two_outputs
+from tests.engines.made_models import save_running_average, save_two_outputs
 
 TRANSFORM = FrameTransform(96, 32)
 SIZE = (192, 120)
@@ -61,6 +61,12 @@ def test_what_has_moved_on_leaves_no_trail() -> None:
     for shift in range(0, 40, 4):
         judged = hysteresis.apply(np.roll(stroke(255), shift, axis=1), placement, THRESHOLD)
         np.testing.assert_array_equal(judged > THRESHOLD, np.roll(stroke(255), shift, axis=1) > 0)
+
+
+def test_with_a_share_of_one_there_is_one_threshold() -> None:
+    hysteresis, placement = Hysteresis(stays=1.0), TRANSFORM.fit(*SIZE)
+    for value in (101, 100, 99):
+        np.testing.assert_array_equal(hysteresis.apply(stroke(value), placement, THRESHOLD), stroke(value))
 
 
 def test_after_a_reset_nothing_is_known() -> None:
@@ -131,3 +137,9 @@ def test_a_video_has_it_a_cut_ends_it_and_stills_have_none(tmp_path: Path) -> No
     assert run(Shades(LEVELS), path) == [False, True, True, True, False, False]
     assert run(Shades(LEVELS, cuts=(3,)), path) == [False, True, True, False, False, False]
     assert run(Shades(LEVELS, kind="images"), path) == [level > 127 for level in LEVELS]
+
+
+def test_a_model_that_remembers_has_none(tmp_path: Path) -> None:
+    """The mean of this frame's brightness and what it was before is 110 in the second frame: below the threshold, and above half of it."""
+    path = save_running_average(tmp_path / "average.onnx")
+    assert run(Shades([255, 255, 29]), path) == [False, True, False]
