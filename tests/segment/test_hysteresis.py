@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.registry import open_engine
+from lanes.archive.serial import SerialPipeline
 from lanes.arrays import Mask, ProbabilityMap
 from lanes.capture.source import Source, SourceInfo
 from lanes.geometry.estimator import PerFrameEstimator
@@ -137,6 +138,16 @@ def test_a_video_has_it_a_cut_ends_it_and_stills_have_none(tmp_path: Path) -> No
     assert run(Shades(LEVELS), path) == [False, True, True, True, False, False]
     assert run(Shades(LEVELS, cuts=(3,)), path) == [False, True, True, False, False, False]
     assert run(Shades(LEVELS, kind="images"), path) == [level > 127 for level in LEVELS]
+
+
+@pytest.mark.parametrize("cuts", [(), (3,)])
+def test_a_batch_of_frames_gives_what_one_after_the_other_gives(cuts: tuple[int, ...], tmp_path: Path) -> None:
+    path = save_two_outputs(tmp_path / "brightness.onnx")
+    worker = SerialPipeline(open_engine("onnx", "fp32", path, batch=4), OFF)
+    with Shades(LEVELS, cuts) as source:
+        found = [bool(result.mask[24, 32]) for result in worker.results(source, PerFrameEstimator())]
+    worker.close()
+    assert found == run(Shades(LEVELS, cuts), path)
 
 
 def test_a_model_that_remembers_has_none(tmp_path: Path) -> None:
