@@ -120,6 +120,27 @@ class TestVideoIsTheSourceAgain:
         assert (tags.primaries, tags.transfer) == (colour.primaries, colour.transfer)
         assert tags.matrix == (colour.matrix or 6)
 
+    @pytest.mark.parametrize("colour", [pytest.param(Colour(), id="bt709"), pytest.param(Colour(6, 1, 6, 6), id="ntsc")])
+    @pytest.mark.parametrize(("width", "height"), [(64, 64), (66, 62), (65, 63)])
+    def test_colours_stay_where_they_are(self, tmp_path: Path, colour: Colour, width: int, height: int) -> None:
+        """4:2:0 has half as many rows and columns of colour, of which there may be an odd number."""
+        picture = np.empty((height, width, 3), np.uint8)
+        picture[:32, :32], picture[:32, 32:], picture[32:, :32], picture[32:, 32:] = (
+            (200, 40, 40),
+            (40, 200, 40),
+            (40, 40, 200),
+            (90, 90, 90),
+        )
+        info = replace(INFO, width=width, height=height, colour=colour)
+        with VideoSink(tmp_path / "out.mp4", info) as sink:
+            for number in range(3):
+                sink.write(result(number, picture.copy()))
+        with VideoFile(tmp_path / "out.mp4") as video:
+            seen = next(iter(video)).pixels[:height, :width]
+        away = np.abs(seen.astype(int) - picture).max(axis=2)
+        away[29:35] = away[:, 29:35] = 0  # the codec's blocks blur the borders
+        assert away.max() <= 12
+
     @settings(max_examples=15, deadline=None)
     @given(
         gaps=st.lists(st.integers(1, 200), min_size=1, max_size=12),
