@@ -169,7 +169,8 @@ RUNGS = (
         "unet-large",
         "The product, for a GPU",
         "The same where there is time for more.",
-        "The encoder of EfficientNet-Lite2, twice the channels in the decoder, twice the pixels.",
+        "Two U-Nets in one file, whose logits are averaged: unet itself, and one with the encoder of EfficientNet-Lite2, twice the "
+        "channels in the decoder and twice the pixels. The figures on this page were taken of the second by itself, before unet joined it.",
         "It costs several times as much, and sees little that the smaller one does not.",
         (_UNET, _LITE),
     ),

@@ -16,26 +16,27 @@ class LaneModel(nn.Module):
     """(N, H, W, 3) uint8 BGR -> (N, H, W) uint8 lane probability; with what `LaneNetwork.deploy` says of further outputs and state.
 
     Batch norms are folded into the convolutions before them. Of the normalisation, scale and colour order are folded into the
-    first convolution, which is exact; the mean is not, since that convolution pads with zeros that stand for the mean itself, so
+    first convolutions, which is exact; the mean is not, since that convolution pads with zeros that stand for the mean itself, so
     it is subtracted in the graph. It is subtracted before the axes change places because convolutions on a CPU want
     the colours innermost, as they come: the exchange then costs nothing (1 ms of a frame at 640x384 otherwise; a flip of the colours 2 ms).
 
     Args:
         network: its `step` is what is deployed. It is copied, not changed.
-        first: name of the network's convolution that sees the image.
+        first: names of the network's convolutions that see the image.
     """
 
     mean: Tensor
     network: LaneNetwork
 
-    def __init__(self, network: LaneNetwork, first: str) -> None:
+    def __init__(self, network: LaneNetwork, *first: str) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.register_buffer("mean", 255 * torch.tensor(IMAGE_MEAN[::-1]))
         _fold_batch_norms(self.network)
-        convolution = self.network.get_submodule(first)
-        assert isinstance(convolution, nn.Conv2d)
-        convolution.weight.copy_((convolution.weight / (255 * torch.tensor(IMAGE_STD).view(1, 3, 1, 1))).flip(1))
+        for name in first:
+            convolution = self.network.get_submodule(name)
+            assert isinstance(convolution, nn.Conv2d)
+            convolution.weight.copy_((convolution.weight / (255 * torch.tensor(IMAGE_STD).view(1, 3, 1, 1))).flip(1))
 
     def forward(self, frames: Tensor, *state: Tensor) -> Tensor | tuple[Tensor, ...]:
         logits, *others = self.network.step((frames.to(self.mean.dtype) - self.mean).permute(0, 3, 1, 2), *state)

@@ -10,6 +10,7 @@ from lanes.models.base import LaneNetwork
 ARCHITECTURES = {
     "unet": "lanes.models.unet:UNet",
     "pretrained_unet": "lanes.models.pretrained:PretrainedUNet",
+    "ensemble": "lanes.models.ensemble:Ensemble",
     "patch": "lanes.models.patch:PatchClassifier",
     "fcn_pooled": "lanes.models.fcn_pooled:PooledFCN",
     "fcn": "lanes.models.fcn:FCN",

@@ -17,8 +17,16 @@ from lanes.cli.flags import make_parser
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAMS = [
-    *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average", "lanes.evaluate.markings"),
-    *("lanes.train.ladder", "lanes.models", "lanes.output.finish", "lanes.archive", "lanes.archive.page", "benchmarks.archive"),
+    *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average", "lanes.train.ensemble"),
+    *(
+        "lanes.evaluate.markings",
+        "lanes.train.ladder",
+        "lanes.models",
+        "lanes.output.finish",
+        "lanes.archive",
+        "lanes.archive.page",
+        "benchmarks.archive",
+    ),
     *("lanes.evaluate", "lanes.cross_validate", "lanes.flicker", "lanes.data", "lanes.renderer.clip", "lanes.cli.docs"),
     *("engines.export", "engines.build", "engines.cache", "engines.doctor", "calibration.int8", "calibration.camera"),
     *("benchmarks.pipeline", "benchmarks.latency", "benchmarks.compare", "benchmarks.tradeoff", "benchmarks.roofline", "benchmarks.shapes"),

@@ -22,6 +22,10 @@ from lanes.segment.transform import FrameTransform  # noqa: E402
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"widths": [4, 4, 8], "stem_stride": 2},
     "pretrained_unet": {"encoder": "efficientnet-lite0", "blocks": 5, "widths": [4, 6]},
+    "ensemble": {
+        "members": [{"arch": "unet", "widths": [4, 4, 8], "stem_stride": 2}, {"arch": "unet", "widths": [4, 6]}],
+        "scales": [1, 0.75],
+    },
     "patch": {"widths": [4, 6, 8]},
     "fcn_pooled": {"widths": [4, 6], "convolutions": 1},
     "fcn": {"width": 4, "convolutions": 3},
@@ -81,7 +85,9 @@ def test_every_parameter_learns(arch: str) -> None:
     if arch == "maskrcnn":
         pytest.skip("which regions are proposed learns from boxes, not from pixels: tests/train/test_maskrcnn.py")
     network = small(arch)
-    torch.nn.init.normal_(next(p for name, p in network.named_parameters() if name.startswith("head.weight")))
+    for name, parameter in network.named_parameters():
+        if name.endswith("head.weight"):
+            torch.nn.init.normal_(parameter)
     given = pictures(network)
     network(torch.stack([given, given], dim=1) if network.state else given).square().sum().backward()
     still = [name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()]
@@ -130,7 +136,7 @@ def test_a_config_from_before_architectures_had_names_is_told_by_what_it_has(nam
 
 
 def test_unknown_architectures_and_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="no architecture is called 'net': there are unet, pretrained_unet, patch"):
+    with pytest.raises(ValueError, match="no architecture is called 'net': there are unet, pretrained_unet, ensemble, patch"):
         create_model("net")
     with pytest.raises(TypeError, match="depth"):
         create_model("unet", depth=3)
