@@ -39,7 +39,8 @@ PRODUCT = {
     "unet": Network(_pretrained("efficientnet-lite0", 13, [16, 32, 64, 96]), (704, 224)),
     "unet-large": Network(_pretrained("efficientnet-lite2", 17, [32, 64, 128, 192]), (1024, 320), (1024, 320)),
 }
-"""The networks that are made to be used: for real time on a CPU or a small GPU, and for a GPU."""
+"""The networks that are made to be used: for real time on a CPU or a small GPU, and for a GPU. As bundled, `unet-large`
+is the two together (`lanes.models.ensemble`)."""
 
 LADDER_SIZE, LADDER_CROP = (512, 160), (256, 160)
 """Input and training examples of the ladder's networks: the same for all, so that their results compare."""

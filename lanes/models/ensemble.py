@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import lcm
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -67,11 +68,19 @@ def _look(network: nn.Module, images: Tensor, scale: float) -> Tensor:
     """The logits of images, (N, 3, H, W), that a network sees at a scale, at the images' own size."""
     assert isinstance(network, EncoderDecoder)
     height, width = (max(1, round(side * scale / network.divisor)) * network.divisor for side in images.shape[-2:])
-    down = (height / images.shape[-2], width / images.shape[-1])
-    if down == (1, 1):
+    if (height, width) == images.shape[-2:]:
         seen: Tensor = network(images)
         return seen
     # By factors, not to sizes: those would hold the size of the batch, and of it the model file has any.
+    down, up = _factors(images.shape[-2:], (height, width)), _factors((height, width), images.shape[-2:])
     smaller = functional.interpolate(images, scale_factor=down, mode="bilinear", align_corners=False)
-    up = (1 / down[0], 1 / down[1])
     return functional.interpolate(network(smaller), scale_factor=up, mode="bilinear", align_corners=False)
+
+
+def _factors(before: Sequence[int], after: Sequence[int]) -> tuple[float, ...]:
+    """What sides are multiplied by, rounded up to a float32: engines drop the fraction of the product, of which none may be lost."""
+    factors = []
+    for given, wanted in zip(before, after, strict=True):
+        nearest = np.float32(wanted / given)
+        factors.append(float(nearest if float(nearest) * given >= wanted else np.nextafter(nearest, np.float32(np.inf))))
+    return tuple(factors)

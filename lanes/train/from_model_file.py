@@ -130,7 +130,7 @@ def convert(model: ModelFile, frames: BySource, batches: int) -> dict[str, Any]:
         raise InputError(f"{model.path} is {model.precision}: give the fp32 file, whose weights are exact")
     network = build_network(model.metadata.network)
     if not isinstance(network, EncoderDecoder):
-        raise InputError(f"{model.path} is a {network.arch}: only a U-Net can be turned back")
+        raise InputError(f"{model.path} has the architecture {network.arch}: only a single U-Net can be turned back")
     graph = onnx.load_from_string(model.read()).graph
     try:
         take_folded(network, {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in graph.initializer})
