@@ -106,8 +106,9 @@ def _open(kind: type[Engine], precision: str, model: str | Path, batch: int, thr
         file = ModelFile.load(Path(model))
         files = [file.as_fp32() if file.precision == "fp16" and "fp16" not in kind.precisions() else file]
     else:
-        bundled = bundled_models().get(str(model), {})
-        kept = dict.fromkeys(FILE_PRECISION[each] for each in kind.precisions() if FILE_PRECISION[each] in bundled)
+        bundled = bundled_models().get(str(model), {}).keys()
+        readable = bundled | {"fp32"} if "fp16" in bundled else bundled
+        kept = dict.fromkeys(FILE_PRECISION[each] for each in kind.precisions() if FILE_PRECISION[each] in readable)
         files = [find_model(model, each) for each in kept or ["fp32"]]
     for file in files[:-1]:
         try:

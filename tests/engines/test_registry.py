@@ -10,6 +10,7 @@ import pytest
 
 from engines import model_file, processor
 from engines import registry as choose
+from engines.model_file import bundled_models
 from engines.probe import has_driver
 from engines.registry import ENGINES, GPU_ENGINES, load_engine_class, open_engine
 from lanes.errors import InputError
@@ -79,6 +80,15 @@ def test_auto_takes_openvino_with_the_int8_file_where_int8_does_not_saturate(
     with open_engine(model="tiny") as opened:
         assert (opened.name, opened.precision) == ("openvino", precision)
         assert opened.reason == f"openvino {precision}: preferred among the engines that work on this CPU"
+
+
+def test_where_int8_saturates_an_fp16_file_widened_comes_before_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    assert bundled_models()["deeplab"].keys() == {"fp16", "int8"}
+    (tmp_path / "cpuinfo").write_text("flags : sse4_2 avx2\n")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    with open_engine("openvino", model="deeplab") as opened:
+        assert (opened.precision, opened.model.path.name, opened.model.widened) == ("fp32", "deeplab.fp16.onnx", True)
 
 
 @tiny
