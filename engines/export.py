@@ -162,9 +162,11 @@ def load_checkpoint(path: Path) -> tuple[LaneNetwork, ModelMetadata]:
         raise InputError(f"cannot read the checkpoint {path}: {error.strerror}") from None
     except KeyError as missing:
         raise InputError(f"{path} is no checkpoint of lanes.train: {missing} is missing") from None
+    except EOFError:
+        raise InputError(f"{path} is no checkpoint of lanes.train: it is empty") from None
     except pickle.UnpicklingError:  # its own words advise to load the file unsafely
         raise InputError(f"{path} is no checkpoint of lanes.train: it is damaged, or of another program") from None
-    except (EOFError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except (IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} is no checkpoint of lanes.train: {str(error).splitlines()[0]}") from None
     return network, metadata
 

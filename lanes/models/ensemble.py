@@ -60,7 +60,7 @@ class Ensemble(LaneNetwork):
 def _create(config: Mapping[str, Any]) -> EncoderDecoder:
     network = create_model(**config)
     if not isinstance(network, EncoderDecoder):
-        raise ValueError(f"a {network.arch} is no U-Net")
+        raise ValueError(f"the architecture {network.arch} is no single U-Net")
     return network
 
 

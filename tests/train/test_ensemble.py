@@ -105,7 +105,7 @@ def test_each_member_needs_a_scale(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         ({"classes": ["kerb"]}, "classes ['lane'] and ['kerb'] are not the same"),
         ({"bands": False}, "bands True and False are not the same"),
-        ({"network": {"arch": "fcn", "width": 4, "convolutions": 2}}, "a fcn is no U-Net"),
+        ({"network": {"arch": "fcn", "width": 4, "convolutions": 2}}, "the architecture fcn is no single U-Net"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(
@@ -117,7 +117,20 @@ def test_what_does_not_belong_together_is_refused(
     assert why in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = checkpoint(tmp_path / "one.pt", ONE, 0)
-    assert main([str(one), str(tmp_path / "none.pt"), "--scales", "1", "1", "--out", str(tmp_path / "both.pt")]) == 2
-    assert "cannot read the checkpoint" in " ".join(capsys.readouterr().err.split())
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(None, "cannot read the checkpoint", id="missing"),
+        pytest.param(b"", "is no checkpoint of lanes.train: it is empty", id="empty"),
+        pytest.param(b"no checkpoint", "is no checkpoint of lanes.train: it is damaged", id="of another kind"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, why: str) -> None:
+    one, other = checkpoint(tmp_path / "one.pt", ONE, 0), tmp_path / "other.pt"
+    if content is not None:
+        other.write_bytes(content)
+    assert main([str(one), str(other), "--scales", "1", "1", "--out", str(tmp_path / "both.pt")]) == 2
+    said = capsys.readouterr().err
+    assert why in " ".join(said.split())
+    assert "other.pt" in said
+    assert not (tmp_path / "both.pt").exists()
