@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,11 +72,10 @@ class SerialPipeline:
             for position, frame in enumerate(batch):
                 if frame.cut:
                     estimator.reset("the source has a cut here")
-                    self._segmenter.hysteresis.reset()
-                mask = self._mask(position, frame)
-                probability = self._segmenter.hysteresis.apply(probabilities[position], placements[position], self._threshold)
-                placements[position].to_frame(probability, mask)
-                cv2.threshold(mask, self._threshold, 255, cv2.THRESH_BINARY, dst=mask)
+                    self._segmenter.masks.reset()
+                mask = self._segmenter.masks.next(
+                    probabilities[position], placements[position], self._threshold, self._mask(position, frame)
+                )
                 road = estimator.update(mask, frame)
                 feedback.append(road.band)
                 yield FrameResult(

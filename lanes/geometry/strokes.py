@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from lanes.geometry.crossings import BARS, stripes_of
+
 Floats = NDArray[np.float64]
 """One value for each row with paint."""
 
@@ -18,10 +20,6 @@ MAX_STROKES = 40
 
 FLATTEST = 6.0
 """Cells along the row for each row upward: what lies flatter is a stop line, or six camera heights off to the side."""
-
-
-FEWEST_STRIPES = 3
-"""Of a zebra crossing, in one row."""
 
 
 HORIZON_ABOVE = 5
@@ -84,7 +82,7 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
     children = np.searchsorted(row * stride + left, (row + 1) * stride + right + 1, side="right") - below
     follows = (end - above == 1) & (children[np.minimum(above, len(row) - 1)] == 1)
 
-    is_stripe = stripes_of(row, left, right, grid.shape[1])
+    is_stripe = stripes_of(row, left, right, grid.shape[1], BARS)
 
     chains: list[list[int]] = []
     chain_of: list[int] = []
@@ -113,33 +111,6 @@ def find_strokes(grid: NDArray[np.uint8]) -> list[Line]:
             if stroke is not None:
                 strokes.append(stroke)
     return strokes
-
-
-def stripes_of(row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], columns: int) -> NDArray[np.bool_]:
-    """Which runs are of a zebra crossing: one of at least `FEWEST_STRIPES` side by side, about equally wide and as far apart as wide.
-
-    Lane lines are twenty times as far apart as they are wide. Of a double line there are two. What lies between such stripes is of it too.
-    """
-    width = (right - left + 1).astype(np.float64)
-    gap = (left[1:] - right[:-1] - 1).astype(np.float64)
-    narrow, wide = np.minimum(width[1:], width[:-1]), np.maximum(width[1:], width[:-1])
-    # What the frame's side cuts off may be of any width.
-    is_like = (wide < 2.2 * narrow + 1) | (left[:-1] == 0) | (right[1:] == columns - 1)
-    beside = (row[1:] == row[:-1]) & (narrow >= 2) & is_like & (gap > 0.15 * narrow) & (gap < 2.5 * wide)
-    stripes = np.zeros(len(row), np.bool_)
-    if np.count_nonzero(beside) < FEWEST_STRIPES - 1:
-        return stripes
-    # The length of each series of neighbours, at all of its members.
-    ends = np.flatnonzero(np.diff(np.r_[False, beside, False].astype(np.int8)))
-    for first, last in ends.reshape(-1, 2).tolist():
-        if last - first >= FEWEST_STRIPES - 1:
-            stripes[first : last + 1] = True
-    if stripes.any():
-        crossing, begin, end = row[stripes], np.full(row[-1] + 1, columns), np.full(row[-1] + 1, -1)
-        np.minimum.at(begin, crossing, left[stripes])
-        np.maximum.at(end, crossing, right[stripes])
-        stripes |= (left >= begin[row]) & (right <= end[row])
-    return stripes
 
 
 def _ends_in_arrow_head(top: NDArray[np.intp], over: slice, centre: Floats, mass: Floats, depth: int) -> bool:

@@ -14,8 +14,9 @@ from lanes.geometry.instances import InstanceMap
 from lanes.results import Band
 from lanes.segment.band_choice import AUTO, OFF, BandChoice
 from lanes.segment.first_look import find_band
-from lanes.segment.hysteresis import STAYS, Hysteresis
+from lanes.segment.hysteresis import STAYS
 from lanes.segment.instances import OUTPUTS, Regions, find_instances, to_frame
+from lanes.segment.masks import Crossings, VideoMasks
 from lanes.segment.transform import PADDING
 
 STEADY = 2.0
@@ -26,7 +27,8 @@ frame anyway; what is remembered of rows that have jumped lies beside them, and 
 class Segmenter:
     """FrameTransform and engine in one callable.
 
-    Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size. The three
+    Called with (H, W, 3) uint8 BGR it returns (H, W) uint8, lane probability from 0 to 255 at the frame's size, which is 0 on zebra
+    crossings (`find_crossings`) whatever the model takes them for. The three
     steps of a call can be taken singly, so that a loop can time each: `preprocess`, `infer`, `postprocess`, in that order.
     Calls from several threads wait for each other; the three steps taken singly are one thread's. A model that remembers earlier frames
     takes each call for the next frame of one video: `reset` begins another. It looks for the road once, in the first frame after a reset.
@@ -38,8 +40,7 @@ class Segmenter:
     Attributes:
         band: the choice that holds for this model.
         remembers: whether the model has a state. It goes from frame to frame, and is zeroed where the band jumps (`STEADY`) and for stills.
-        hysteresis: of a video's masks. One threshold holds for a model that remembers: with two, what it keeps too long would stay even
-            longer.
+        masks: of the video. One threshold holds for a model that remembers: with two, what it keeps too long would stay even longer.
     """
 
     _regions: Regions | None = None
@@ -54,7 +55,7 @@ class Segmenter:
         self._input = np.empty((1, self.transform.height, self.transform.width, 3), np.uint8)
         self._probability: ProbabilityMap = np.empty((0, 0), np.uint8)
         self._placement = self.transform.fit(self.transform.width, self.transform.height)
-        self.hysteresis = Hysteresis(1.0 if self.remembers else STAYS)
+        self.masks = VideoMasks(1.0 if self.remembers else STAYS)
         self._lock = threading.Lock()
         self._has_regions = set(OUTPUTS) <= engine.model.metadata.outputs.keys()
 
@@ -68,6 +69,7 @@ class Segmenter:
         with self._lock:
             self.preprocess(pixels, self._kept_band(pixels) if self.remembers else self.still_band(pixels))
             self.infer()
+            self._probability = Crossings().erase(self._probability, self._placement, self.threshold)
             return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
 
     def _kept_band(self, pixels: BGRImage) -> Band | None:
@@ -89,9 +91,9 @@ class Segmenter:
             return self.band.fixed(pixels.shape[0])
         self.preprocess(pixels)
         self.infer()
-        mask = self.mask(np.empty(pixels.shape[:2], np.uint8), self.threshold)
+        seen = self.postprocess(np.empty(pixels.shape[:2], np.uint8))
         self._forget()
-        return find_band(mask, self.transform)
+        return find_band(cv2.threshold(seen, self.threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False), self.transform)
 
     def frame_band(self, pixels: BGRImage, estimate: Band | None, *, still: bool) -> Band | None:
         """The band of the next frame of a source: `estimate`, from the frames before, where it is to be estimated; of stills, their own.
@@ -126,19 +128,17 @@ class Segmenter:
             self._probability = self.engine.infer(self._input)[0]
 
     def postprocess(self, out: ProbabilityMap) -> ProbabilityMap:
-        """Writes the probability at the frame's size into `out`, (H, W) uint8, and returns it."""
+        """Writes the probability at the frame's size, as the model gave it, into `out`, (H, W) uint8, and returns it."""
         return self._placement.to_frame(self._probability, out)
 
     def mask(self, out: Mask, threshold: int) -> Mask:
-        """Like `postprocess`, with 255 where there is paint at a `threshold` of 0 to 255, and 0 elsewhere.
+        """The frame's mask into `out`, (H, W) uint8: 255 where there is lane paint at a `threshold` of 0 to 255, and 0 elsewhere.
 
-        Each call is the next frame of a video, in which what was paint stays paint at half the threshold (`Hysteresis`), unless the model
-        itself remembers. `reset` begins another, and so does `still_band`: the mask of a still is where the probability is above the
-        threshold.
+        Zebra crossings are left out. Each call is the next frame of a video, in which what was paint stays paint at half the threshold
+        (`Hysteresis`), unless the model itself remembers. `reset` begins another, and so does `still_band`: the mask of a still is where
+        the probability that a call gives is above the threshold.
         """
-        self._placement.to_frame(self.hysteresis.apply(self._probability, self._placement, threshold), out)
-        cv2.threshold(out, threshold, 255, cv2.THRESH_BINARY, dst=out)
-        return out
+        return self.masks.next(self._probability, self._placement, threshold, out)
 
     def instances(self, threshold: int) -> InstanceMap | None:
         """Which line each pixel of the frame's paint is of, (H, W) uint8, 0 for none, at a threshold of 0 to 255.
@@ -157,7 +157,7 @@ class Segmenter:
 
     def _forget(self) -> None:
         self.engine.reset()
-        self.hysteresis.reset()
+        self.masks.reset()
 
     def warm_up(self, runs: int = 3) -> None:
         """Runs the engine on grey a few times: the first runs of any engine are slow, and no frame should wait for them."""

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanes.arrays import Mask
-from lanes.geometry.strokes import stripes_of
+from lanes.geometry.crossings import find_crossings
 
-LEAST_BAR, LEAST_PATCH = 30, 60
-"""Pixels of a zebra's bar and of any other patch: smaller ones are too far away to tell."""
+LEAST_PATCH = 60
+"""Pixels of a patch: smaller ones are too far away to tell."""
 
 LEAST_HEIGHT = 8
 """Rows of such a patch."""
@@ -39,27 +39,13 @@ def other_markings(mask: Mask) -> tuple[Mask, Mask]:
         crossing: (H, W) uint8, 255 in patches that lie side by side as a zebra's bars do, and the letters of some words. strange: 255 in
         other patches that are no stroke: arrows, letters, reflections, stop lines that meet a lane line, now and then a bend.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    area = stats[:, cv2.CC_STAT_AREA]
-    crossing = (2 * np.bincount(labels[_bars(mask)], minlength=count) > area) & (area >= LEAST_BAR)
-    crossing[0] = False
+    crossing = find_crossings(mask)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(np.where(crossing > 0, 0, mask), connectivity=8)
     strange = np.zeros(count, np.bool_)
     for number, (left, top, width, height, pixels) in enumerate(stats.tolist()):
-        if number and not crossing[number] and pixels >= LEAST_PATCH and height >= LEAST_HEIGHT:
+        if number and pixels >= LEAST_PATCH and height >= LEAST_HEIGHT:
             strange[number] = _is_no_stroke(labels[top : top + height, left : left + width] == number, LONGEST * mask.shape[1])
-    return np.where(crossing[labels], 255, 0).astype(np.uint8), np.where(strange[labels], 255, 0).astype(np.uint8)
-
-
-def _bars(mask: Mask) -> NDArray[np.bool_]:
-    """Runs of pixels that lie side by side in their row as the bars of a crossing do, (H, W) bool; see `stripes_of`."""
-    edges = np.diff(np.pad((mask > 0).astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    row, left = np.nonzero(edges == 1)
-    right = np.nonzero(edges == -1)[1] - 1
-    bars = np.zeros(mask.shape, np.bool_)
-    if len(row):
-        for run in np.flatnonzero(stripes_of(row, left, right, mask.shape[1])).tolist():
-            bars[row[run], left[run] : right[run] + 1] = True
-    return bars
+    return crossing, np.where(strange[labels], 255, 0).astype(np.uint8)
 
 
 def _is_no_stroke(patch: NDArray[np.bool_], longest: float) -> bool:
