@@ -162,7 +162,7 @@ RUNGS = (
         "A U-Net on the first blocks of EfficientNet-Lite0, which starts from ImageNet's weights, quantised to int8, and looking at the "
         "rows where the road is. It was trained longer and on more data than the rungs above, so that the distance to them is not that "
         "of the architecture alone.",
-        "Its card says where: edge lines on the far side of the road, reflections in rain, zebra crossings.",
+        "Its card says where: edge lines on the far side of the road, reflections in rain, arrows.",
         (_UNET, _LITE),
     ),
     Rung(
