@@ -303,13 +303,16 @@ def test_an_interrupted_run_leaves_a_file_that_plays(number: signal.Signals, tmp
     assert count_frames(output) == len(lines) == json.loads(report.read_text())["frames"]["processed"]
 
 
-def test_the_demo_needs_no_argument_and_never_overwrites(tmp_path: Path) -> None:
-    """Where nothing is yet it is made by the README's first command; see `tests/docs/test_readme.py`."""
+def test_the_demo_needs_no_argument_and_never_overwrites(tmp_path: Path, quick_model: Path) -> None:
+    """Where nothing is yet it is made by the README's first command, with the model of the demo; see `tests/docs/test_readme.py`."""
     (tmp_path / "outputs").mkdir()
     mine = [tmp_path / "outputs/demo_lanes.mp4", tmp_path / "outputs/demo_lanes.png"]
     for path in mine:
         path.write_text("mine")
-    subprocess.run([sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    environment = os.environ | {"LANESTREAM_MODEL": str(quick_model)}
+    subprocess.run(
+        [sys.executable, str(ROOT / "run_video.py")], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=300
+    )
     assert count_frames(tmp_path / "outputs/demo_lanes-2.mp4") == count_frames(ROOT / "lanes/assets/demo.mp4")
     assert cv2.imread(str(tmp_path / "outputs/demo_lanes-2.png")) is not None
     assert [path.read_text() for path in mine] == ["mine", "mine"]

@@ -151,13 +151,13 @@ def test_a_second_hang_up_changes_nothing(tmp_path: Path) -> None:
 
 def test_under_nohup_a_hang_up_is_ignored(tmp_path: Path) -> None:
     records = tmp_path / "r.jsonl"
-    words = command("--source", LONG, "--limit", 150, "--output", "none", "--records", records)
+    words = command("--source", LONG, "--limit", 60, "--output", "none", "--records", records)
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=ignore_hang_up)
     wait_for_records(records, process)
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert records.read_text().count("\n") == 150
+    assert records.read_text().count("\n") == 60
 
 
 def test_a_reader_of_stderr_that_goes_ends_nothing(tmp_path: Path) -> None:
