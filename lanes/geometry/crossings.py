@@ -24,6 +24,12 @@ BESIDE = 2
 LEAST_BAR = 30
 """Pixels of a bar; smaller ones are too far away to tell."""
 
+PART = 0.25
+"""Share of a bar's pixels at least that have others beside them, where one of those is a bar for sure: of a worn one a half may be seen."""
+
+ALIKE = 1.7
+"""How many times as high one bar is as the next one, at most."""
+
 LONG = 3.0
 """Times the distance from bar to bar that a bar is high, at most. Lines close together are longer: a bar is as long as it is to its third
 neighbour, and further away it is seen foreshortened."""
@@ -57,21 +63,37 @@ def find_crossings(mask: Mask, known: Mask | None = None) -> Mask:
     area = stats[:, cv2.CC_STAT_AREA]
     patch: Places = labels[rows[0], rows[1]].astype(np.intp)
 
-    def mostly(patch: Places, runs: tuple[Places, Places, Places], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Of which patches more than half of the pixels are in the runs chosen; each run is of one patch."""
-        more: NDArray[np.bool_] = 2 * np.bincount(patch[chosen], (runs[2] - runs[1] + 1)[chosen], count) > area
-        return more
+    def share(patch: Places, runs: tuple[Places, Places, Places], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Which share of each patch's pixels is in the runs chosen; each run is of one patch."""
+        return np.bincount(patch[chosen], (runs[2] - runs[1] + 1)[chosen], count) / area
 
+    high: Places = stats[:, cv2.CC_STAT_HEIGHT].astype(np.intp)
     apart = np.bincount(patch[bars], _apart(*rows)[bars], count) / np.maximum(np.bincount(patch[bars], minlength=count), 1)
-    found = mostly(patch, rows, bars) & (stats[:, cv2.CC_STAT_HEIGHT] <= LONG * apart)
+    part = np.where(high <= LONG * apart, share(patch, rows, bars), 0.0)
+    pairs = np.flatnonzero(bars[:-1] & bars[1:] & (np.diff(rows[0]) == 0))
+    found = _spread(part > 0.5, part > PART, high, patch[pairs], patch[pairs + 1])
     if was_crossing.any():
         was_one = 2 * np.bincount(labels[y[was_crossing], x[was_crossing]], minlength=count) > area
         columns = _runs(*np.divmod(np.sort(x * height + y), height), height)
         above: Places = labels[columns[1], columns[0]].astype(np.intp)
         side_by_side, stacked = stripes_of(*rows, width, BESIDE), stripes_of(*columns, height, BESIDE)
-        found |= was_one & (mostly(patch, rows, side_by_side) | mostly(above, columns, stacked))
+        found |= was_one & ((share(patch, rows, side_by_side) > 0.5) | (share(above, columns, stacked) > 0.5))
     found &= area >= LEAST_BAR
     return np.where(found[labels], 255, 0).astype(np.uint8)
+
+
+def _spread(sure: NDArray[np.bool_], likely: NDArray[np.bool_], high: Places, left: Places, right: Places) -> NDArray[np.bool_]:
+    """The patches that are bars for sure, and the likely ones beside them that are as high, from one to the next.
+
+    Args:
+        sure, likely, high: of each patch; its height in pixels. left, right: the patches that are somewhere side by side.
+    """
+    found: NDArray[np.bool_] = sure.copy()
+    one, other = np.append(left, right), np.append(right, left)
+    is_next = likely[other] & (high[other] <= ALIKE * high[one]) & (high[one] <= ALIKE * high[other])
+    while (more := is_next & found[one] & ~found[other]).any():
+        found[other[more]] = True
+    return found
 
 
 def stripes_of(row: Places, left: Places, right: Places, columns: int, fewest: int) -> NDArray[np.bool_]:

@@ -53,6 +53,18 @@ def test_fewer_and_flat_ones_are_none_unless_there_was_a_crossing(bars: Mask) ->
     assert not find_crossings(bars, known=np.roll(bars, 300, axis=1)).any()
 
 
+def test_bars_beside_one_that_is_half_worn_away_are_bars_too() -> None:
+    """In the rows below there are but two side by side."""
+    worn = ahead(5)
+    worn[132:, 375:410] = 0
+    np.testing.assert_array_equal(find_crossings(np.maximum(LINES, worn)), worn)
+
+
+def test_a_line_that_goes_on_beyond_the_bars_beside_it_is_none() -> None:
+    line = drawn([(515, 70), (530, 70), (535, 190), (508, 190)])
+    np.testing.assert_array_equal(find_crossings(np.maximum(line, ahead(5))), ahead(5))
+
+
 @pytest.mark.parametrize("lines", [3, 4, 6])
 def test_lines_close_together_are_lines(lines: int) -> None:
     """As between a carpool lane and the others, or the two directions of a road in Japan."""
