@@ -25,7 +25,8 @@ LEAST_BAR = 30
 """Pixels of a bar; smaller ones are too far away to tell."""
 
 PART = 0.25
-"""Share of a bar's pixels at least that have others beside them, where one of those is a bar for sure: of a worn one a half may be seen."""
+"""Share of a bar's pixels at least that have others beside them, where one of those is a bar for sure, or was one in the frame before: of a
+worn one a half may be seen."""
 
 ALIKE = 1.7
 """How many times as high one bar is as the next one, at most."""
@@ -77,7 +78,7 @@ def find_crossings(mask: Mask, known: Mask | None = None) -> Mask:
         columns = _runs(*np.divmod(np.sort(x * height + y), height), height)
         above: Places = labels[columns[1], columns[0]].astype(np.intp)
         side_by_side, stacked = stripes_of(*rows, width, BESIDE), stripes_of(*columns, height, BESIDE)
-        found |= was_one & ((share(patch, rows, side_by_side) > 0.5) | (share(above, columns, stacked) > 0.5))
+        found |= was_one & ((share(patch, rows, side_by_side) > PART) | (share(above, columns, stacked) > PART))
     found &= area >= LEAST_BAR
     return np.where(found[labels], 255, 0).astype(np.uint8)
 
