@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lanes.arrays import ProbabilityMap
-from lanes.segment.transform import Placement
+from lanes.segment.transform import PlacedMap, Placement
 
 STAYS = 0.5
 """Share of the threshold above which what was paint in the frame before stays paint. On rendered drives a quarter less of the paint blinks
@@ -29,9 +28,8 @@ class Hysteresis:
 
     def __init__(self, stays: float = STAYS) -> None:
         self._stays = stays
-        self._raised: NDArray[np.uint8] | None = None
-        """By how much, 0 to 255, in the pixels of `_placement`; None before the first frame."""
-        self._placement: Placement | None = None
+        self._raised: PlacedMap | None = None
+        """By how much, 0 to 255; None before the first frame."""
 
     def apply(self, probability: ProbabilityMap, placement: Placement, threshold: int) -> ProbabilityMap:
         """The next frame of a video.
@@ -44,19 +42,13 @@ class Hysteresis:
         Returns:
             The probability to compare with the threshold, of the same shape.
         """
-        raised = self._follow(placement)
+        raised = None if self._raised is None else self._raised.at(placement)
         judged = probability if raised is None else cv2.add(probability, raised)
         _, paint = cv2.threshold(judged, threshold, round((1 - self._stays) * threshold), cv2.THRESH_BINARY)
         # Softened, or the mask would end at the edges of the model's pixels, which are steps in a larger frame.
-        self._raised, self._placement = cv2.blur(paint, (3, 3)).astype(np.uint8, copy=False), placement
+        self._raised = PlacedMap(cv2.blur(paint, (3, 3)).astype(np.uint8, copy=False), placement)
         return judged.astype(np.uint8, copy=False)
-
-    def _follow(self, placement: Placement) -> NDArray[np.uint8] | None:
-        """What was kept of the frame before, where its rows lie now."""
-        if self._raised is None or self._placement is None or placement is self._placement:
-            return self._raised
-        return placement.take_over(self._raised, self._placement)
 
     def reset(self) -> None:
         """The next frame is the first of a video."""
-        self._raised = self._placement = None
+        self._raised = None

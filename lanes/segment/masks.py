@@ -8,7 +8,7 @@ import numpy as np
 from lanes.arrays import Mask, ProbabilityMap
 from lanes.geometry.crossings import find_crossings
 from lanes.segment.hysteresis import STAYS, Hysteresis
-from lanes.segment.transform import Placement
+from lanes.segment.transform import PlacedMap, Placement
 
 REACH = (15, 9)
 """Pixels of the model's input, across and down, half of them on either side, around which a crossing's bars may lie one frame later."""
@@ -22,9 +22,8 @@ class Crossings:
     """
 
     def __init__(self) -> None:
-        self._around: Mask | None = None
-        """Where the frame before had a crossing, and around it, in the pixels of `_placement`; None for nowhere."""
-        self._placement: Placement | None = None
+        self._around: PlacedMap | None = None
+        """Non-zero where the frame before had a crossing, and around it; None for nowhere."""
 
     def erase(self, probability: ProbabilityMap, placement: Placement, threshold: int) -> ProbabilityMap:
         """The next frame of a video.
@@ -38,19 +37,18 @@ class Crossings:
             The same with 0 in the paint of crossings.
         """
         _, paint = cv2.threshold(probability, threshold, 255, cv2.THRESH_BINARY)
-        known = self._around
-        if known is not None and self._placement is not None and placement is not self._placement:
-            known = placement.take_over(known, self._placement)
+        known = None if self._around is None else self._around.at(placement)
         crossing = find_crossings(paint.astype(np.uint8, copy=False), known)
-        self._around, self._placement = None, placement
         if not crossing.any():
+            self._around = None
             return probability
-        self._around = cv2.dilate(crossing, np.ones(REACH[::-1], np.uint8)).astype(np.uint8, copy=False)
+        around = cv2.dilate(crossing, np.ones(REACH[::-1], np.uint8))
+        self._around = PlacedMap(around.astype(np.uint8, copy=False), placement)
         return np.where(crossing > 0, np.uint8(0), probability)
 
     def reset(self) -> None:
         """The next frame is the first of a video."""
-        self._around = self._placement = None
+        self._around = None
 
 
 class VideoMasks:

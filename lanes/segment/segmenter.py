@@ -69,8 +69,7 @@ class Segmenter:
         with self._lock:
             self.preprocess(pixels, self._kept_band(pixels) if self.remembers else self.still_band(pixels))
             self.infer()
-            self._probability = Crossings().erase(self._probability, self._placement, self.threshold)
-            return self.postprocess(np.empty(pixels.shape[:2], np.uint8))
+            return self._placement.to_frame(Crossings().erase(self._probability, self._placement, self.threshold))
 
     def _kept_band(self, pixels: BGRImage) -> Band | None:
         """The band of a frame that is called with: the one of the first such frame since the last reset, of the same size."""

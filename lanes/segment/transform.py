@@ -196,6 +196,22 @@ class Placement:
         return halves
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedMap:
+    """What is kept of a frame for the next one.
+
+    Attributes:
+        values: (model_height, model_width) uint8, any map in the model's pixels. placement: of the frame that it was of.
+    """
+
+    values: NDArray[np.uint8]
+    placement: Placement
+
+    def at(self, placement: Placement) -> NDArray[np.uint8] | None:
+        """The values where their rows lie in another frame's placement; see `Placement.take_over`."""
+        return self.values if placement is self.placement else placement.take_over(self.values, self.placement)
+
+
 def _resize(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
     """Resizes into `out`, outer edges on outer edges. Both may be parts of larger arrays."""
     height, width = pixels.shape[:2]
