@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 RARE = -4.0
 """Logit of the share of paint in a frame, one or two in a hundred. A head that starts there need not unlearn a grey image first."""
@@ -36,6 +38,46 @@ class ConvBlock(nn.Sequential):
                 nn.ReLU(inplace=True),
             ]
         super().__init__(*layers)
+
+
+class Merge(nn.Module):
+    """Brings a coarse map to twice its size and joins it with a skip connection's, in `channels` channels.
+
+    It calculates a 1x1 convolution of both, concatenated. As up-sampling works on each channel by itself, the coarse map's half of it is
+    done before, on a quarter of the elements.
+
+    Args:
+        coarse, skip: channels of the two maps.
+        channels: of what they become.
+
+    Shape:
+        (N, coarse, H, W) and (N, skip, 2H, 2W) -> (N, channels, 2H, 2W).
+    """
+
+    def __init__(self, coarse: int, skip: int, channels: int) -> None:
+        super().__init__()
+        self.coarse = nn.Conv2d(coarse, channels, 1, bias=False)
+        self.skip = nn.Conv2d(skip, channels, 1, bias=False)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        merged: Tensor = double(self.coarse(coarse)) + self.skip(skip)
+        return merged
+
+
+class Concatenate(nn.Module):
+    """Brings a coarse map to twice its size and puts the channels of a skip connection's behind its own.
+
+    Shape:
+        (N, A, H, W) and (N, B, 2H, 2W) -> (N, A + B, 2H, 2W).
+    """
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        return torch.cat([double(coarse), skip], dim=1)
+
+
+def double(maps: Tensor) -> Tensor:
+    """Maps (N, C, H, W) at twice their height and width, bilinear."""
+    return functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def initialise(network: nn.Module, head: nn.Conv2d) -> None:

@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lanes.models.base import LaneNetwork
 from lanes.models.deploy import LaneModel
-from lanes.models.layers import ConvBlock, initialise
+from lanes.models.layers import Concatenate, ConvBlock, Merge, initialise
 
 
 class EncoderDecoder(LaneNetwork):
@@ -53,7 +52,9 @@ class EncoderDecoder(LaneNetwork):
             raise ValueError(f"a {trained.arch} is no U-Net")
         self.load_state_dict(widen(trained, self.config["widths"]).state_dict())
 
-    def _make_decoder(self, channels: Sequence[int], widths: Sequence[int], convolutions: int, outputs: int) -> None:
+    def _make_decoder(
+        self, channels: Sequence[int], widths: Sequence[int], convolutions: int, outputs: int, ranks: Sequence[int] = ()
+    ) -> None:
         """Adds the decoder and the head, and gives every convolution its initial weights.
 
         Args:
@@ -61,13 +62,16 @@ class EncoderDecoder(LaneNetwork):
             widths: channels of the decoder's blocks, finest first; one less than maps.
             convolutions: 3x3 convolutions in a block of the decoder.
             outputs: maps predicted, one for lane paint.
+            ranks: channels in which a block sees what it is given, finest first; none = all of them.
         """
         self.divisor = self.stride * 2 ** len(widths)
-        blocks = []
+        blocks, merges = [], []
         deep = channels[-1]
-        for skip, width in zip(channels[-2::-1], widths[::-1], strict=True):
-            blocks.append(ConvBlock(deep + skip, width, convolutions))
+        for level, (skip, width) in enumerate(zip(channels[-2::-1], widths[::-1], strict=True), 1):
+            merges.append(Merge(deep, skip, ranks[-level]) if ranks else Concatenate())
+            blocks.append(ConvBlock(ranks[-level] if ranks else deep + skip, width, convolutions))
             deep = width
+        self.merges = nn.ModuleList(merges)
         self.decoders = nn.ModuleList(blocks)
         self.head = nn.Conv2d(deep, outputs * self.stride**2, 1)
         initialise(self, self.head)
@@ -82,9 +86,8 @@ class EncoderDecoder(LaneNetwork):
     def forward(self, images: Tensor) -> Tensor:
         self.check_size(images)
         *skips, maps = self.encode(images)
-        for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
-            maps = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-            maps = decoder(torch.cat([maps, skip], dim=1))
+        for merge, decoder, skip in zip(self.merges, self.decoders, reversed(skips), strict=True):
+            maps = decoder(merge(maps, skip))
         logits: Tensor = self.head(maps)
         return functional.pixel_shuffle(logits, self.stride) if self.stride > 1 else logits
 

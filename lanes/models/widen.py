@@ -39,6 +39,8 @@ def widen(network: EncoderDecoder, widths: Sequence[int], noise: float = NOISE) 
     old = network.config["widths"]
     if len(widths) != len(old) or any(new % was or new < was for new, was in zip(widths, old, strict=False)):
         raise ValueError(f"widths {tuple(old)} cannot be widened to {tuple(widths)}: each must be a whole multiple")
+    if list(widths) != list(old) and "ranks" in network.config:
+        raise ValueError("a decomposed network is not widened: widen it before it is decomposed")
     wide = create_model(**network.config | {"widths": list(widths)})
     assert isinstance(wide, EncoderDecoder)
     if list(widths) == list(old):

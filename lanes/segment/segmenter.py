@@ -67,9 +67,13 @@ class Segmenter:
     def __call__(self, pixels: BGRImage) -> ProbabilityMap:
         """Raises ValueError where `pixels` is no such array: None is what cv2.imread gives for a file that it cannot read."""
         with self._lock:
-            self.preprocess(pixels, self._kept_band(pixels) if self.remembers else self.still_band(pixels))
-            self.infer()
-            return self._placement.to_frame(Crossings().erase(self._probability, self._placement, self.threshold))
+            return self.look(pixels, self._kept_band(pixels) if self.remembers else self.still_band(pixels))
+
+    def look(self, pixels: BGRImage, band: Band | None) -> ProbabilityMap:
+        """What a call gives, by a look at that band, None = the whole frame: for who has the band already."""
+        self.preprocess(pixels, band)
+        self.infer()
+        return self._placement.to_frame(Crossings().erase(self._probability, self._placement, self.threshold))
 
     def _kept_band(self, pixels: BGRImage) -> Band | None:
         """The band of a frame that is called with: the one of the first such frame since the last reset, of the same size."""

@@ -70,18 +70,17 @@ def take_folded(network: EncoderDecoder, weights: Mapping[str, Tensor]) -> None:
         if name == network.first_convolution:
             weight = weight.flip(1) * (255 * torch.tensor(IMAGE_STD).view(1, 3, 1, 1))
         module.weight.copy_(weight)
-        bias = weights[f"network.{name}.bias"]
         if module in norms:
             norm = norms[module]
+            bias = weights[f"network.{name}.bias"]
             assert norm.running_mean is not None
             assert norm.running_var is not None
             norm.running_mean.zero_()
             norm.running_var.fill_(1.0)
             norm.weight.fill_((1 + norm.eps) ** 0.5)
             norm.bias.copy_(bias)
-        else:
-            assert module.bias is not None
-            module.bias.copy_(bias)
+        elif module.bias is not None:
+            module.bias.copy_(weights[f"network.{name}.bias"])
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ REASON = "libGL.so.1: cannot open shared object file: No such file or directory"
 
 PROGRAMS = [
     *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average", "lanes.train.ensemble"),
+    *("lanes.train.decompose", "lanes.train.distil"),
     "lanes.train.ladder",
     *("lanes.archive", "lanes.archive.page", "lanes.output.finish"),
     *("lanes.evaluate", "lanes.evaluate.markings", "lanes.cross_validate", "lanes.flicker", "lanes.data"),

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAMS = [
     *("lanes.train", "lanes.train.pseudo_label", "lanes.train.from_model_file", "lanes.train.average", "lanes.train.ensemble"),
+    *("lanes.train.decompose", "lanes.train.distil"),
     *(
         "lanes.evaluate.markings",
         "lanes.train.ladder",

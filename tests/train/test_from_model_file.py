@@ -19,10 +19,10 @@ from lanes.segment.transform import FrameTransform  # noqa: E402
 from lanes.train.from_model_file import convert, folded_layers, main  # noqa: E402
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> ModelFile:
+@pytest.fixture(params=[(), (6, 12)], ids=["whole", "decomposed"])
+def model(tmp_path: Path, request: pytest.FixtureRequest) -> ModelFile:
     torch.manual_seed(1)
-    network = PretrainedUNet(encoder="efficientnet-lite0", blocks=4, widths=[8, 8])
+    network = PretrainedUNet(encoder="efficientnet-lite0", blocks=4, widths=[8, 8], ranks=request.param)
     for _, norm in folded_layers(network):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
