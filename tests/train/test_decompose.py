@@ -12,13 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lanestream[train]'")
+pytest.importorskip("lightning", reason="lightning is not installed: pip install 'lanestream[train]'")
 
 from engines.export import export_onnx, load_checkpoint  # noqa: E402
+from lanes.models import Network  # noqa: E402
 from lanes.models.build import build_network  # noqa: E402
 from lanes.models.layers import Concatenate, Merge  # noqa: E402
 from lanes.models.pretrained import PretrainedUNet  # noqa: E402
 from lanes.models.widen import widen  # noqa: E402
+from lanes.train.command import parse  # noqa: E402
 from lanes.train.decompose import decompose, low_rank, main  # noqa: E402
+from lanes.train.run import train  # noqa: E402
 from tests.train.test_average import BEFORE, checkpoint  # noqa: E402
 
 SMALL: dict[str, Any] = {"encoder": "efficientnet-lite0", "blocks": 5, "widths": [4, 6]}
@@ -119,3 +123,14 @@ def test_a_decomposed_network_is_not_widened() -> None:
     assert widen(network, [4, 6]).config == network.config
     with pytest.raises(ValueError, match="widen it before it is decomposed"):
         widen(network, [8, 12])
+
+
+def test_a_decomposed_network_is_trained_on_as_it_is(tmp_path: Path, rendered_sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a rate so low that nothing moves: what comes out calculates what went in."""
+    monkeypatch.setattr("lanes.train.run.NETWORKS", {"unet": Network({"arch": "pretrained_unet", **SMALL}, (64, 32))})
+    before = checkpoint(tmp_path / "small.pt", replace(BEFORE, network={"arch": "pretrained_unet", **SMALL, "ranks": [3, 8]}), 1)
+    options = ["--crop", "64", "32", "--batch", "2", "--workers", "0", "--steps", "2", "--val-every", "2", "--learning-rate", "1e-12"]
+    trained = train(parse(["--data", str(rendered_sources), "--out", str(tmp_path / "run"), "--weights", str(before), *options]))
+    network, after = load_checkpoint(before)[0], load_checkpoint(trained)[0]
+    assert after.config == network.config
+    torch.testing.assert_close(after.state_dict()["merges.0.skip.weight"], network.state_dict()["merges.0.skip.weight"])
