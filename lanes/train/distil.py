@@ -115,7 +115,7 @@ def view(lesson: Lesson, transform: FrameTransform, rng: Generator) -> Sample:
     if rng.random() < NARROWED:
         share = rng.uniform(NARROWEST, 1)
         left = int(rng.uniform(0, 1 - share) * width)
-        right = int(left + share * width)
+        right = left + max(1, int(share * width))
     part = slice(top, bottom), slice(left, right)
     mirror = slice(None, None, -1 if rng.random() < 0.5 else 1)
     pixels, probability, looked = (
@@ -231,6 +231,8 @@ def _write(args: argparse.Namespace, console: Console) -> Path:
     out: Path = args.out
     check_file(out, [args.checkpoint], overwrite=True)
     pupil, metadata = load_checkpoint(args.checkpoint)
+    if pupil.state or pupil.outputs:
+        raise InputError(f"{args.checkpoint} has the architecture {pupil.arch}: only a network of single frames and one map can be taught")
     frames, data = _list_frames(args)
     lessons: dict[str | None, list[Lesson]] = {}
     with load_segmenter(args.teacher, args.engine, args.precision) as teacher:

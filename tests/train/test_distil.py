@@ -140,6 +140,9 @@ def test_what_cannot_be_is_told(tmp_path: Path, rendered_sources: Path, teacher:
         (["--data", str(tmp_path / "none")], "is no folder"),
         (["--data", str(rendered_sources), "--teacher", str(tmp_path / "none.onnx")], "none.onnx"),
     ]
+    remembers = replace(PUPIL, network={"arch": "unet3d", "widths": [4, 6, 8]})
+    assert main([str(checkpoint(tmp_path / "3d.pt", remembers, 1)), "--data", str(rendered_sources), "--out", str(out)]) == 2
+    assert "architecture unet3d: only a network of single frames" in " ".join(capsys.readouterr().err.split())
     for options, message in cases:
         assert main([str(pupil), "--teacher", str(teacher), "--out", str(out), *options]) == 2
         assert message in " ".join(capsys.readouterr().err.split())
