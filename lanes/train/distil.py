@@ -47,7 +47,7 @@ from lanes.segment.segmenter import Segmenter
 from lanes.segment.transform import FrameTransform
 from lanes.train.batches import Batch, normalise, to_tensors
 from lanes.train.checkpoint import save_checkpoint
-from lanes.train.loaders import LONGEST_SIDE
+from lanes.train.loaders import shrunk
 from lanes.train.loss import ENTROPY_SHARE
 
 UNLABELLED = 0.4
@@ -91,10 +91,7 @@ class Lesson:
 
 def teach(teacher: Segmenter, pixels: BGRImage) -> Lesson:
     """What a teacher says of a frame, (H, W, 3) uint8 BGR, kept no wider or higher than the training keeps frames."""
-    shrink = LONGEST_SIDE / max(pixels.shape[:2])
-    if shrink < 1:
-        size = (round(pixels.shape[1] * shrink), round(pixels.shape[0] * shrink))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    pixels = shrunk(pixels)
     height, width = pixels.shape[:2]
     band = teacher.still_band(pixels)
     probability = teacher.look(pixels, band)

@@ -96,6 +96,16 @@ class Cache:
         return {"free": self.free + freed, "_kept": {}}
 
 
+def shrunk(pixels: BGRImage, longest: int = LONGEST_SIDE) -> BGRImage:
+    """An image, (H, W, 3) uint8, no wider or higher than `longest`, pixels: averaged, or as it is."""
+    height, width = pixels.shape[:2]
+    scale = longest / max(width, height)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
 def read_sample(frame: LabelledFrame, longest: int = LONGEST_SIDE) -> Sample:
     """A frame with what its label teaches, no wider or higher than `longest`, pixels.
 
@@ -109,10 +119,9 @@ def read_sample(frame: LabelledFrame, longest: int = LONGEST_SIDE) -> Sample:
     if frame.definition is LabelDefinition.ALL_PAINT:
         weight[cv2.dilate(across_the_road(target), np.ones((5, 5), np.uint8)) > 0] = 0
     frame_size = (pixels.shape[1], pixels.shape[0])
-    shrink = longest / max(frame_size)
-    if shrink < 1:
-        size = (round(frame_size[0] * shrink), round(frame_size[1] * shrink))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    pixels = shrunk(pixels, longest)
+    size = (pixels.shape[1], pixels.shape[0])
+    if size != frame_size:
         target = np.where(cv2.resize(target, size, interpolation=cv2.INTER_AREA) > 127, 255, 0).astype(np.uint8)
         weight = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return Sample(pixels, target, weight, frame_size)

@@ -18,7 +18,7 @@ from lanes.data.augment import Sample  # noqa: E402
 from lanes.data.bands import labelled_band  # noqa: E402
 from lanes.data.open import list_frames  # noqa: E402
 from lanes.segment.transform import FrameTransform  # noqa: E402
-from lanes.train.loaders import LOOKS, RENDERINGS, Cache, SeenFrames, TrainingStream, read_sample, render_sample  # noqa: E402
+from lanes.train.loaders import LOOKS, RENDERINGS, Cache, SeenFrames, TrainingStream, read_sample, render_sample, shrunk  # noqa: E402
 from lanes.train.loss import lane_loss  # noqa: E402
 from lanes.train.task import Example, Task  # noqa: E402
 
@@ -57,6 +57,17 @@ def test_a_rendered_road_is_drawn_several_times_and_keeps_as_it_is(monkeypatch: 
     assert (made[0].pixels == first).all()
     assert len({example.numpy().tobytes() for example in examples}) == len(examples)
     assert len(pickle.dumps(stream)) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [((640, 360), (640, 360)), ((2560, 1441), (1280, 720)), ((720, 2560), (360, 1280)), ((1, 5000), (1, 1280)), ((1, 1), (1, 1))],
+)
+def test_a_frame_is_kept_within_1280_pixels_and_never_as_nothing(size: tuple[int, int], kept: tuple[int, int]) -> None:
+    pixels = np.full((size[1], size[0], 3), 90, np.uint8)
+    small = shrunk(pixels)
+    assert small.shape == (kept[1], kept[0], 3)
+    assert (small == 90).all()
 
 
 def test_a_task_is_told_how_far_the_training_is(rendered_sources: Path) -> None:
